@@ -1,0 +1,116 @@
+// Group commit: what many threads ask for while one commit is syncing goes into the next commit
+// together, so the cost of a sync is shared. One writer thread; nobody is answered before the
+// commit that holds what they asked for, and a failed commit answers nobody.
+//
+// Worth having only where a commit is much dearer than the work in it. Thread-safe.
+
+#ifndef COMMON_GROUP_COMMIT_H_
+#define COMMON_GROUP_COMMIT_H_
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/unavailable.h"
+
+namespace common {
+
+struct GroupCommitLimits {
+  std::size_t max_batch = 256;    // requests in one commit
+  std::size_t max_queued = 4096;  // requests that wait for one; over that, Unavailable
+};
+
+template <typename Request, typename Result>
+class GroupCommit {
+ public:
+  // Does all of the requests in one transaction and returns their results in the same order, after
+  // the commit. What it throws is thrown to each of the callers. Called from the writer alone.
+  using CommitBatch = std::function<std::vector<Result>(std::span<const Request>)>;
+
+  explicit GroupCommit(CommitBatch commit_batch, GroupCommitLimits limits = {})
+      : commit_batch_(std::move(commit_batch)), limits_(limits), writer_([this] { write(); }) {}
+
+  // Commits what is queued, then ends.
+  ~GroupCommit() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    arrived_.notify_one();
+    writer_.join();
+  }
+
+  GroupCommit(const GroupCommit&) = delete;
+  GroupCommit& operator=(const GroupCommit&) = delete;
+
+  // Returns after the commit. Throws Unavailable when the queue is full (nothing was done), else
+  // what commit_batch threw.
+  Result run(Request request) {
+    std::future<Result> result;
+    {
+      std::lock_guard lock(mutex_);
+      if (requests_.size() >= limits_.max_queued) {
+        throw Unavailable("too many writes are waiting");
+      }
+      requests_.push_back(std::move(request));
+      result = promises_.emplace_back().get_future();
+    }
+    arrived_.notify_one();
+    return result.get();
+  }
+
+ private:
+  void write() {
+    while (true) {
+      std::vector<Request> requests;
+      std::vector<std::promise<Result>> promises;
+      {
+        std::unique_lock lock(mutex_);
+        arrived_.wait(lock, [this] { return stopping_ || !requests_.empty(); });
+        if (requests_.empty()) return;
+        const std::size_t count = std::min(requests_.size(), limits_.max_batch);
+        take(requests_, count, requests);
+        take(promises_, count, promises);
+      }
+      try {
+        std::vector<Result> results = commit_batch_(requests);
+        for (std::size_t i = 0; i < promises.size(); ++i) {
+          promises[i].set_value(std::move(results.at(i)));
+        }
+      } catch (...) {
+        for (auto& promise : promises) promise.set_exception(std::current_exception());
+      }
+    }
+  }
+
+  template <typename T>
+  static void take(std::deque<T>& from, std::size_t count, std::vector<T>& to) {
+    const auto end = from.begin() + static_cast<std::ptrdiff_t>(count);
+    to.assign(std::make_move_iterator(from.begin()), std::make_move_iterator(end));
+    from.erase(from.begin(), end);
+  }
+
+  const CommitBatch commit_batch_;
+  const GroupCommitLimits limits_;
+
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  bool stopping_ = false;                       // guarded by mutex_
+  std::deque<Request> requests_;                // guarded by mutex_
+  std::deque<std::promise<Result>> promises_;  // guarded by mutex_; promises_[i] is requests_[i]'s
+
+  std::thread writer_;  // last: it uses all of the above
+};
+
+}  // namespace common
+
+#endif  // COMMON_GROUP_COMMIT_H_

@@ -1,0 +1,54 @@
+// What both listeners count about HTTP, in Prometheus' terms. Thread-safe.
+
+#ifndef COMMON_HTTP_METRICS_H_
+#define COMMON_HTTP_METRICS_H_
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <chrono>
+#include <string>
+
+namespace common {
+
+class HttpMetrics {
+ public:
+  // `registry` must outlive this.
+  explicit HttpMetrics(prometheus::Registry& registry);
+
+  // The handle of one route, made once when the route is added: looking labels up per request costs
+  // a lock and a hash. Lives as long as the registry.
+  class Route {
+   public:
+    void observe(int status, std::chrono::duration<double> took);
+
+   private:
+    friend class HttpMetrics;
+    Route(prometheus::Family<prometheus::Counter>& requests, prometheus::Histogram& duration,
+          std::string method, std::string path);
+
+    // Requests by class of status: 1xx .. 5xx.
+    prometheus::Counter* by_class_[5];
+    prometheus::Histogram* duration_;
+  };
+
+  // `path` is the route's own, never the client's text: labels must stay few.
+  Route route(const std::string& method, const std::string& path);
+
+  // Connections that hold a thread now, and those that wait for one.
+  prometheus::Gauge& connections_active();
+  prometheus::Gauge& connections_queued();
+
+ private:
+  prometheus::Family<prometheus::Counter>& requests_;
+  prometheus::Family<prometheus::Histogram>& duration_;
+  prometheus::Gauge& active_;
+  prometheus::Gauge& queued_;
+};
+
+}  // namespace common
+
+#endif  // COMMON_HTTP_METRICS_H_

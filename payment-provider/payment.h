@@ -1,0 +1,48 @@
+// The provider's domain: what it is asked to pay, and what became of it. Plain values.
+
+#ifndef PAYMENT_PROVIDER_PAYMENT_H_
+#define PAYMENT_PROVIDER_PAYMENT_H_
+
+#include <cstdint>
+#include <string>
+
+#include "common/money.h"
+
+namespace payment_provider {
+
+struct PaymentOrder {
+  // Names the one payment that this order and all of its retries stand for.
+  std::string idempotency_key;
+  std::string invoice_id;
+  common::Money amount;
+  // Why the provider's rules refuse the payment; empty when they allow it. Recorded, so that the
+  // same key gets the same answer when the rules have changed.
+  std::string refusal;
+};
+
+struct PaymentOutcome {
+  enum class Kind {
+    kAccepted,            // the payment is in the ledger
+    kRefused,             // recorded as refused, for the reason in `refusal`
+    kKeyReused,           // the key stands for another payment (id, value or currency); nothing written
+    kPaidWithOtherMoney,  // the invoice was paid with other money under another key; nothing written
+  };
+  Kind kind;
+  bool replayed = false;  // kAccepted, kRefused: decided by an earlier order
+  std::string refusal = {};
+
+  friend bool operator==(const PaymentOutcome&, const PaymentOutcome&) = default;
+};
+
+// An accepted payment as the ledger keeps it.
+struct LedgerEntry {
+  std::int64_t sequence;  // in order of acceptance, from 1; gaps are possible
+  std::string idempotency_key;
+  std::string invoice_id;
+  common::Money amount;
+  std::int64_t accepted_at_ms;  // Unix time
+};
+
+}  // namespace payment_provider
+
+#endif  // PAYMENT_PROVIDER_PAYMENT_H_
