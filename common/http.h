@@ -29,14 +29,14 @@ struct HttpRequest {
 struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
-  std::string body;
-  HttpHeaders headers;
+  std::string body = {};
+  HttpHeaders headers = {};
 
   // When set, the body is what this yields, piece by piece, until it yields nothing; `body` is then
   // unused. Called on the connection's thread between writes to the client, so it must not hold a
   // lock or a transaction from one call to the next. What it throws cuts the response short in a
   // way that the client can see.
-  std::function<std::optional<std::string>()> next_chunk;
+  std::function<std::optional<std::string>()> next_chunk = {};
 };
 
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;

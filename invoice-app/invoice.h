@@ -40,9 +40,7 @@ struct Claim {
   std::int64_t attempt;     // from 1, over all generations and workers
 
   // The same for every attempt at this payment, whoever makes it: "pay:<id>:<generation>".
-  std::string idempotency_key() const {
-    return "pay:" + id + ":" + std::to_string(generation);
-  }
+  std::string idempotency_key() const { return "pay:" + id + ":" + std::to_string(generation); }
 };
 
 // What a worker found out about a claim.

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/money.h"
 
@@ -22,10 +23,11 @@ struct PaymentOrder {
 
 struct PaymentOutcome {
   enum class Kind {
-    kAccepted,            // the payment is in the ledger
-    kRefused,             // recorded as refused, for the reason in `refusal`
-    kKeyReused,           // the key stands for another payment (id, value or currency); nothing written
-    kPaidWithOtherMoney,  // the invoice was paid with other money under another key; nothing written
+    kAccepted,   // the payment is in the ledger
+    kRefused,    // recorded as refused, for the reason in `refusal`
+    kKeyReused,  // the key stands for another payment (id, value or currency); nothing written
+    kPaidWithOtherMoney,  // the invoice was paid with other money under another key; nothing
+                          // written
   };
   Kind kind;
   bool replayed = false;  // kAccepted, kRefused: decided by an earlier order
@@ -33,6 +35,14 @@ struct PaymentOutcome {
 
   friend bool operator==(const PaymentOutcome&, const PaymentOutcome&) = default;
 };
+
+// What the provider pays at all.
+struct PaymentRules {
+  std::vector<common::Currency> accepted_currencies;  // none: all of ISO 4217's active ones
+};
+
+// Why the rules refuse the payment, for a person; empty when they allow it.
+std::string find_refusal(const PaymentRules& rules, const common::Money& amount);
 
 // An accepted payment as the ledger keeps it.
 struct LedgerEntry {

@@ -1,0 +1,20 @@
+#include "common/clock.h"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace common {
+
+std::string to_rfc3339(std::int64_t unix_ms) {
+  const auto seconds = static_cast<std::time_t>(unix_ms / 1000);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  std::array<char, 32> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  std::snprintf(text.data() + length, text.size() - length, ".%03dZ",
+                static_cast<int>(unix_ms % 1000));
+  return text.data();
+}
+
+}  // namespace common

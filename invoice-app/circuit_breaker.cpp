@@ -1,0 +1,56 @@
+#include "invoice-app/circuit_breaker.h"
+
+#include <algorithm>
+
+namespace invoice_app {
+
+CircuitBreaker::State CircuitBreaker::state(std::int64_t now_ms) const {
+  std::lock_guard lock(mutex_);
+  if (!open_) return State::kClosed;
+  return now_ms < open_until_ms_ ? State::kOpen : State::kHalfOpen;
+}
+
+std::int64_t CircuitBreaker::pause_left_ms(std::int64_t now_ms) const {
+  std::lock_guard lock(mutex_);
+  return open_ ? std::max<std::int64_t>(0, open_until_ms_ - now_ms) : 0;
+}
+
+void CircuitBreaker::on_success() {
+  std::lock_guard lock(mutex_);
+  open_ = false;
+  failures_in_a_row_ = 0;
+}
+
+void CircuitBreaker::on_failure(std::int64_t now_ms, const std::string& reason) {
+  std::lock_guard lock(mutex_);
+  last_failure_ = reason;
+  ++failures_in_a_row_;
+  if (open_) {
+    // Calls that were under way when it opened say nothing new; a failed trial doubles the pause.
+    if (now_ms < open_until_ms_) return;
+    pause_ms_ = std::min(2 * pause_ms_, options_.longest_pause_ms);
+  } else {
+    if (failures_in_a_row_ < options_.failures_to_open) return;
+    pause_ms_ = options_.first_pause_ms;
+  }
+  open_ = true;
+  open_until_ms_ = now_ms + pause_ms_;
+  ++times_opened_;
+}
+
+void CircuitBreaker::try_again() {
+  std::lock_guard lock(mutex_);
+  open_until_ms_ = 0;
+}
+
+std::int64_t CircuitBreaker::times_opened() const {
+  std::lock_guard lock(mutex_);
+  return times_opened_;
+}
+
+std::string CircuitBreaker::last_failure() const {
+  std::lock_guard lock(mutex_);
+  return last_failure_;
+}
+
+}  // namespace invoice_app

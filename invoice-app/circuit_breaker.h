@@ -1,0 +1,65 @@
+// A circuit breaker: after several failures in a row the provider is left alone for a while, then
+// one call tries whether it is back. Keeps a provider that is down from being hammered, and tells
+// those who wait that waiting is no use now.
+//
+// Thread-safe. Time is given by the caller, in milliseconds of any clock that only goes forward.
+
+#ifndef INVOICE_APP_CIRCUIT_BREAKER_H_
+#define INVOICE_APP_CIRCUIT_BREAKER_H_
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+namespace invoice_app {
+
+struct CircuitBreakerOptions {
+  int failures_to_open = 5;              // in a row
+  std::int64_t first_pause_ms = 250;     // doubles with every failed trial
+  std::int64_t longest_pause_ms = 2000;  // so a provider that is back is noticed within this
+};
+
+class CircuitBreaker {
+ public:
+  enum class State {
+    kClosed,    // make calls
+    kOpen,      // make none for now
+    kHalfOpen,  // make one, and report how it ended
+  };
+
+  explicit CircuitBreaker(CircuitBreakerOptions options = {}) : options_(options) {}
+
+  State state(std::int64_t now_ms) const;
+
+  // How long it stays open from now on; 0 unless kOpen.
+  std::int64_t pause_left_ms(std::int64_t now_ms) const;
+
+  void on_success();
+  void on_failure(std::int64_t now_ms, const std::string& reason);
+
+  // Ends the pause, so that the next call is made at once: somebody asks for it.
+  void try_again();
+
+  // How often it has opened, failed trials included: whoever waits compares it with what it was at
+  // the start.
+  std::int64_t times_opened() const;
+
+  // The reason of the last failure, for a person; "" when there was none.
+  std::string last_failure() const;
+
+ private:
+  const CircuitBreakerOptions options_;
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_:
+  bool open_ = false;  // open or half open
+  int failures_in_a_row_ = 0;
+  std::int64_t pause_ms_ = 0;
+  std::int64_t open_until_ms_ = 0;
+  std::int64_t times_opened_ = 0;
+  std::string last_failure_;
+};
+
+}  // namespace invoice_app
+
+#endif  // INVOICE_APP_CIRCUIT_BREAKER_H_

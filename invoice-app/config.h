@@ -1,0 +1,26 @@
+// The configuration of invoice-app: one immutable value, read once from the environment.
+
+#ifndef INVOICE_APP_CONFIG_H_
+#define INVOICE_APP_CONFIG_H_
+
+#include <string>
+
+#include "common/environment.h"
+#include "common/service.h"
+
+namespace invoice_app {
+
+struct Config {
+  common::ServiceConfig service;
+  std::string payment_provider_url;
+  int pay_concurrency;   // calls to the provider at one time
+  int pay_wait_seconds;  // how long POST /invoices/pay waits at most
+  bool seed_invoices;    // an empty database starts with three invoices
+};
+
+// Throws common::ConfigError.
+Config read_config(common::Environment& environment);
+
+}  // namespace invoice_app
+
+#endif  // INVOICE_APP_CONFIG_H_

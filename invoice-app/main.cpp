@@ -1,0 +1,64 @@
+// invoice-app: wires the parts together, and nothing else.
+
+#include <unistd.h>
+
+#include <chrono>
+#include <memory>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/service.h"
+#include "invoice-app/config.h"
+#include "invoice-app/http_payment_gateway.h"
+#include "invoice-app/pay_invoices.h"
+#include "invoice-app/pay_metrics.h"
+#include "invoice-app/payment_workers.h"
+#include "invoice-app/routes.h"
+#include "invoice-app/seed.h"
+#include "invoice-app/sqlite_invoice_store.h"
+
+namespace invoice_app {
+namespace {
+
+const common::About kAbout = {.name = "invoice-app", .summary = "keeps invoices and pays them"};
+
+PaymentGatewayFactory gateways(const Config& config) {
+  const common::HttpClientOptions options{.base_url = config.payment_provider_url};
+  return [options, token = config.service.provider_token] {
+    return std::make_unique<HttpPaymentGateway>(options, token);
+  };
+}
+
+PaymentWorkersOptions worker_options(const Config& config) {
+  PaymentWorkersOptions options;
+  options.owner = "pid " + std::to_string(getpid()) + " " + common::new_request_id();
+  options.concurrency = static_cast<std::size_t>(config.pay_concurrency);
+  return options;
+}
+
+void serve(const Config& config) {
+  common::start_logging(kAbout, config.service);
+  SqliteInvoiceStore store(config.service.database_path);
+  if (config.seed_invoices) seed(store);
+
+  common::Service service(config.service, [&store] { store.check(); });
+  const common::SystemClock clock;
+  PayMetrics metrics(service.registry());
+  PaymentWorkers workers(store, gateways(config), clock, metrics, worker_options(config));
+  PayInvoices pay_invoices(store, workers,
+                           {.longest_wait = std::chrono::seconds(config.pay_wait_seconds)});
+  Routes routes(store, pay_invoices);
+  routes.add_to(service.public_server());
+
+  service.run([&pay_invoices] { pay_invoices.stop_waiting(); });
+}
+
+}  // namespace
+}  // namespace invoice_app
+
+int main(int argc, char** argv) {
+  return common::service_main(
+      argc, argv, invoice_app::kAbout, [](common::Environment& environment) -> common::Serve {
+        return [config = invoice_app::read_config(environment)] { invoice_app::serve(config); };
+      });
+}

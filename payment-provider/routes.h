@@ -1,0 +1,38 @@
+// The API of payment-provider: from HTTP and JSON to the ledger, and back.
+
+#ifndef PAYMENT_PROVIDER_ROUTES_H_
+#define PAYMENT_PROVIDER_ROUTES_H_
+
+#include <optional>
+#include <string>
+
+#include "common/group_commit.h"
+#include "common/http_server.h"
+#include "payment-provider/ledger.h"
+#include "payment-provider/payment.h"
+
+namespace payment_provider {
+
+// Thread-safe, as the server calls it from many threads.
+class Routes {
+ public:
+  // The ledger must outlive the routes, and they the servers that they are added to. With a token,
+  // all requests must bear it (RFC 6750).
+  Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> token);
+
+  void add_to(common::HttpServer& server);
+
+  common::HttpResponse pay(const common::HttpRequest& request);
+  common::HttpResponse list_payments() const;
+  std::optional<common::HttpResponse> demand_token(const common::HttpRequest& request) const;
+
+ private:
+  Ledger& ledger_;
+  const PaymentRules rules_;
+  const std::optional<std::string> token_;
+  common::GroupCommit<PaymentOrder, PaymentOutcome> recordings_;
+};
+
+}  // namespace payment_provider
+
+#endif  // PAYMENT_PROVIDER_ROUTES_H_
