@@ -1,0 +1,87 @@
+# Shortcuts to what is done by CMake and the scripts. "make" alone lists them.
+
+# Logical CPUs to use.
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+
+# A directory with the httplib.h to use, instead of the pinned release (cmake/httplib.cmake).
+HTTPLIB_INCLUDE_DIR ?=
+
+CONFIGURE = cmake -DHTTPLIB_INCLUDE_DIR="$(HTTPLIB_INCLUDE_DIR)" --preset
+BUILD = cmake --build --parallel $(JOBS) --preset
+CTEST = ctest --output-on-failure --parallel $(JOBS) --preset
+
+# g++'s ThreadSanitizer can't run where addresses are randomised over too many bits.
+FIXED_ADDRESSES = $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
+.PHONY: help
+help: ## Show this help
+	@echo 'Targets:'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | \
+	  while IFS='	' read -r target text; do printf '  %-8s %s\n' "$$target" "$$text"; done
+	@echo 'Variables: HTTPLIB_INCLUDE_DIR=DIR (a cpp-httplib to use), JOBS=N'
+
+.PHONY: deps
+deps: ## Install the Debian packages that are missing (packages.txt)
+	@scripts/install-packages.sh
+
+.PHONY: build
+build: ## Build build/bin/invoice-app and build/bin/payment-provider
+	@scripts/install-packages.sh build
+	$(CONFIGURE) release -DBUILD_TESTING=OFF -DBUILD_BENCHMARKS=OFF
+	$(BUILD) release
+
+.PHONY: test
+test: ## Build with warnings as errors and run all tests
+	@scripts/install-packages.sh build run test
+	$(CONFIGURE) dev
+	$(BUILD) dev
+	$(CTEST) dev
+
+.PHONY: run
+run: build ## Run both services until Ctrl-C (data in build/run)
+	@scripts/install-packages.sh run
+	@scripts/run.sh
+
+.PHONY: demo
+demo: build ## Show in a few seconds what the services do
+	@scripts/install-packages.sh run
+	@scripts/demo.sh
+
+.PHONY: fmt
+fmt: ## Format the C++ sources
+	@scripts/install-packages.sh lint
+	@scripts/lint.sh --fix
+
+.PHONY: lint
+lint: ## Check format, clang-tidy's findings and the scripts
+	@scripts/install-packages.sh build test lint
+	$(CONFIGURE) dev
+	JOBS=$(JOBS) scripts/lint.sh build/dev
+
+.PHONY: asan
+asan: ## Run all tests with AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/install-packages.sh build run test
+	$(CONFIGURE) asan
+	$(BUILD) asan
+	$(CTEST) asan
+
+.PHONY: tsan
+tsan: ## Run all tests with ThreadSanitizer
+	@scripts/install-packages.sh build run test
+	$(CONFIGURE) tsan
+	$(BUILD) tsan
+	$(FIXED_ADDRESSES) $(CTEST) tsan
+
+.PHONY: bench
+bench: ## Measure
+	@scripts/install-packages.sh build
+	$(CONFIGURE) release -DBUILD_TESTING=OFF -DBUILD_BENCHMARKS=ON
+	$(BUILD) release
+
+.PHONY: deploy
+deploy: ## Deploy to Kubernetes
+	@./deploy.sh
+
+.PHONY: clean
+clean: ## Remove build/, with the data of "make run"
+	rm -rf build

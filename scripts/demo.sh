@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Shows in a few seconds what the services do, on free ports and databases that are thrown away.
+# Exits with 0 only if the three invoices that an empty database starts with are paid in the end.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=scripts/pair.sh
+. "$here/pair.sh"
+
+fail() {
+  echo "demo.sh: $*" >&2
+  exit 1
+}
+
+command -v jq >/dev/null || fail 'jq is missing: run "make deps"'
+
+directory=$(mktemp -d "${TMPDIR:-/tmp}/invoice-demo.XXXXXX")
+clean_up() {
+  trap - EXIT INT TERM
+  stop_pair
+  rm -rf "$directory"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Shows a command's effect as a reader would type it.
+show() {
+  local title=$1 method=$2 url=$3
+  printf '\n# %s\n$ curl -X %s %s\n' "$title" "$method" "$url"
+  curl -sS --fail-with-body --max-time 30 -X "$method" "$url" |
+    jq -c 'if type == "array" then .[] else . end' ||
+    fail "$method $url failed; see the answer above"
+}
+
+export SEED_INVOICES=true
+unset PROVIDER_TOKEN_FILE  # so that the commands below are all there is to it
+start_pair "$directory"
+
+show "Three invoices, none of them paid" GET "$INVOICE_URL/invoices"
+show "Pay all that is due" POST "$INVOICE_URL/invoices/pay"
+show "All are paid" GET "$INVOICE_URL/invoices"
+show "The provider's ledger has each payment once" GET "$PROVIDER_URL/payments"
+show "Paying again pays nothing twice" POST "$INVOICE_URL/invoices/pay"
+
+count() {
+  curl -sS --fail --max-time 30 "$1" | jq "$2"
+}
+paid=$(count "$INVOICE_URL/invoices" 'map(select(.IsPaid)) | length')
+payments=$(count "$PROVIDER_URL/payments" length)
+echo
+[[ $paid -eq 3 ]] || fail "$paid of 3 invoices are paid"
+[[ $payments -eq 3 ]] || fail "the ledger has $payments payments instead of 3"
+echo "demo.sh: 3 invoices, 3 payments."

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Installs the Debian packages of packages.txt that are missing. Does nothing, and needs no root,
+# when all are there.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+Usage: scripts/install-packages.sh [USE...]
+
+Installs the packages of packages.txt for these uses: build, run, test, lint. Without a USE: all.
+END
+}
+
+fail() {
+  echo "install-packages.sh: $*" >&2
+  exit 1
+}
+
+list=$(dirname "$0")/../packages.txt
+uses=()
+for argument in "$@"; do
+  case $argument in
+    -h | --help) usage; exit 0 ;;
+    build | run | test | lint) uses+=("$argument") ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+[[ ${#uses[@]} -gt 0 ]] || uses=(build run test lint)
+
+packages=()
+for use in "${uses[@]}"; do
+  while read -r package; do
+    packages+=("$package")
+  done < <(sed -n "s/^$use  *\([^ ]*\).*/\1/p" "$list")
+done
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+  echo "install-packages.sh: not Debian or Ubuntu, so nothing is installed. What is needed are your" \
+    "system's equivalents of: ${packages[*]}" >&2
+  exit 0
+fi
+
+# The status of each package; dpkg-query also fails, as it may, for a package that it doesn't know.
+installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
+missing=()
+for package in "${packages[@]}"; do
+  grep -qxF "$package installed" <<<"$installed" || missing+=("$package")
+done
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+
+echo "Installing: ${missing[*]}"
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+  command -v sudo >/dev/null ||
+    fail "not root, and there is no sudo. As root: apt-get install ${missing[*]}"
+  as_root=(sudo)
+fi
+apt_get() {
+  ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive \
+    apt-get -o Acquire::Retries=3 "$@"
+}
+apt_get update -q
+apt_get install -q -y --no-install-recommends "${missing[@]}"

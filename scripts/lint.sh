@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Checks the sources: format, clang-tidy, shellcheck.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+Usage: scripts/lint.sh BUILD_DIRECTORY   check; BUILD_DIRECTORY has a compile_commands.json
+       scripts/lint.sh --fix             format the C++ sources, no more
+
+Environment: JOBS, how many clang-tidy run at one time (default 2)
+END
+}
+
+cd "$(dirname "$0")/.."
+
+# The files of the repository with one of these names.
+sources() {
+  local names=() name
+  for name in "$@"; do
+    names+=(-o -name "$name")
+  done
+  find . \( -path ./build -o -path ./.git \) -prune -o -type f \( "${names[@]:1}" \) -print | sort
+}
+
+case ${1:-} in
+  --fix)
+    sources '*.h' '*.cpp' | xargs clang-format -i
+    exit 0
+    ;;
+  '' | -*) usage >&2; exit 2 ;;
+esac
+database=$1
+[[ -f $database/compile_commands.json ]] || {
+  echo "lint.sh: there is no $database/compile_commands.json: run \"make lint\"" >&2
+  exit 2
+}
+
+failed=()
+
+echo "shellcheck"
+sources '*.sh' run | xargs shellcheck -x || failed+=(shellcheck)
+
+echo "clang-format"
+sources '*.h' '*.cpp' | xargs clang-format --dry-run -Werror ||
+  failed+=('clang-format (make fmt)')
+
+echo "clang-tidy"
+sources '*.cpp' | xargs -P "${JOBS:-2}" -n 1 \
+  clang-tidy -p "$database" --quiet --warnings-as-errors='*' 2> >(grep -v ' warnings generated' >&2) ||
+  failed+=(clang-tidy)
+
+[[ ${#failed[@]} -eq 0 ]] || {
+  printf 'lint.sh: failed: %s\n' "${failed[@]}" >&2
+  exit 1
+}
+echo "lint.sh: no findings"

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Runs both services on their usual ports until Ctrl-C.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+Usage: scripts/run.sh [DIRECTORY]
+
+Runs invoice-app (port 8081, admin 9081) and payment-provider (port 8082, admin 9082), with their
+databases and logs in DIRECTORY (default: build/run), until Ctrl-C. What was paid stays paid the
+next time; for a fresh start, remove DIRECTORY.
+
+Other ports: INVOICE_APP_PORT, INVOICE_APP_ADMIN_PORT, PAYMENT_PROVIDER_PORT,
+PAYMENT_PROVIDER_ADMIN_PORT.
+END
+}
+
+case ${1:-} in
+  -h | --help) usage; exit 0 ;;
+  -*) usage >&2; exit 2 ;;
+esac
+
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=scripts/pair.sh
+. "$here/pair.sh"
+
+directory=${1:-$here/../build/run}
+mkdir -p "$directory"
+directory=$(cd "$directory" && pwd)
+
+export INVOICE_APP_PORT=${INVOICE_APP_PORT:-8081}
+export INVOICE_APP_ADMIN_PORT=${INVOICE_APP_ADMIN_PORT:-9081}
+export PAYMENT_PROVIDER_PORT=${PAYMENT_PROVIDER_PORT:-8082}
+export PAYMENT_PROVIDER_ADMIN_PORT=${PAYMENT_PROVIDER_ADMIN_PORT:-9082}
+
+follower=
+# shellcheck disable=SC2317  # called by the trap
+clean_up() {
+  trap - EXIT INT TERM
+  stop_pair
+  if [[ -n $follower ]]; then kill "$follower" 2>/dev/null || true; fi
+}
+trap clean_up EXIT
+trap 'echo; echo "Stopping."; exit 0' INT TERM
+
+start_pair "$directory"
+cat <<END
+invoice-app       $INVOICE_URL   (probes and metrics: port $INVOICE_APP_ADMIN_PORT)
+payment-provider  $PROVIDER_URL   (probes and metrics: port $PAYMENT_PROVIDER_ADMIN_PORT)
+databases, logs   $directory
+
+Try:  curl $INVOICE_URL/invoices
+      curl -X POST $INVOICE_URL/invoices/pay
+Ctrl-C stops both.
+
+END
+tail -n 0 -f "$directory/payment-provider.log" "$directory/invoice-app.log" &
+follower=$!
+
+while kill -0 "$INVOICE_APP_PID" 2>/dev/null && kill -0 "$PAYMENT_PROVIDER_PID" 2>/dev/null; do
+  sleep 1
+done
+echo "run.sh: a service has ended by itself; see its log in $directory" >&2
+exit 1
