@@ -23,18 +23,22 @@ Exit status: 0 passed, 1 failed, 2 wrong usage. The last line says which, and wh
 END
 }
 
+verdict=
 fail() {
-  echo "test.sh: FAIL: $*"
+  verdict="test.sh: FAIL: $*"
   exit 1
 }
 
 here=$(cd "$(dirname "$0")" && pwd)
 work=
 
+# Runs at every exit, so that the verdict is the last line whatever happened.
 clean_up() {
+  local status=$?
   trap - EXIT INT TERM
   if declare -F stop_pair >/dev/null; then stop_pair; fi
   if [[ -n $work ]]; then rm -rf "$work"; fi
+  echo "${verdict:-test.sh: FAIL: stopped by an unexpected error (status $status); see above}"
 }
 
 require_tools() {
@@ -127,8 +131,8 @@ fetch_list() {
   local file=$1 url=$2 status
   status=$(call "$work/answer" GET "$url")
   [[ $status == 200 ]] || fail "GET $url gave $status instead of 200: $(why "$work/answer")"
-  jq -c '.[]' "$work/answer" >"$file" 2>"$work/curl-error" ||
-    fail "GET $url didn't give a JSON array: $(why "$work/curl-error")"
+  jq -c 'if type == "array" then .[] else error("not an array") end' "$work/answer" >"$file" 2>&1 ||
+    fail "GET $url didn't give a JSON array: $(why "$file")"
 }
 
 check_listed_as_unpaid() {
@@ -141,7 +145,7 @@ check_listed_as_unpaid() {
 
 check_all_paid() {
   local unpaid
-  unpaid=$(jq -r 'select(.IsPaid != true) | .InvoiceId' "$work/invoices" | head -n 5 | tr '\n' ' ')
+  unpaid=$(jq -r 'select(.IsPaid != true) | .InvoiceId' "$work/invoices" | sed -n 1,5p | tr '\n' ' ')
   [[ -z $unpaid ]] || fail "POST /invoices/pay gave 200, but these are not paid: $unpaid"
   jq -e -s --arg id "$1" 'any(.InvoiceId == $id)' "$work/invoices" >/dev/null ||
     fail "the new invoice $1 has vanished from GET /invoices"
@@ -157,7 +161,7 @@ check_ledger() {
     | $invoices[]
     | select($payments[.InvoiceId] != [{value: .Value, currency: .Currency}])
     | "\(.InvoiceId) (\(.Value) \(.Currency)): \($payments[.InvoiceId] // [] | tojson)"' |
-    head -n 5)
+    sed -n 1,5p | tr '\n' ';')
   [[ -z $wrong ]] || fail "not exactly one payment with the same money in the ledger for: $wrong"
 }
 
@@ -172,10 +176,10 @@ main() {
     -*) usage >&2; exit 2 ;;
   esac
   [[ $# -le 1 ]] || { usage >&2; exit 2; }
-  require_tools
 
   trap clean_up EXIT
   trap 'fail "interrupted"' INT TERM
+  require_tools
   work=$(mktemp -d "${TMPDIR:-/tmp}/invoice-test.XXXXXX")
   chmod 700 "$work"
 
@@ -219,7 +223,7 @@ main() {
   fi
 
   print_paid
-  echo "test.sh: PASS ($(wc -l <"$work/invoices" | tr -d ' ') invoices paid, $ledger)"
+  verdict="test.sh: PASS ($(wc -l <"$work/invoices" | tr -d ' ') invoices paid, $ledger)"
 }
 
 main "$@"
