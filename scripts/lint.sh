@@ -44,9 +44,11 @@ echo "clang-format"
 sources '*.h' '*.cpp' | xargs clang-format --dry-run -Werror ||
   failed+=('clang-format (make fmt)')
 
+# The database is g++'s: clang doesn't know all of its warnings.
 echo "clang-tidy"
-sources '*.cpp' | xargs -P "${JOBS:-2}" -n 1 \
-  clang-tidy -p "$database" --quiet --warnings-as-errors='*' 2> >(grep -v ' warnings generated' >&2) ||
+sources '*.cpp' | xargs -P "${JOBS:-2}" -n 1 clang-tidy -p "$database" --quiet \
+  --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option \
+  2> >(grep -Ev '^[0-9]+ warnings? generated' >&2) ||
   failed+=(clang-tidy)
 
 [[ ${#failed[@]} -eq 0 ]] || {
