@@ -70,7 +70,7 @@ function(httplib_use_package)
   if(HTTPLIB_PACKAGE_VERSION VERSION_LESS HTTPLIB_VERSION)
     message(WARNING
       "cpp-httplib is the distribution's ${HTTPLIB_PACKAGE_VERSION} instead of ${HTTPLIB_VERSION}: "
-      "about 40 % less throughput on small requests, and none of the library's own caps on chunked "
+      "about 40 % less throughput on small requests, and fewer of the library's own caps on chunked "
       "bodies and header counts. For ${HTTPLIB_VERSION}, configure where ${HTTPLIB_URL} can be "
       "reached, or pass -DHTTPLIB_INCLUDE_DIR=<directory of a copy>.")
   endif()

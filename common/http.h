@@ -16,11 +16,11 @@ namespace common {
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
-  std::string method;
-  std::string path;  // without the query
-  HttpHeaders headers;
-  std::string body;
-  std::string request_id;  // the client's X-Request-Id where it is usable, else a new one
+  std::string method = {};
+  std::string path = {};  // without the query
+  HttpHeaders headers = {};
+  std::string body = {};
+  std::string request_id = {};  // the client's X-Request-Id where it is usable, else a new one
 
   // All values of a header, in order; names are compared without case (RFC 9110, section 5.1).
   std::vector<std::string_view> header_values(std::string_view name) const;
