@@ -35,7 +35,7 @@ pair_await_ready() {
   while [[ $SECONDS -lt $deadline ]]; do
     if ! kill -0 "$pid" 2>/dev/null; then
       tail -n 20 "$log" >&2
-      pair_fail "$name ended while it was starting; its last words are above ($log)"
+      pair_fail "$name ended while it was starting; its last words are above"
       return 1
     fi
     admin_port=$(pair_logged_port "$log" admin)
@@ -46,7 +46,7 @@ pair_await_ready() {
     sleep 0.1
   done
   tail -n 20 "$log" >&2
-  pair_fail "$name was not ready after $PAIR_READY_SECONDS s; its last words are above ($log)"
+  pair_fail "$name was not ready after $PAIR_READY_SECONDS s; its last words are above"
 }
 
 start_pair() {

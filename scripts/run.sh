@@ -54,7 +54,7 @@ Try:  curl $INVOICE_URL/invoices
 Ctrl-C stops both.
 
 END
-tail -n 0 -f "$directory/payment-provider.log" "$directory/invoice-app.log" &
+tail -q -n 0 -f "$directory/payment-provider.log" "$directory/invoice-app.log" &
 follower=$!
 
 while kill -0 "$INVOICE_APP_PID" 2>/dev/null && kill -0 "$PAYMENT_PROVIDER_PID" 2>/dev/null; do
