@@ -7,6 +7,7 @@
 #ifndef COMMON_GROUP_COMMIT_H_
 #define COMMON_GROUP_COMMIT_H_
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -104,8 +105,8 @@ class GroupCommit {
 
   std::mutex mutex_;
   std::condition_variable arrived_;
-  bool stopping_ = false;                       // guarded by mutex_
-  std::deque<Request> requests_;                // guarded by mutex_
+  bool stopping_ = false;                      // guarded by mutex_
+  std::deque<Request> requests_;               // guarded by mutex_
   std::deque<std::promise<Result>> promises_;  // guarded by mutex_; promises_[i] is requests_[i]'s
 
   std::thread writer_;  // last: it uses all of the above

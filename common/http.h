@@ -39,6 +39,9 @@ struct HttpResponse {
   std::function<std::optional<std::string>()> next_chunk = {};
 };
 
+// Names of headers, schemes and some tokens mean the same in upper and lower case (ASCII).
+bool equal_ignoring_case(std::string_view a, std::string_view b);
+
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
 // The reason phrase of a status (RFC 9110, section 15), e.g. "Not Found".

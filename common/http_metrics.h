@@ -28,7 +28,7 @@ class HttpMetrics {
    private:
     friend class HttpMetrics;
     Route(prometheus::Family<prometheus::Counter>& requests, prometheus::Histogram& duration,
-          std::string method, std::string path);
+          const std::string& method, const std::string& path);
 
     // Requests by class of status: 1xx .. 5xx.
     prometheus::Counter* by_class_[5];
@@ -38,15 +38,13 @@ class HttpMetrics {
   // `path` is the route's own, never the client's text: labels must stay few.
   Route route(const std::string& method, const std::string& path);
 
-  // Connections that hold a thread now, and those that wait for one.
-  prometheus::Gauge& connections_active();
-  prometheus::Gauge& connections_queued();
+  // Connections of a listener that hold a thread now.
+  prometheus::Gauge& connections_active(const std::string& listener);
 
  private:
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& duration_;
-  prometheus::Gauge& active_;
-  prometheus::Gauge& queued_;
+  prometheus::Family<prometheus::Gauge>& connections_;
 };
 
 }  // namespace common

@@ -29,7 +29,8 @@ using JsonObject = std::vector<std::pair<std::string, JsonValue>>;  // in docume
 
 class JsonValue {
  public:
-  using Variant = std::variant<std::nullptr_t, bool, JsonNumber, std::string, JsonArray, JsonObject>;
+  using Variant =
+      std::variant<std::nullptr_t, bool, JsonNumber, std::string, JsonArray, JsonObject>;
 
   JsonValue() = default;  // null
   JsonValue(Variant value) : value_(std::move(value)) {}

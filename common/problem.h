@@ -14,7 +14,8 @@ namespace common {
 
 struct Problem {
   int status;
-  // What exactly is wrong with this request, for a person. Any bytes: what is not UTF-8 is replaced.
+  // What exactly is wrong with this request, for a person. Any bytes: what is not UTF-8 is
+  // replaced.
   std::string detail;
   // A name for programs, from docs/errors.md, when the status alone says too little, e.g.
   // "payment-refused"; becomes "type": "urn:problem:payment-refused". Empty: "about:blank".

@@ -106,11 +106,11 @@ Service::Service(const ServiceConfig& config, std::function<void()> check_ready)
       http_metrics_(registry_),
       public_server_(public_options(config), http_metrics_),
       admin_server_(admin_options(config), http_metrics_) {
-  admin_server_.get("/livez", [](const HttpRequest&) {
+  admin_server_.router().get("/livez", [](const HttpRequest&) {
     return HttpResponse{.content_type = "text/plain", .body = "alive\n"};
   });
-  admin_server_.get("/readyz", [this](const HttpRequest&) { return readiness(); });
-  admin_server_.get("/metrics", [this](const HttpRequest&) {
+  admin_server_.router().get("/readyz", [this](const HttpRequest&) { return readiness(); });
+  admin_server_.router().get("/metrics", [this](const HttpRequest&) {
     return HttpResponse{.content_type = "text/plain; version=0.0.4; charset=utf-8",
                         .body = prometheus::TextSerializer().Serialize(registry_.Collect())};
   });

@@ -53,7 +53,7 @@ class Service {
   Service(const ServiceConfig& config, std::function<void()> check_ready);
 
   // For routes and metrics of the service's own, before run().
-  HttpServer& public_server() { return public_server_; }
+  HttpRouter& router() { return public_server_.router(); }
   prometheus::Registry& registry() { return registry_; }
 
   // Serves until the process gets SIGTERM or SIGINT. Then readiness fails; requests are served for

@@ -67,7 +67,8 @@ class InvoiceStore {
   // How a run stands. Takes time in proportion to what is pending and refused.
   virtual PayProgress progress(const PayRun& run) = 0;
 
-  // Whether any invoice of the run has not ended yet. Takes constant time.
+  // Whether any invoice of the run has not ended yet. Takes time in proportion to what is claimed or
+  // put off, at most.
   virtual bool is_pending(const PayRun& run) = 0;
 
   // Claims up to `limit` invoices that are due and under nobody's valid lease, oldest first:

@@ -48,7 +48,7 @@ void serve(const Config& config) {
   PayInvoices pay_invoices(store, workers,
                            {.longest_wait = std::chrono::seconds(config.pay_wait_seconds)});
   Routes routes(store, pay_invoices);
-  routes.add_to(service.public_server());
+  routes.add_to(service.router());
 
   service.run([&pay_invoices] { pay_invoices.stop_waiting(); });
 }

@@ -78,11 +78,11 @@ Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices)
       pay_invoices_(pay_invoices),
       additions_([&store](auto groups) { return store.add(groups); }) {}
 
-void Routes::add_to(common::HttpServer& server) {
-  server.get("/invoices", [this](const HttpRequest&) { return list_invoices(); });
-  server.post("/invoices", {.max_bytes = kMaxAddBytes, .json_required = true},
+void Routes::add_to(common::HttpRouter& router) {
+  router.get("/invoices", [this](const HttpRequest&) { return list_invoices(); });
+  router.post("/invoices", {.max_bytes = kMaxAddBytes, .json_required = true},
               [this](const HttpRequest& request) { return add_invoices(request); });
-  server.post("/invoices/pay", {}, [this](const HttpRequest&) { return pay(); });
+  router.post("/invoices/pay", {}, [this](const HttpRequest&) { return pay(); });
 }
 
 HttpResponse Routes::list_invoices() const {

@@ -4,7 +4,7 @@
 #define INVOICE_APP_ROUTES_H_
 
 #include "common/group_commit.h"
-#include "common/http_server.h"
+#include "common/http_router.h"
 #include "invoice-app/invoice_store.h"
 #include "invoice-app/pay_invoices.h"
 
@@ -13,10 +13,10 @@ namespace invoice_app {
 // Thread-safe, as the server calls it from many threads.
 class Routes {
  public:
-  // The references must outlive the routes and the servers that they are added to.
+  // The references must outlive the routes and the routers that they are added to.
   Routes(InvoiceStore& store, PayInvoices& pay_invoices);
 
-  void add_to(common::HttpServer& server);
+  void add_to(common::HttpRouter& router);
 
   common::HttpResponse list_invoices() const;
   common::HttpResponse add_invoices(const common::HttpRequest& request);

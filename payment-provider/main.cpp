@@ -1,5 +1,6 @@
 // payment-provider: wires the parts together, and nothing else.
 
+#include "common/clock.h"
 #include "common/service.h"
 #include "payment-provider/config.h"
 #include "payment-provider/routes.h"
@@ -13,10 +14,11 @@ const common::About kAbout = {.name = "payment-provider",
 
 void serve(const Config& config) {
   common::start_logging(kAbout, config.service);
-  SqliteLedger ledger(config.service.database_path);
+  const common::SystemClock clock;
+  SqliteLedger ledger(config.service.database_path, clock);
   common::Service service(config.service, [&ledger] { ledger.check(); });
   Routes routes(ledger, config.rules, config.service.provider_token);
-  routes.add_to(service.public_server());
+  routes.add_to(service.router());
   service.run([] {});
 }
 

@@ -117,10 +117,10 @@ Routes::Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> to
       token_(std::move(token)),
       recordings_([&ledger](auto orders) { return ledger.record(orders); }) {}
 
-void Routes::add_to(common::HttpServer& server) {
-  server.set_guard([this](const HttpRequest& request) { return demand_token(request); });
-  server.get("/payments", [this](const HttpRequest&) { return list_payments(); });
-  server.post("/payments/pay", {.json_required = true},
+void Routes::add_to(common::HttpRouter& router) {
+  router.set_guard([this](const HttpRequest& request) { return demand_token(request); });
+  router.get("/payments", [this](const HttpRequest&) { return list_payments(); });
+  router.post("/payments/pay", {.json_required = true},
               [this](const HttpRequest& request) { return pay(request); });
 }
 

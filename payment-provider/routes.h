@@ -7,7 +7,7 @@
 #include <string>
 
 #include "common/group_commit.h"
-#include "common/http_server.h"
+#include "common/http_router.h"
 #include "payment-provider/ledger.h"
 #include "payment-provider/payment.h"
 
@@ -16,11 +16,11 @@ namespace payment_provider {
 // Thread-safe, as the server calls it from many threads.
 class Routes {
  public:
-  // The ledger must outlive the routes, and they the servers that they are added to. With a token,
+  // The ledger must outlive the routes, and they the routers that they are added to. With a token,
   // all requests must bear it (RFC 6750).
   Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> token);
 
-  void add_to(common::HttpServer& server);
+  void add_to(common::HttpRouter& router);
 
   common::HttpResponse pay(const common::HttpRequest& request);
   common::HttpResponse list_payments() const;

@@ -1,0 +1,70 @@
+#include "common/http_connection.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace common {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::size_t kMaxUnsentBytes = 64 * 1024;
+constexpr std::chrono::milliseconds kLinger(500);
+
+}  // namespace
+
+bool HttpConnection::wait_for_request() {
+  return begin_ < end_ ||
+         connection_.wait_readable(steady_clock::now() + limits_.keep_alive_idle, &stop_);
+}
+
+void HttpConnection::begin_head() {
+  in_head_ = true;
+  head_bytes_ = 0;
+  deadline_ = steady_clock::now() + limits_.head_timeout;
+}
+
+void HttpConnection::begin_body() {
+  in_head_ = false;
+  deadline_ = steady_clock::now() + limits_.body_timeout;
+}
+
+std::ptrdiff_t HttpConnection::read(char* to, std::size_t size) {
+  if (begin_ == end_ && !receive()) return -1;
+  const std::size_t count = std::min(size, end_ - begin_);
+  std::memcpy(to, input_.data() + begin_, count);
+  skip(count);
+  return head_is_too_large() ? -1 : static_cast<std::ptrdiff_t>(count);
+}
+
+void HttpConnection::skip(std::size_t size) {
+  begin_ += size;
+  if (in_head_) head_bytes_ += size;
+}
+
+bool HttpConnection::receive() {
+  if (!flush()) return false;
+  if (!connection_.wait_readable(deadline_, in_head_ ? &stop_ : nullptr)) return false;
+  const std::ptrdiff_t count = connection_.read(input_.data(), input_.size());
+  begin_ = 0;
+  end_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+  return count > 0;
+}
+
+bool HttpConnection::write(std::string_view bytes) {
+  unsent_ += bytes;
+  return unsent_.size() < kMaxUnsentBytes ? !broken_ : flush();
+}
+
+bool HttpConnection::flush() {
+  if (broken_) return false;
+  broken_ = !connection_.write_all(unsent_, limits_.write_stall);
+  unsent_.clear();
+  return !broken_;
+}
+
+void HttpConnection::close_lingering() {
+  if (!broken_) connection_.close_lingering(steady_clock::now() + kLinger);
+}
+
+}  // namespace common

@@ -1,0 +1,310 @@
+#include "common/http_server.h"
+
+#include <httplib.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/http_body.h"
+#include "common/http_connection.h"
+#include "common/http_router.h"
+#include "common/log.h"
+#include "common/problem.h"
+#include "common/tcp.h"
+
+namespace common {
+namespace {
+
+using std::chrono::steady_clock;
+
+// A connection as the library sees it. Some of these functions are pure virtual in some versions of
+// the library and unknown to others.
+class LibraryStream final : public httplib::Stream {
+ public:
+  explicit LibraryStream(HttpConnection& connection) : connection_(connection) {}
+
+  ssize_t read(char* to, size_t size) override { return connection_.read(to, size); }
+  ssize_t write(const char* from, size_t size) override {
+    return connection_.write({from, size}) ? static_cast<ssize_t>(size) : -1;
+  }
+
+  const char* buffered_data(size_t& size) const {
+    size = connection_.received().size();
+    return size == 0 || connection_.head_is_too_large() ? nullptr : connection_.received().data();
+  }
+  void consume_buffered(size_t size) { connection_.skip(size); }
+
+  // Reads and writes wait by themselves.
+  bool is_readable() const override { return true; }
+  bool wait_readable() const { return true; }
+  bool is_writable() const { return !connection_.is_broken(); }  // NOLINT(modernize-use-override)
+  bool wait_writable() const { return !connection_.is_broken(); }
+  bool is_peer_alive() const { return !connection_.is_broken(); }
+  time_t duration() const { return 0; }
+
+  socket_t socket() const override { return connection_.fd(); }
+  // Nobody here asks whose connection it is.
+  void get_remote_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
+  void get_local_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
+
+ private:
+  HttpConnection& connection_;
+};
+
+// One request and what becomes of it.
+struct Exchange {
+  HttpConnection& connection;
+  RoutedRequest routed = {};
+  bool is_http_1_0 = false;
+  bool close = false;  // the connection, after the answer
+  int status = 0;      // 0: there is no answer yet
+  steady_clock::time_point start = steady_clock::now();
+};
+
+// The exchange of the connection that this thread serves: the library's hooks are the server's, not
+// the connection's.
+thread_local Exchange* exchange_of_thread = nullptr;
+
+bool has_token(const std::vector<std::string_view>& values, std::string_view token) {
+  return std::any_of(values.begin(), values.end(), [&](std::string_view value) {
+    while (true) {
+      const std::size_t comma = value.find(',');
+      if (media_type(value.substr(0, comma)) == token) return true;
+      if (comma == std::string_view::npos) return false;
+      value.remove_prefix(comma + 1);
+    }
+  });
+}
+
+std::string usable_request_id(const HttpRequest& request) {
+  constexpr std::size_t kMaxBytes = 64;
+  const auto ids = request.header_values("X-Request-Id");
+  const auto plain = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  };
+  const bool usable = ids.size() == 1 && !ids[0].empty() && ids[0].size() <= kMaxBytes &&
+                      std::all_of(ids[0].begin(), ids[0].end(), plain);
+  return usable ? std::string(ids[0]) : new_request_id();
+}
+
+const char* explain(int status) {
+  switch (status) {
+    case 400:
+      return "this is not an HTTP request that can be understood";
+    case 414:
+      return "the path is too long";
+    case 416:
+      return "ranges are not served";
+    case 431:
+      return "the headers are too large";
+    default:
+      return "the request was not accepted";
+  }
+}
+
+// Gives the response to the library to be written.
+void hand_over(Exchange& exchange, HttpResponse response, httplib::Response& res) {
+  res.status = response.status;
+  for (const auto& [name, value] : response.headers) res.set_header(name, value);
+  if (!response.next_chunk) {
+    res.set_content(std::move(response.body), response.content_type.c_str());
+    return;
+  }
+  auto provider = [next = std::move(response.next_chunk)](std::size_t /*offset*/,
+                                                          httplib::DataSink& sink) {
+    try {
+      const auto chunk = next();
+      if (!chunk) {
+        sink.done();
+        return true;
+      }
+      return sink.write(chunk->data(), chunk->size());
+    } catch (const std::exception& failure) {
+      log_error("answer cut short", {{"error", failure.what()}});
+      return false;
+    }
+  };
+  if (exchange.is_http_1_0) {  // knows no chunks: the end of the connection is the end of the body
+    exchange.close = true;
+    res.set_content_provider(response.content_type, std::move(provider));
+  } else {
+    res.set_chunked_content_provider(response.content_type, std::move(provider));
+  }
+}
+
+}  // namespace
+
+class HttpServer::Impl : private httplib::Server {
+ public:
+  Impl(HttpServerOptions options, HttpMetrics& metrics)
+      : router(metrics),
+        options_(std::move(options)),
+        connections_active_(metrics.connections_active(options_.name)),
+        unmatched_(metrics.route("other", "other")) {
+    set_pre_routing_handler([this](const httplib::Request&, httplib::Response& res) {
+      answer(*exchange_of_thread, res);
+      return HandlerResponse::Handled;
+    });
+    set_error_handler(HandlerWithResponse([](const httplib::Request&, httplib::Response& res) {
+      return on_error(*exchange_of_thread, res);
+    }));
+    set_post_routing_handler([](const httplib::Request&, httplib::Response& res) {
+      finish_headers(*exchange_of_thread, res);
+    });
+  }
+
+  HttpRouter router;
+
+  void bind() { listener_.emplace(options_.host, options_.port); }
+  int port() const { return listener_->port(); }
+  void start_draining() { draining_ = true; }
+
+  void start() {
+    for (std::size_t i = 0; i < options_.threads; ++i) {
+      threads_.emplace_back([this] {
+        while (auto connection = listener_->accept()) serve(std::move(*connection));
+      });
+    }
+  }
+
+  void stop() {
+    draining_ = true;
+    if (listener_) listener_->shut_down();
+    stop_.raise();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+ private:
+  void serve(TcpConnection connection) {
+    ++active_;
+    connections_active_.Increment();
+    HttpConnection http(std::move(connection), options_.limits, stop_);
+    while (http.wait_for_request() && serve_request(http)) {
+    }
+    connections_active_.Decrement();
+    --active_;
+  }
+
+  // Whether the connection goes on.
+  bool serve_request(HttpConnection& connection) {
+    Exchange exchange{.connection = connection};
+    exchange_of_thread = &exchange;
+    connection.begin_head();
+    LibraryStream stream(connection);
+    bool closed_by_client = false;
+    const bool complete = process(stream, closed_by_client);
+    if (exchange.status != 0) record(exchange);
+    if (!connection.flush() || !complete) return false;
+    if (!exchange.close && !closed_by_client) return true;
+    connection.close_lingering();
+    return false;
+  }
+
+  // The library's own way to read one request and answer it; its parameters grew with time.
+  template <typename Stream>
+  bool process(Stream& stream, bool& closed_by_client) {
+    const auto on_head = [](httplib::Request& req) { take_head(*exchange_of_thread, req); };
+    if constexpr (requires { this->process_request(stream, false, closed_by_client, on_head); }) {
+      return this->process_request(stream, false, closed_by_client, on_head);
+    } else {
+      return this->process_request(stream, "", 0, "", 0, false, closed_by_client, on_head);
+    }
+  }
+
+  // Copies the head, and takes away from the library's what it must leave to us.
+  static void take_head(Exchange& exchange, httplib::Request& req) {
+    HttpRequest& request = exchange.routed.request;
+    request.method = req.method;
+    request.path = req.path;
+    request.headers.assign(req.headers.begin(), req.headers.end());
+    request.request_id = usable_request_id(request);
+    exchange.routed.framing = read_framing(request.headers);
+    exchange.routed.read_body = [&connection = exchange.connection](char* to, std::size_t size) {
+      return connection.read(to, size);
+    };
+    exchange.is_http_1_0 = req.version == "HTTP/1.0";
+    exchange.close = has_token(request.header_values("Connection"), "close");
+    exchange.start = steady_clock::now();
+    exchange.connection.begin_body();
+    for (const char* name : {"Content-Length", "Transfer-Encoding", "Accept-Encoding", "Upgrade"}) {
+      req.headers.erase(name);
+    }
+    req.ranges.clear();
+  }
+
+  void answer(Exchange& exchange, httplib::Response& res) {
+    HttpResponse response = router.answer(exchange.routed);
+    exchange.status = response.status;
+    const auto& framing = exchange.routed.framing;
+    const bool unread_body = !framing || (framing->has_body() && !exchange.routed.body_was_read);
+    exchange.close = exchange.close || unread_body || is_wanted_elsewhere();
+    hand_over(exchange, std::move(response), res);
+  }
+
+  // Whether this thread had better serve another connection, or none.
+  bool is_wanted_elsewhere() const {
+    return draining_ || (active_ == options_.threads && listener_->has_waiting());
+  }
+
+  // Called for every status of 400 and over. Gives the library's own errors the form that all
+  // errors have; after those, nobody knows where the next request would begin.
+  static HandlerResponse on_error(Exchange& exchange, httplib::Response& res) {
+    if (exchange.status != 0) return HandlerResponse::Unhandled;
+    exchange.status = exchange.connection.head_is_too_large() ? 431 : res.status;
+    exchange.close = true;
+    std::string& request_id = exchange.routed.request.request_id;
+    if (request_id.empty()) request_id = new_request_id();
+    hand_over(exchange,
+              to_response({.status = exchange.status, .detail = explain(exchange.status)}), res);
+    return HandlerResponse::Handled;
+  }
+
+  static void finish_headers(const Exchange& exchange, httplib::Response& res) {
+    for (const char* name : {"Accept-Ranges", "Connection", "Keep-Alive"}) res.headers.erase(name);
+    if (exchange.close) res.set_header("Connection", "close");
+    res.set_header("X-Request-Id", exchange.routed.request.request_id);
+  }
+
+  // Before a small answer leaves, so that a client that has it finds it counted and logged.
+  void record(const Exchange& exchange) {
+    const HttpRequest& request = exchange.routed.request;
+    const std::chrono::duration<double, std::milli> took = steady_clock::now() - exchange.start;
+    HttpMetrics::Route* metrics = exchange.routed.metrics;
+    (metrics == nullptr ? unmatched_ : *metrics).observe(exchange.status, took);
+    const RequestIdScope scope(request.request_id);
+    log_event(options_.quiet ? LogLevel::kDebug : LogLevel::kInfo, "request",
+              {{"method", request.method},
+               {"path", request.path},
+               {"status", exchange.status},
+               {"duration_ms", took.count()}});
+  }
+
+  const HttpServerOptions options_;
+  prometheus::Gauge& connections_active_;
+  HttpMetrics::Route unmatched_;
+  std::optional<TcpListener> listener_;
+  StopSignal stop_;
+  std::atomic<bool> draining_ = false;
+  std::atomic<std::size_t> active_ = 0;  // connections that hold a thread
+  std::vector<std::thread> threads_;
+};
+
+HttpServer::HttpServer(HttpServerOptions options, HttpMetrics& metrics)
+    : impl_(std::make_unique<Impl>(std::move(options), metrics)) {}
+
+HttpServer::~HttpServer() { stop(); }
+
+HttpRouter& HttpServer::router() { return impl_->router; }
+void HttpServer::bind() { impl_->bind(); }
+int HttpServer::port() const { return impl_->port(); }
+void HttpServer::start() { impl_->start(); }
+void HttpServer::start_draining() { impl_->start_draining(); }
+void HttpServer::stop() { impl_->stop(); }
+
+}  // namespace common

@@ -1,0 +1,138 @@
+#include "common/sqlite_database.h"
+
+#include <SQLiteCpp/Exception.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <random>
+#include <thread>
+
+#include "common/log.h"
+#include "common/unavailable.h"
+
+namespace common {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::steady_clock;
+
+int open_flags(SqliteConnection::Access access) {
+  // Readers too may have to roll back what a process that was killed left half-written.
+  return access == SqliteConnection::Access::kCreate ? SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE
+                                                     : SQLite::OPEN_READWRITE;
+}
+
+int number(SqliteConnection& connection, const char* sql) {
+  SQLite::Statement& query = connection.query(sql);
+  query.executeStep();
+  return query.getColumn(0).getInt();
+}
+
+}  // namespace
+
+SqliteConnection::SqliteConnection(const std::string& path, Access access)
+    : database_(path, open_flags(access)) {
+  sqlite3_busy_handler(database_.getHandle(), wait_for_lock, &lock_wait_);
+  sqlite3_extended_result_codes(database_.getHandle(), 1);
+  database_.exec("PRAGMA journal_mode = TRUNCATE");
+  database_.exec("PRAGMA synchronous = FULL");
+  database_.exec("PRAGMA mmap_size = 0");
+  database_.exec("PRAGMA temp_store = MEMORY");
+  database_.exec("PRAGMA trusted_schema = OFF");
+  if (access == Access::kRead) database_.exec("PRAGMA query_only = ON");
+}
+
+// Called by SQLite while another process has a lock; 0 ends the wait. Locks are held for about as
+// long as a commit takes, so the waits are short, and random, so that processes take turns.
+int SqliteConnection::wait_for_lock(void* lock_wait, int times_called) {
+  auto& wait = *static_cast<LockWait*>(lock_wait);
+  if (times_called == 0) wait.since = steady_clock::now();
+  if (steady_clock::now() - wait.since > kLongestLockWait) return 0;
+  thread_local std::minstd_rand generator(std::random_device{}());
+  const int most = std::min(200 * (times_called + 1), 5000);
+  std::this_thread::sleep_for(
+      microseconds(std::uniform_int_distribution<int>(50, most)(generator)));
+  return 1;
+}
+
+SQLite::Statement& SqliteConnection::statement(const char* sql) {
+  const auto found = statements_.find(sql);
+  if (found == statements_.end()) {
+    return statements_.try_emplace(sql, database_, sql).first->second;
+  }
+  found->second.tryReset();
+  return found->second;
+}
+
+void SqliteConnection::begin(Access access) {
+  run(access == Access::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
+}
+
+void SqliteConnection::commit() {
+  // A query that was not read to its end would keep its lock.
+  for (auto& [sql, prepared] : statements_) prepared.tryReset();
+  run("COMMIT");
+}
+
+SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
+    : path_(std::move(path)), version_(static_cast<int>(schema.migrations.size())) {
+  try {
+    writer_ = std::make_unique<SqliteConnection>(path_, SqliteConnection::Access::kCreate);
+  } catch (...) {
+    rethrow();
+  }
+  write([&](SqliteConnection& connection) { migrate(connection, schema); });
+}
+
+void SqliteDatabase::migrate(SqliteConnection& connection, const SqliteSchema& schema) const {
+  const int application_id = number(connection, "PRAGMA application_id");
+  const int version = number(connection, "PRAGMA user_version");
+  if (application_id != schema.application_id && (application_id != 0 || version != 0)) {
+    throw Unavailable("database " + path_ + " belongs to another application");
+  }
+  if (version > version_) {
+    throw Unavailable("database " + path_ + " has schema version " + std::to_string(version) +
+                      ", which is newer than this program's " + std::to_string(version_));
+  }
+  if (version == version_) return;
+  for (const char* migration : schema.migrations.subspan(static_cast<std::size_t>(version))) {
+    connection.run_once(migration);
+  }
+  connection.run_once("PRAGMA application_id = " + std::to_string(schema.application_id));
+  connection.run_once("PRAGMA user_version = " + std::to_string(version_));
+  log_info("database migrated",
+           {{"database", path_}, {"from_version", version}, {"to_version", version_}});
+}
+
+void SqliteDatabase::rethrow() const {
+  try {
+    throw;
+  } catch (const SQLite::Exception& error) {
+    throw Unavailable("database " + path_ + ": " + error.what());
+  }
+}
+
+void SqliteDatabase::check() {
+  // Writes what is there already: that goes all the way to the disk.
+  write([this](SqliteConnection& connection) {
+    connection.run_once("PRAGMA user_version = " + std::to_string(version_));
+  });
+}
+
+SqliteDatabase::Reader::Reader(SqliteDatabase& from) : database(from) {
+  std::lock_guard lock(database.readers_mutex_);
+  if (database.idle_readers_.empty()) return;
+  connection = std::move(database.idle_readers_.back());
+  database.idle_readers_.pop_back();
+}
+
+SqliteDatabase::Reader::~Reader() {
+  constexpr std::size_t kMaxIdle = 8;
+  std::lock_guard lock(database.readers_mutex_);
+  if (connection && database.idle_readers_.size() < kMaxIdle) {
+    database.idle_readers_.push_back(std::move(connection));
+  }
+}
+
+}  // namespace common

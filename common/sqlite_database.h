@@ -1,0 +1,151 @@
+// One SQLite database file, as both stores use it: shared by several processes on one machine,
+// durable at every commit (rollback journal, synchronous=FULL; docs/decisions/0002-sqlite.md), with
+// its schema brought up to date when it is opened.
+//
+// Thread-safe. Writers take turns on one connection; readers have some of their own. Waiting for
+// other processes' locks ends after kLongestLockWait. Whatever SQLite can't do is thrown as
+// common::Unavailable; connections on which that happened are replaced.
+
+#ifndef COMMON_SQLITE_DATABASE_H_
+#define COMMON_SQLITE_DATABASE_H_
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace common {
+
+inline constexpr std::chrono::seconds kLongestLockWait{10};
+
+// A connection with its prepared statements. Not thread-safe.
+class SqliteConnection {
+ public:
+  enum class Access { kRead, kWrite, kCreate };
+
+  // Throws SQLite::Exception, as everything here does.
+  SqliteConnection(const std::string& path, Access access);
+
+  // The statement for this text, before its first row, with the values bound to ?1, ?2, ... It is
+  // prepared once, so `sql` must be a literal. Valid until it is asked for again.
+  template <typename... Values>
+  SQLite::Statement& query(const char* sql, const Values&... values) {
+    SQLite::Statement& prepared = statement(sql);
+    int index = 0;
+    (prepared.bind(++index, values), ...);
+    return prepared;
+  }
+
+  // Runs a statement that has no rows to give. Returns how many it changed.
+  template <typename... Values>
+  int run(const char* sql, const Values&... values) {
+    return query(sql, values...).exec();
+  }
+
+  // Runs statements that are not worth keeping prepared.
+  void run_once(const std::string& sql) { database_.exec(sql); }
+
+  void begin(Access access);
+  void commit();
+
+ private:
+  struct LockWait {
+    std::chrono::steady_clock::time_point since;
+  };
+
+  static int wait_for_lock(void* lock_wait, int times_called);
+  SQLite::Statement& statement(const char* sql);
+
+  LockWait lock_wait_;
+  SQLite::Database database_;
+  std::map<const char*, SQLite::Statement> statements_;
+};
+
+struct SqliteSchema {
+  // Says whose database a file is (PRAGMA application_id), so that one is never taken for another.
+  int application_id;
+  // migrations[i] brings version i to i + 1 (PRAGMA user_version). Only ever appended to.
+  std::span<const char* const> migrations;
+};
+
+class SqliteDatabase {
+ public:
+  // Opens the file, creating it if need be, and runs the migrations that it hasn't seen, each once,
+  // whichever process comes first. Throws Unavailable when the file can't be used, is another
+  // application's, or is from a newer version of this one.
+  SqliteDatabase(std::string path, const SqliteSchema& schema);
+
+  // Calls `work` with a connection inside a write transaction, which is committed when it returns.
+  // When it throws, or the commit fails, nothing that was written is relied upon.
+  template <typename Work>
+  auto write(Work work) {
+    std::lock_guard lock(write_mutex_);
+    return guarded(writer_, SqliteConnection::Access::kWrite, work);
+  }
+
+  // The same inside a read transaction: all reads see one state. Keep it short: writers wait.
+  template <typename Work>
+  auto read(Work work) {
+    Reader reader(*this);
+    return guarded(reader.connection, SqliteConnection::Access::kRead, work);
+  }
+
+  // Returns when the database can be read and written now, else throws Unavailable.
+  void check();
+
+ private:
+  using ConnectionPtr = std::unique_ptr<SqliteConnection>;
+
+  // A connection of the pool, for as long as this lives.
+  struct Reader {
+    explicit Reader(SqliteDatabase& from);
+    ~Reader();
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+
+    SqliteDatabase& database;
+    ConnectionPtr connection;
+  };
+
+  template <typename Work>
+  auto guarded(ConnectionPtr& connection, SqliteConnection::Access access, Work& work) {
+    try {
+      if (!connection) connection = std::make_unique<SqliteConnection>(path_, access);
+      connection->begin(access);
+      if constexpr (std::is_void_v<decltype(work(*connection))>) {
+        work(*connection);
+        connection->commit();
+      } else {
+        auto result = work(*connection);
+        connection->commit();
+        return result;
+      }
+    } catch (...) {
+      connection.reset();  // which rolls back
+      rethrow();
+    }
+  }
+
+  // Called in a handler: throws on what is being handled, SQLite's exceptions as Unavailable.
+  [[noreturn]] void rethrow() const;
+  void migrate(SqliteConnection& connection, const SqliteSchema& schema) const;
+
+  const std::string path_;
+  int version_ = 0;  // of the schema; set by the constructor
+  std::mutex write_mutex_;
+  ConnectionPtr writer_;  // guarded by write_mutex_; null: to be opened
+  std::mutex readers_mutex_;
+  std::vector<ConnectionPtr> idle_readers_;  // guarded by readers_mutex_
+};
+
+}  // namespace common
+
+#endif  // COMMON_SQLITE_DATABASE_H_

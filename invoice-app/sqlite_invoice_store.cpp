@@ -1,0 +1,243 @@
+#include "invoice-app/sqlite_invoice_store.h"
+
+#include <algorithm>
+#include <array>
+
+namespace invoice_app {
+namespace {
+
+using common::SqliteConnection;
+
+// States are InvoiceState's numbers. `claimable_at_ms` of an unpaid or sending invoice:
+//   0   may be claimed as soon as payment was requested for it
+//   >0  may be claimed from that time on: the end of its lease (lease_owner is set) or the time of
+//       the next attempt (lease_owner is NULL). Only what was claimed before has one.
+// The index `due` holds only what has not ended, so what has costs nothing.
+constexpr std::array kMigrations = {
+    R"sql(
+      CREATE TABLE invoices (
+        sequence        INTEGER PRIMARY KEY,
+        id              TEXT    NOT NULL UNIQUE,
+        amount_minor    INTEGER NOT NULL CHECK (amount_minor > 0),
+        currency        TEXT    NOT NULL,
+        state           INTEGER NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 3),
+        generation      INTEGER NOT NULL DEFAULT 1,
+        attempt         INTEGER NOT NULL DEFAULT 0,
+        claimable_at_ms INTEGER NOT NULL DEFAULT 0,
+        lease_owner     TEXT,
+        refusal         TEXT
+      ) STRICT;
+      CREATE INDEX due ON invoices (claimable_at_ms, sequence) WHERE state IN (0, 1);
+      CREATE INDEX refused ON invoices (sequence) WHERE state = 3;
+
+      CREATE TABLE payment_request (
+        only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+        through  INTEGER NOT NULL   -- payment is requested for every invoice up to this sequence
+      ) STRICT;
+      INSERT INTO payment_request VALUES (1, 0);
+    )sql"};
+
+constexpr common::SqliteSchema kSchema = {.application_id = 0x696e766f,  // "invo"
+                                          .migrations = kMigrations};
+
+common::Money money(const SQLite::Column& minor_units, const SQLite::Column& currency) {
+  return {minor_units.getInt64(), common::Currency::find(currency.getString()).value()};
+}
+
+Invoice read_invoice(SQLite::Statement& row) {
+  return {.sequence = row.getColumn(0).getInt64(),
+          .id = row.getColumn(1).getString(),
+          .amount = money(row.getColumn(2), row.getColumn(3)),
+          .state = static_cast<InvoiceState>(row.getColumn(4).getInt())};
+}
+
+std::int64_t number(SQLite::Statement& query) {
+  query.executeStep();
+  return query.getColumn(0).getInt64();
+}
+
+AddOutcome add_group(SqliteConnection& connection, const std::vector<NewInvoice>& group) {
+  AddOutcome outcome;
+  connection.run("SAVEPOINT a_group");
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const auto& [id, amount] = group[i];
+    const int added = connection.run(
+        "INSERT INTO invoices (id, amount_minor, currency) VALUES (?1, ?2, ?3) "
+        "ON CONFLICT DO NOTHING",
+        id, amount.minor_units, std::string(amount.currency.code()));
+    outcome.added += static_cast<std::size_t>(added);
+    SQLite::Statement& row = connection.query(
+        "SELECT sequence, id, amount_minor, currency, state FROM invoices WHERE id = ?1", id);
+    row.executeStep();
+    outcome.invoices.push_back(read_invoice(row));
+    if (outcome.invoices.back().amount != amount) {
+      row.reset();
+      connection.run("ROLLBACK TO a_group");
+      outcome = {.invoices = {}, .added = 0, .conflict = i};
+      break;
+    }
+  }
+  connection.run("RELEASE a_group");
+  return outcome;
+}
+
+// What may be claimed now, oldest first of what is new and then what is to be tried again. A lease
+// or a retry that lies beyond the end of a lease given now was written before the clock was set
+// back, so it counts as over.
+std::vector<Claim> find_claimable(SqliteConnection& connection, const Lease& lease,
+                                  std::size_t limit) {
+  std::vector<Claim> claims;
+  const auto take = [&](SQLite::Statement& rows) {
+    while (claims.size() < limit && rows.executeStep()) {
+      claims.push_back({.sequence = rows.getColumn(0).getInt64(),
+                        .id = rows.getColumn(1).getString(),
+                        .amount = money(rows.getColumn(2), rows.getColumn(3)),
+                        .generation = rows.getColumn(4).getInt64(),
+                        .attempt = rows.getColumn(5).getInt64() + 1});
+    }
+    rows.reset();
+  };
+  take(connection.query(
+      "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
+      "WHERE state IN (0, 1) AND claimable_at_ms = 0 "
+      "AND sequence <= (SELECT through FROM payment_request) ORDER BY sequence LIMIT ?1",
+      static_cast<std::int64_t>(limit)));
+  take(connection.query(
+      "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
+      "WHERE state IN (0, 1) AND claimable_at_ms BETWEEN 1 AND ?1 ORDER BY claimable_at_ms",
+      lease.now_ms));
+  take(connection.query(
+      "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
+      "WHERE state IN (0, 1) AND claimable_at_ms > ?1",
+      lease.until_ms));
+  return claims;
+}
+
+void settle_one(SqliteConnection& connection, const std::string& owner,
+                const Settlement& settlement) {
+  switch (settlement.kind) {
+    case Settlement::Kind::kPaid:
+      connection.run(
+          "UPDATE invoices SET state = 2, claimable_at_ms = 0, lease_owner = NULL, refusal = NULL "
+          "WHERE sequence = ?1 AND state <> 2",
+          settlement.sequence);
+      break;
+    case Settlement::Kind::kRefused:
+      connection.run(
+          "UPDATE invoices SET state = 3, claimable_at_ms = 0, lease_owner = NULL, refusal = ?4 "
+          "WHERE sequence = ?1 AND state = 1 AND lease_owner = ?2 AND attempt = ?3",
+          settlement.sequence, owner, settlement.attempt, settlement.refusal);
+      break;
+    case Settlement::Kind::kRetry:
+      connection.run(
+          "UPDATE invoices SET claimable_at_ms = ?4, lease_owner = NULL "
+          "WHERE sequence = ?1 AND state = 1 AND lease_owner = ?2 AND attempt = ?3",
+          settlement.sequence, owner, settlement.attempt,
+          std::max<std::int64_t>(1, settlement.retry_at_ms));
+      break;
+  }
+}
+
+// Of the invoices up to a sequence, those that have not ended.
+std::int64_t count_pending(SqliteConnection& connection, std::int64_t through) {
+  return number(
+      connection.query("SELECT count(*) FROM invoices INDEXED BY due "
+                       "WHERE state IN (0, 1) AND sequence <= ?1",
+                       through));
+}
+
+}  // namespace
+
+SqliteInvoiceStore::SqliteInvoiceStore(const std::string& path) : database_(path, kSchema) {}
+
+std::vector<AddOutcome> SqliteInvoiceStore::add(std::span<const std::vector<NewInvoice>> groups) {
+  return database_.write([&](SqliteConnection& connection) {
+    std::vector<AddOutcome> outcomes;
+    outcomes.reserve(groups.size());
+    for (const auto& group : groups) outcomes.push_back(add_group(connection, group));
+    return outcomes;
+  });
+}
+
+std::vector<Invoice> SqliteInvoiceStore::list(std::int64_t after, std::size_t limit) {
+  return database_.read([&](SqliteConnection& connection) {
+    SQLite::Statement& rows = connection.query(
+        "SELECT sequence, id, amount_minor, currency, state FROM invoices "
+        "WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+        after, static_cast<std::int64_t>(limit));
+    std::vector<Invoice> invoices;
+    while (rows.executeStep()) invoices.push_back(read_invoice(rows));
+    return invoices;
+  });
+}
+
+PayRun SqliteInvoiceStore::request_payment() {
+  return database_.write([](SqliteConnection& connection) {
+    connection.run(
+        "UPDATE invoices SET state = 0, generation = generation + 1, refusal = NULL "
+        "WHERE state = 3");
+    connection.run(
+        "UPDATE invoices SET claimable_at_ms = 0 "
+        "WHERE state IN (0, 1) AND claimable_at_ms > 0 AND lease_owner IS NULL");
+    const std::int64_t through =
+        number(connection.query("SELECT coalesce(max(sequence), 0) FROM invoices"));
+    connection.run("UPDATE payment_request SET through = max(through, ?1)", through);
+    return PayRun{.through = through, .due = count_pending(connection, through)};
+  });
+}
+
+PayProgress SqliteInvoiceStore::progress(const PayRun& run) {
+  return database_.read([&](SqliteConnection& connection) {
+    return PayProgress{
+        .pending = count_pending(connection, run.through),
+        .refused = number(connection.query(
+            "SELECT count(*) FROM invoices WHERE state = 3 AND sequence <= ?1", run.through))};
+  });
+}
+
+bool SqliteInvoiceStore::is_pending(const PayRun& run) {
+  return database_.read([&](SqliteConnection& connection) {
+    return number(connection.query("SELECT EXISTS (SELECT 1 FROM invoices WHERE state IN (0, 1) "
+                                   "AND claimable_at_ms = 0 AND sequence <= ?1) "
+                                   "OR EXISTS (SELECT 1 FROM invoices WHERE state IN (0, 1) "
+                                   "AND claimable_at_ms > 0 AND sequence <= ?1)",
+                                   run.through)) != 0;
+  });
+}
+
+std::vector<Claim> SqliteInvoiceStore::claim(const Lease& lease, std::size_t limit) {
+  const auto is_empty = [&](SqliteConnection& connection) {
+    return find_claimable(connection, lease, 1).empty();
+  };
+  // Most looks find nothing, and reading doesn't make anyone wait.
+  if (database_.read(is_empty)) return {};
+  return database_.write([&](SqliteConnection& connection) {
+    std::vector<Claim> claims = find_claimable(connection, lease, limit);
+    for (const Claim& claim : claims) {
+      connection.run(
+          "UPDATE invoices SET state = 1, attempt = ?2, lease_owner = ?3, claimable_at_ms = ?4 "
+          "WHERE sequence = ?1",
+          claim.sequence, claim.attempt, lease.owner, lease.until_ms);
+    }
+    return claims;
+  });
+}
+
+void SqliteInvoiceStore::settle(const std::string& owner, std::span<const Settlement> settlements) {
+  database_.write([&](SqliteConnection& connection) {
+    for (const Settlement& settlement : settlements) {
+      settle_one(connection, owner, settlement);
+    }
+  });
+}
+
+void SqliteInvoiceStore::release(const std::string& owner) {
+  database_.write([&](SqliteConnection& connection) {
+    connection.run(
+        "UPDATE invoices SET claimable_at_ms = 0, lease_owner = NULL "
+        "WHERE state = 1 AND claimable_at_ms > 0 AND lease_owner = ?1",
+        owner);
+  });
+}
+
+}  // namespace invoice_app

@@ -1,0 +1,35 @@
+// Invoices in SQLite. A request to pay is one mark, "everything up to this sequence", so that it
+// costs the same for three invoices and for a million.
+
+#ifndef INVOICE_APP_SQLITE_INVOICE_STORE_H_
+#define INVOICE_APP_SQLITE_INVOICE_STORE_H_
+
+#include <string>
+
+#include "common/sqlite_database.h"
+#include "invoice-app/invoice_store.h"
+
+namespace invoice_app {
+
+class SqliteInvoiceStore : public InvoiceStore {
+ public:
+  // Throws common::Unavailable when the file can't be used.
+  explicit SqliteInvoiceStore(const std::string& path);
+
+  std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) override;
+  std::vector<Invoice> list(std::int64_t after, std::size_t limit) override;
+  PayRun request_payment() override;
+  PayProgress progress(const PayRun& run) override;
+  bool is_pending(const PayRun& run) override;
+  std::vector<Claim> claim(const Lease& lease, std::size_t limit) override;
+  void settle(const std::string& owner, std::span<const Settlement> settlements) override;
+  void release(const std::string& owner) override;
+  void check() override { database_.check(); }
+
+ private:
+  common::SqliteDatabase database_;
+};
+
+}  // namespace invoice_app
+
+#endif  // INVOICE_APP_SQLITE_INVOICE_STORE_H_

@@ -1,0 +1,31 @@
+// The ledger in SQLite. What makes a payment happen once are two unique indexes: one on the
+// idempotency key, one on the invoice of accepted payments.
+
+#ifndef PAYMENT_PROVIDER_SQLITE_LEDGER_H_
+#define PAYMENT_PROVIDER_SQLITE_LEDGER_H_
+
+#include <string>
+
+#include "common/clock.h"
+#include "common/sqlite_database.h"
+#include "payment-provider/ledger.h"
+
+namespace payment_provider {
+
+class SqliteLedger : public Ledger {
+ public:
+  // Throws common::Unavailable when the file can't be used. `clock` must outlive the ledger.
+  SqliteLedger(const std::string& path, const common::Clock& clock);
+
+  std::vector<PaymentOutcome> record(std::span<const PaymentOrder> orders) override;
+  std::vector<LedgerEntry> list(std::int64_t after, std::size_t limit) override;
+  void check() override { database_.check(); }
+
+ private:
+  const common::Clock& clock_;
+  common::SqliteDatabase database_;
+};
+
+}  // namespace payment_provider
+
+#endif  // PAYMENT_PROVIDER_SQLITE_LEDGER_H_
