@@ -73,10 +73,11 @@ tsan: ## Run all tests with ThreadSanitizer
 	$(FIXED_ADDRESSES) $(CTEST) tsan
 
 .PHONY: bench
-bench: ## Measure
+bench: ## Measure how fast invoices are paid, and listed when there are a million
 	@scripts/install-packages.sh build
 	$(CONFIGURE) release -DBUILD_TESTING=OFF -DBUILD_BENCHMARKS=ON
 	$(BUILD) release
+	build/release/bench/bench_pay
 
 .PHONY: deploy
 deploy: ## Deploy to Kubernetes

@@ -146,6 +146,9 @@ class HttpServer::Impl : private httplib::Server {
         options_(std::move(options)),
         connections_active_(metrics.connections_active(options_.name)),
         unmatched_(metrics.route("other", "other")) {
+    // The library ends a streamed answer early when it has no listening socket. It never has one
+    // here, and stop() lets answers end: any other value will do.
+    svr_sock_ = 0;
     set_pre_routing_handler([this](const httplib::Request&, httplib::Response& res) {
       answer(*exchange_of_thread, res);
       return HandlerResponse::Handled;

@@ -1,0 +1,153 @@
+#include "tests/support/service_process.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "common/http_client.h"
+#include "tests/support/eventually.h"
+
+namespace tests {
+namespace {
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> result;
+  for (std::string& string : strings) result.push_back(string.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+pid_t spawn(const std::string& binary, const Environment& environment,
+            const std::filesystem::path& log_file) {
+  std::vector<std::string> arguments = {binary};
+  std::vector<std::string> variables;
+  for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
+
+  posix_spawn_file_actions_t actions{};
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 1, log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND,
+                                   0600);
+  posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  pid_t pid = -1;
+  const int error = posix_spawn(&pid, binary.c_str(), &actions, nullptr, pointers(arguments).data(),
+                                pointers(variables).data());
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) throw std::system_error(error, std::generic_category(), binary);
+  return pid;
+}
+
+// Sanitizers are told what to do by the environment.
+Environment with_defaults(Environment environment) {
+  environment.try_emplace("PORT", "0");
+  environment.try_emplace("ADMIN_PORT", "0");
+  environment.try_emplace("LOG_FORMAT", "json");
+  for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+    if (const char* value = std::getenv(name)) environment.try_emplace(name, value);
+  }
+  return environment;
+}
+
+}  // namespace
+
+TemporaryDirectory::TemporaryDirectory() {
+  std::string name = (std::filesystem::temp_directory_path() / "invoice-app.XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) {
+    throw std::system_error(errno, std::generic_category(), name);
+  }
+  path_ = name;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+ServiceProcess::ServiceProcess(const std::string& binary, Environment environment,
+                               std::filesystem::path log_file)
+    : binary_(binary),
+      log_file_(std::move(log_file)),
+      pid_(spawn(binary, with_defaults(std::move(environment)), log_file_)) {}
+
+ServiceProcess::~ServiceProcess() {
+  if (end_) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+void ServiceProcess::await_ready() {
+  const bool listens = eventually([this] {
+    if (poll_end()) fail("ended instead of getting ready");
+    port_ = logged_port("public");
+    admin_port_ = logged_port("admin");
+    return port_ != 0 && admin_port_ != 0;
+  });
+  if (!listens) fail("doesn't listen");
+  common::HttpClient admin({.base_url = admin_url()});
+  const bool ready = eventually([&] {
+    const auto result = admin.get("/readyz");
+    const auto* reply = std::get_if<common::HttpReply>(&result);
+    return reply != nullptr && reply->status == 200;
+  });
+  if (!ready) fail("doesn't get ready");
+}
+
+int ServiceProcess::logged_port(const std::string& listener) const {
+  std::istringstream lines(log());
+  for (std::string line; std::getline(lines, line);) {
+    const auto entry = nlohmann::json::parse(line, nullptr, false);
+    if (!entry.is_object() || entry.value("message", "") != "listening") continue;
+    if (entry.value("listener", "") == listener) return entry.value("port", 0);
+  }
+  return 0;
+}
+
+void ServiceProcess::signal(int number) const { ::kill(pid_, number); }
+
+std::optional<int> ServiceProcess::poll_end() {
+  int status = 0;
+  if (!end_ && ::waitpid(pid_, &status, WNOHANG) == pid_) {
+    end_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+  return end_;
+}
+
+int ServiceProcess::wait() {
+  constexpr std::chrono::seconds kLongestStop(60);
+  if (!eventually([this] { return poll_end().has_value(); }, kLongestStop)) fail("doesn't end");
+  return *end_;
+}
+
+int ServiceProcess::stop() {
+  signal(SIGTERM);
+  return wait();
+}
+
+int ServiceProcess::kill() {
+  signal(SIGKILL);
+  return wait();
+}
+
+std::string ServiceProcess::log() const {
+  std::ostringstream text;
+  text << std::ifstream(log_file_).rdbuf();
+  return text.str();
+}
+
+void ServiceProcess::fail(const std::string& what) const {
+  constexpr std::size_t kShown = 4000;
+  const std::string text = log();
+  throw std::runtime_error(binary_ + " " + what + "; the end of its log:\n" +
+                           text.substr(text.size() - std::min(text.size(), kShown)));
+}
+
+}  // namespace tests
