@@ -78,6 +78,7 @@ bench: ## Measure how fast invoices are paid, and listed when there are a millio
 	$(CONFIGURE) release -DBUILD_TESTING=OFF -DBUILD_BENCHMARKS=ON
 	$(BUILD) release
 	build/release/bench/bench_pay
+	build/release/bench/bench_list
 
 .PHONY: deploy
 deploy: ## Deploy to Kubernetes

@@ -28,7 +28,7 @@ struct HttpServerOptions {
   int port = 0;  // 0: any free port
 
   // Connections served at one time. Costs a thread each.
-  std::size_t threads = 64;
+  std::size_t threads = 128;
 
   HttpConnectionLimits limits = {};
 

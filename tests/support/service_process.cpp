@@ -46,6 +46,12 @@ pid_t spawn(const std::string& binary, const Environment& environment,
   return pid;
 }
 
+std::streamoff size_of(const std::filesystem::path& file) {
+  std::error_code missing;
+  const auto size = std::filesystem::file_size(file, missing);
+  return missing ? 0 : static_cast<std::streamoff>(size);
+}
+
 // Sanitizers are told what to do by the environment.
 Environment with_defaults(Environment environment) {
   environment.try_emplace("PORT", "0");
@@ -76,6 +82,7 @@ ServiceProcess::ServiceProcess(const std::string& binary, Environment environmen
                                std::filesystem::path log_file)
     : binary_(binary),
       log_file_(std::move(log_file)),
+      log_begin_(size_of(log_file_)),
       pid_(spawn(binary, with_defaults(std::move(environment)), log_file_)) {}
 
 ServiceProcess::~ServiceProcess() {
@@ -139,7 +146,7 @@ int ServiceProcess::kill() {
 
 std::string ServiceProcess::log() const {
   std::ostringstream text;
-  text << std::ifstream(log_file_).rdbuf();
+  text << std::ifstream(log_file_).seekg(log_begin_).rdbuf();
   return text.str();
 }
 

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <ios>
 #include <map>
 #include <optional>
 #include <string>
@@ -35,7 +36,7 @@ using Environment = std::map<std::string, std::string>;
 class ServiceProcess {
  public:
   // Starts the binary with this environment and nothing else in it; PORT, ADMIN_PORT and LOG_FORMAT
-  // are set unless given. Its log goes to `log_file`.
+  // are set unless given. Its log is appended to `log_file`.
   ServiceProcess(const std::string& binary, Environment environment,
                  std::filesystem::path log_file);
   ~ServiceProcess();  // kills
@@ -67,6 +68,7 @@ class ServiceProcess {
 
   const std::string binary_;
   const std::filesystem::path log_file_;
+  const std::streamoff log_begin_;
   pid_t pid_ = -1;
   std::optional<int> end_;
   int port_ = 0;

@@ -1,0 +1,86 @@
+// What a list of many invoices costs the service that serves it, and how long a start takes:
+// invoice-app as a process of its own, with N invoices in a database on disk.
+//
+//   bench_list [INVOICES]
+//
+// Fails when resident memory grows by more than 32 MB, or a start takes more than 200 ms.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "tests/support/api.h"
+#include "tests/support/service_process.h"
+
+namespace {
+
+using Milliseconds = std::chrono::duration<double, std::milli>;
+using std::chrono::steady_clock;
+
+constexpr long kMaxGrowthKilobytes = 32 * 1000;
+constexpr double kMaxStartMs = 200;
+
+// A line of /proc/PID/status, in kilobytes: "VmRSS" is resident memory, "VmHWM" its peak.
+long kilobytes(const tests::ServiceProcess& process, const std::string& what) {
+  std::ifstream status("/proc/" + std::to_string(process.pid()) + "/status");
+  for (std::string word; status >> word;) {
+    long value = 0;
+    if (word == what + ":" && status >> value) return value;
+    status.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+  }
+  throw std::runtime_error("no " + what + " in /proc");
+}
+
+void run(int count) {
+  const tests::TemporaryDirectory directory;
+  const auto start = [&] {
+    return tests::ServiceProcess(
+        INVOICE_APP_BINARY,
+        {{"DATABASE_URL", "sqlite:" + (directory / "invoices.db").string()},
+         {"SEED_INVOICES", "false"}},
+        directory / "invoice-app.log");
+  };
+  {
+    tests::ServiceProcess filler = start();
+    filler.await_ready();
+    tests::add_invoices(filler.url(), "L", count);
+    filler.stop();
+  }
+  const auto started = steady_clock::now();
+  tests::ServiceProcess invoice_app = start();
+  invoice_app.await_ready();
+  const double start_ms = Milliseconds(steady_clock::now() - started).count();
+
+  const long before = kilobytes(invoice_app, "VmRSS");
+  const auto asked = steady_clock::now();
+  const auto reply =
+      tests::expect_status(tests::patient_client(invoice_app.url()).get("/invoices"), 200);
+  const double list_ms = Milliseconds(steady_clock::now() - asked).count();
+  const long growth = kilobytes(invoice_app, "VmHWM") - before;
+  const auto listed = std::count(reply.body.begin(), reply.body.end(), '{');
+
+  std::cout << "start to ready: " << start_ms << " ms\n"
+            << "list of " << listed << " invoices: " << reply.body.size() / 1'000'000 << " MB in "
+            << list_ms << " ms; resident memory " << before << " kB, at most " << growth
+            << " kB more meanwhile\n";
+  if (listed != count) throw std::runtime_error("the list is not complete");
+  if (growth > kMaxGrowthKilobytes) throw std::runtime_error("that is too much memory");
+  if (start_ms > kMaxStartMs) throw std::runtime_error("that is a slow start");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    run(argc > 1 ? std::atoi(argv[1]) : 1'000'000);
+  } catch (const std::exception& error) {
+    std::cerr << "bench_list: " << error.what() << '\n';
+    return EXIT_FAILURE;
+  }
+}
