@@ -1,0 +1,90 @@
+#include "tests/support/fake_provider.h"
+
+#include <array>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace tests {
+namespace {
+
+constexpr int kThreads = 4;
+constexpr std::chrono::seconds kPatience(5);
+
+std::size_t content_length(const std::string& head) {
+  constexpr std::string_view kName = "\r\nContent-Length: ";
+  const std::size_t at = head.find(kName);
+  return at == std::string::npos ? 0 : std::stoul(head.substr(at + kName.size()));
+}
+
+}  // namespace
+
+FakeProvider::FakeProvider(Answer answer) : answer_(std::move(answer)), listener_("127.0.0.1", 0) {
+  for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { serve(); });
+}
+
+FakeProvider::~FakeProvider() {
+  listener_.shut_down();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void FakeProvider::set_answer(Answer answer) {
+  const std::lock_guard lock(mutex_);
+  answer_ = std::move(answer);
+}
+
+std::vector<FakeProvider::Request> FakeProvider::requests() const {
+  const std::lock_guard lock(mutex_);
+  return requests_;
+}
+
+void FakeProvider::serve() {
+  while (auto connection = listener_.accept()) {
+    const auto request = read(*connection);
+    if (!request) continue;
+    connection->write_all(answer_to(*request), kPatience);
+    connection->close_lingering(std::chrono::steady_clock::now() + std::chrono::seconds(1));
+  }
+}
+
+std::optional<FakeProvider::Request> FakeProvider::read(common::TcpConnection& connection) {
+  constexpr std::string_view kEndOfHead = "\r\n\r\n";
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  std::string received;
+  std::array<char, 4096> buffer{};
+  while (true) {
+    const std::size_t end = received.find(kEndOfHead);
+    if (end != std::string::npos) {
+      Request request{.head = received.substr(0, end), .body = received.substr(end + 4)};
+      if (request.body.size() >= content_length(request.head)) return request;
+    }
+    if (!connection.wait_readable(deadline)) return std::nullopt;
+    const std::ptrdiff_t count = connection.read(buffer.data(), buffer.size());
+    if (count <= 0) return std::nullopt;
+    received.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+}
+
+std::string FakeProvider::answer_to(const Request& request) {
+  Answer answer;
+  {
+    const std::lock_guard lock(mutex_);
+    requests_.push_back(request);
+    answer = answer_;
+  }
+  return answer(request);
+}
+
+std::string http_answer(const std::string& status, const std::string& content_type,
+                        const std::string& body, const std::string& more_headers) {
+  return "HTTP/1.1 " + status + "\r\nContent-Type: " + content_type +
+         "\r\nContent-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n" +
+         more_headers + "\r\n" + body;
+}
+
+std::string accepted(const FakeProvider::Request& request) {
+  const nlohmann::json answer = {{"id", nlohmann::json::parse(request.body)["id"]}};
+  return http_answer("200 OK", "application/json", answer.dump());
+}
+
+}  // namespace tests
