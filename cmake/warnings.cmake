@@ -23,3 +23,8 @@ target_compile_options(project_warnings INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond>
   $<$<CXX_COMPILER_ID:GNU>:-Wlogical-op>
   $<$<BOOL:${WARNINGS_AS_ERRORS}>:-Werror>)
+
+if(SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ takes what the sanitizers add for uses of uninitialised variables.
+  target_compile_options(project_warnings INTERFACE -Wno-maybe-uninitialized)
+endif()
