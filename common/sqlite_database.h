@@ -1,5 +1,5 @@
 // One SQLite database file, as both stores use it: shared by several processes on one machine,
-// durable at every commit (rollback journal, synchronous=FULL; docs/decisions/0002-sqlite.md), with
+// durable at every commit (rollback journal, synchronous=FULL; docs/decisions/0002-no-wal.md), with
 // its schema brought up to date when it is opened.
 //
 // Thread-safe. Writers take turns on one connection; readers have some of their own. Waiting for
