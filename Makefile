@@ -3,6 +3,10 @@
 # Logical CPUs to use.
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
+# How many trials "make crash" makes, and from which seed.
+TRIALS ?= 100
+SEED ?= 1
+
 # A directory with the httplib.h to use, instead of the pinned release (cmake/httplib.cmake).
 HTTPLIB_INCLUDE_DIR ?=
 
@@ -18,7 +22,7 @@ help: ## Show this help
 	@echo 'Targets:'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | \
 	  while IFS='	' read -r target text; do printf '  %-8s %s\n' "$$target" "$$text"; done
-	@echo 'Variables: HTTPLIB_INCLUDE_DIR=DIR (a cpp-httplib to use), JOBS=N'
+	@echo 'Variables: HTTPLIB_INCLUDE_DIR=DIR (a cpp-httplib to use), JOBS=N, TRIALS=N, SEED=N'
 
 .PHONY: deps
 deps: ## Install the Debian packages that are missing (packages.txt)
@@ -71,6 +75,13 @@ tsan: ## Run all tests with ThreadSanitizer
 	$(CONFIGURE) tsan
 	$(BUILD) tsan
 	$(FIXED_ADDRESSES) $(CTEST) tsan
+
+.PHONY: crash
+crash: ## Kill and break everything at random, TRIALS=100 times from SEED=1
+	@scripts/install-packages.sh build run test
+	$(CONFIGURE) faults -DBUILD_TESTING=OFF
+	$(BUILD) faults
+	build/faults/tests/crash build/faults/bin $(TRIALS) $(SEED)
 
 .PHONY: bench
 bench: ## Measure how fast invoices are paid, and listed when there are a million

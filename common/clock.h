@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string>
 
+#include "common/fault_point.h"
+
 namespace common {
 
 class Clock {
@@ -22,7 +24,8 @@ class SystemClock : public Clock {
  public:
   std::int64_t now_ms() const override {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(now).count() +
+           fault_clock_offset_ms();
   }
 };
 

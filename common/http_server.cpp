@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/fault_point.h"
 #include "common/http_body.h"
 #include "common/http_connection.h"
 #include "common/http_router.h"
@@ -203,7 +204,9 @@ class HttpServer::Impl : private httplib::Server {
     bool closed_by_client = false;
     const bool complete = process(stream, closed_by_client);
     if (exchange.status != 0) record(exchange);
+    fault_point("before-answer");
     if (!connection.flush() || !complete) return false;
+    fault_point("after-answer");
     if (!exchange.close && !closed_by_client) return true;
     connection.close_lingering();
     return false;
@@ -242,6 +245,7 @@ class HttpServer::Impl : private httplib::Server {
   }
 
   void answer(Exchange& exchange, httplib::Response& res) {
+    fault_point("after-request");
     HttpResponse response = router.answer(exchange.routed);
     exchange.status = response.status;
     const auto& framing = exchange.routed.framing;

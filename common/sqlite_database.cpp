@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 
+#include "common/fault_point.h"
 #include "common/log.h"
 #include "common/unavailable.h"
 
@@ -32,7 +33,7 @@ int number(SqliteConnection& connection, const char* sql) {
 }  // namespace
 
 SqliteConnection::SqliteConnection(const std::string& path, Access access)
-    : database_(path, open_flags(access)) {
+    : access_(access), database_(path, open_flags(access)) {
   sqlite3_busy_handler(database_.getHandle(), wait_for_lock, &lock_wait_);
   sqlite3_extended_result_codes(database_.getHandle(), 1);
   database_.exec("PRAGMA journal_mode = TRUNCATE");
@@ -65,14 +66,14 @@ SQLite::Statement& SqliteConnection::statement(const char* sql) {
   return found->second;
 }
 
-void SqliteConnection::begin(Access access) {
-  run(access == Access::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
-}
+void SqliteConnection::begin() { run(access_ == Access::kRead ? "BEGIN" : "BEGIN IMMEDIATE"); }
 
 void SqliteConnection::commit() {
   // A query that was not read to its end would keep its lock.
   for (auto& [sql, prepared] : statements_) prepared.tryReset();
+  if (access_ != Access::kRead) fault_point("before-commit");
   run("COMMIT");
+  if (access_ != Access::kRead) fault_point("after-commit");
 }
 
 SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
@@ -82,6 +83,7 @@ SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
   } catch (...) {
     rethrow();
   }
+  fault_point("before-migration");
   write([&](SqliteConnection& connection) { migrate(connection, schema); });
 }
 

@@ -53,7 +53,7 @@ class SqliteConnection {
   // Runs statements that are not worth keeping prepared.
   void run_once(const std::string& sql) { database_.exec(sql); }
 
-  void begin(Access access);
+  void begin();
   void commit();
 
  private:
@@ -64,6 +64,7 @@ class SqliteConnection {
   static int wait_for_lock(void* lock_wait, int times_called);
   SQLite::Statement& statement(const char* sql);
 
+  const Access access_;
   LockWait lock_wait_;
   SQLite::Database database_;
   std::map<const char*, SQLite::Statement> statements_;
@@ -119,7 +120,7 @@ class SqliteDatabase {
   auto guarded(ConnectionPtr& connection, SqliteConnection::Access access, Work& work) {
     try {
       if (!connection) connection = std::make_unique<SqliteConnection>(path_, access);
-      connection->begin(access);
+      connection->begin();
       if constexpr (std::is_void_v<decltype(work(*connection))>) {
         work(*connection);
         connection->commit();

@@ -53,6 +53,8 @@ class ServiceProcess {
   pid_t pid() const { return pid_; }
 
   void signal(int number) const;
+  // How it ended, as wait() says it; nothing while it runs.
+  std::optional<int> poll_end();
   // Waits for the end, and returns the exit status, or -N when signal N ended it.
   int wait();
   int stop();  // SIGTERM, then wait()
@@ -62,7 +64,6 @@ class ServiceProcess {
   std::string log() const;
 
  private:
-  std::optional<int> poll_end();
   int logged_port(const std::string& listener) const;  // 0: none yet
   [[noreturn]] void fail(const std::string& what) const;
 

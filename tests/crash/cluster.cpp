@@ -1,0 +1,120 @@
+#include "tests/crash/cluster.h"
+
+#include <csignal>
+#include <fstream>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "common/tcp.h"
+
+namespace tests {
+namespace {
+
+// A process keeps its port when it is restarted, so it must not be one that the kernel gives to
+// outgoing connections.
+std::vector<int> free_ports(std::size_t count, std::uint64_t seed) {
+  constexpr int kFirst = 15'000;
+  constexpr int kRange = 15'000;
+  std::mt19937_64 random(seed + std::random_device{}());
+  std::vector<int> ports;
+  std::vector<std::unique_ptr<common::TcpListener>> taken;
+  while (ports.size() < count) {
+    try {
+      const int port = kFirst + static_cast<int>(random() % kRange);
+      taken.push_back(std::make_unique<common::TcpListener>("0.0.0.0", port));
+      ports.push_back(port);
+    } catch (const std::system_error&) {  // taken by someone else
+    }
+  }
+  return ports;
+}
+
+}  // namespace
+
+Cluster::Cluster(std::filesystem::path binaries, std::filesystem::path data, std::uint64_t seed)
+    : binaries_(std::move(binaries)),
+      data_(std::move(data)),
+      ports_(free_ports(kProcesses, seed)),
+      processes_(kProcesses) {
+  proxy_ = std::make_unique<ChaosProxy>(std::vector<int>(ports_.begin() + kReplicas, ports_.end()),
+                                        seed);
+  step_clock(0);
+  for (std::size_t process = 0; process < kProcesses; ++process) start(process);
+  for (std::size_t process = 0; process < kProcesses; ++process) await_ready(process);
+}
+
+std::filesystem::path Cluster::database(const std::string& name) const {
+  return data_ / (name + ".db");
+}
+
+std::string Cluster::name(std::size_t process) {
+  return (process < kReplicas ? "invoice-app-" : "payment-provider-") +
+         std::to_string(process % kReplicas);
+}
+
+Environment Cluster::environment(std::size_t process) const {
+  Environment environment = {{"PORT", std::to_string(ports_[process])},
+                             {"HTTP_THREADS", "32"},
+                             {"FAULT_CLOCK_FILE", data_ / "clock"}};
+  if (process < kReplicas) {
+    environment["DATABASE_URL"] = "sqlite:" + database("invoices").string();
+    environment["PAYMENT_PROVIDER_URL"] = proxy_->url();
+    environment["PAY_CONCURRENCY"] = "8";
+    environment["PAY_WAIT_SECONDS"] = "1";
+  } else {
+    environment["DATABASE_URL"] = "sqlite:" + database("payments").string();
+    environment["ACCEPTED_CURRENCIES"] = "EUR,GBP,JPY,KWD";
+  }
+  return environment;
+}
+
+void Cluster::start(std::size_t process, std::optional<Death> death) {
+  Environment variables = environment(process);
+  if (death) {
+    variables["FAULT_POINT"] = death->point;
+    variables["FAULT_HIT"] = std::to_string(death->hit);
+  }
+  const char* binary = process < kReplicas ? "invoice-app" : "payment-provider";
+  processes_[process] = std::make_unique<ServiceProcess>(binaries_ / binary, std::move(variables),
+                                                         data_ / (name(process) + ".log"));
+}
+
+void Cluster::await_ready(std::size_t process) { processes_[process]->await_ready(); }
+
+void Cluster::kill(std::size_t process) {
+  if (is_running(process)) processes_[process]->kill();
+}
+
+void Cluster::pause(std::size_t process) {
+  if (is_running(process)) processes_[process]->signal(SIGSTOP);
+}
+
+void Cluster::resume(std::size_t process) {
+  if (is_running(process)) processes_[process]->signal(SIGCONT);
+}
+
+bool Cluster::is_running(std::size_t process) {
+  const std::optional<int> end = processes_[process]->poll_end();
+  if (end && *end != -SIGKILL) {
+    throw std::runtime_error(name(process) + " ended by itself with " + std::to_string(*end));
+  }
+  return !end.has_value();
+}
+
+void Cluster::heal() {
+  proxy_->calm_down();
+  for (std::size_t process = 0; process < kProcesses; ++process) kill(process);
+  for (std::size_t process = 0; process < kProcesses; ++process) start(process);
+  for (std::size_t process = 0; process < kProcesses; ++process) await_ready(process);
+}
+
+void Cluster::step_clock(std::int64_t ms) {
+  clock_offset_ms_ += ms;
+  const std::filesystem::path file = data_ / "clock";
+  const std::filesystem::path next = data_ / "clock.next";
+  std::ofstream(next) << clock_offset_ms_;
+  std::filesystem::rename(next, file);  // so that nobody reads half of it
+}
+
+}  // namespace tests

@@ -1,0 +1,120 @@
+#include "tests/crash/invariants.h"
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "tests/crash/trial.h"
+#include "tests/support/api.h"
+
+namespace tests {
+namespace {
+
+using nlohmann::json;
+
+void require(bool condition, const std::string& broken_promise) {
+  if (!condition) throw Violation(broken_promise);
+}
+
+// All replicas say the same.
+json same_everywhere(const std::array<std::string, Cluster::kReplicas>& urls,
+                     const std::string& path) {
+  const json first = get_json(urls.front(), path);
+  for (const std::string& url : urls) {
+    require(get_json(url, path) == first, "replicas differ in " + path);
+  }
+  return first;
+}
+
+void check_seed_and_attempts(const json& list, const std::set<std::string>& attempted) {
+  const std::set<std::string> seed = {"I1", "I2", "I3"};
+  for (const json& invoice : list) {
+    const std::string id = invoice["InvoiceId"];
+    require(attempted.contains(id) || seed.contains(id), id + " was never sent by anyone");
+  }
+}
+
+// Exactly one payment with the same money for each paid invoice, and none besides.
+void check_ledger(const json& list, const json& ledger) {
+  json paid = json::array();
+  for (const json& invoice : list) {
+    require(invoice["IsPaid"] == true || is_refusable(invoice),
+            "is not paid in the end: " + invoice.dump());
+    require(invoice["IsPaid"] == false || !is_refusable(invoice),
+            "is paid, though the provider refuses it: " + invoice.dump());
+    if (invoice["IsPaid"] == true) paid.push_back(invoice);
+  }
+  const std::string wrong = difference(paid, ledger);
+  require(wrong.empty(), wrong);
+}
+
+// Throws with the first column of the first row, if there is one.
+void require_none(SQLite::Database& database, const std::string& sql, const std::string& what) {
+  SQLite::Statement query(database, sql);
+  if (query.executeStep()) throw Violation(query.getColumn(0).getString() + ": " + what);
+}
+
+std::string integrity(SQLite::Database& database) {
+  SQLite::Statement query(database, "PRAGMA integrity_check");
+  query.executeStep();
+  return query.getColumn(0).getString();
+}
+
+void check_databases(const Cluster& cluster) {
+  SQLite::Database database(cluster.database("invoices"), SQLite::OPEN_READWRITE);
+  database.setBusyTimeout(10'000);
+  database.exec("ATTACH '" + cluster.database("payments").string() + "' AS ledger");
+  require(integrity(database) == "ok", "integrity_check: " + integrity(database));
+
+  // A generation ends with a refusal that the provider recorded under that generation's key, and
+  // with nothing else; so what it takes has one generation.
+  require_none(database,
+               "SELECT id FROM invoices WHERE currency <> 'DKK' AND (generation <> 1 OR state = 3)",
+               "was held for refused, though the provider takes it");
+  require_none(database,
+               "SELECT id FROM invoices WHERE state = 3 AND NOT EXISTS (SELECT 1 FROM payments "
+               "WHERE refusal IS NOT NULL "
+               "AND idempotency_key = 'pay:' || id || ':' || generation)",
+               "is refused, and the provider has no such decision");
+  require_none(database,
+               "SELECT idempotency_key FROM payments JOIN invoices ON id = invoice_id "
+               "WHERE NOT (substr(idempotency_key, 1, length(id) + 5) = 'pay:' || id || ':' "
+               "AND CAST(substr(idempotency_key, length(id) + 6) AS INTEGER) "
+               "BETWEEN 1 AND generation "
+               "AND CAST(CAST(substr(idempotency_key, length(id) + 6) AS INTEGER) AS TEXT) "
+               "= substr(idempotency_key, length(id) + 6))",
+               "is no key of a generation of this invoice");
+  // In minor units, as both sides keep them.
+  require_none(database,
+               "SELECT currency FROM (SELECT currency, sum(amount_minor) AS paid FROM invoices "
+               "WHERE state = 2 GROUP BY currency) AS ours FULL JOIN "
+               "(SELECT currency, sum(amount_minor) AS taken FROM payments WHERE refusal IS NULL "
+               "GROUP BY currency) AS theirs USING (currency) WHERE paid IS NOT taken",
+               "sums of the invoices and the ledger differ");
+}
+
+}  // namespace
+
+FinalCounts check_invariants(const Cluster& cluster, const Knowledge& knowledge) {
+  std::array<std::string, Cluster::kReplicas> apps;
+  std::array<std::string, Cluster::kReplicas> providers;
+  for (std::size_t i = 0; i < apps.size(); ++i) {
+    apps[i] = cluster.invoice_app_url(i);
+    providers[i] = cluster.provider_url(i);
+  }
+  const json list = same_everywhere(apps, "/invoices");
+  const json ledger = same_everywhere(providers, "/payments");
+  const auto paid = check_list(list, knowledge.snapshot());
+  check_seed_and_attempts(list, knowledge.attempted());
+  check_ledger(list, ledger);
+  check_databases(cluster);
+  return {.invoices = static_cast<std::int64_t>(list.size()),
+          .paid = static_cast<std::int64_t>(paid.size()),
+          .refused = static_cast<std::int64_t>(list.size() - paid.size())};
+}
+
+}  // namespace tests
