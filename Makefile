@@ -83,6 +83,10 @@ crash: ## Kill and break everything at random, TRIALS=100 times from SEED=1
 	$(BUILD) faults
 	build/faults/tests/crash build/faults/bin $(TRIALS) $(SEED)
 
+.PHONY: mutants
+mutants: crash ## Build in the mistakes that the crash suite is for, and see it catch each
+	HTTPLIB_INCLUDE_DIR="$(HTTPLIB_INCLUDE_DIR)" scripts/mutants.sh build/faults/tests/crash
+
 .PHONY: bench
 bench: ## Measure how fast invoices are paid, and listed when there are a million
 	@scripts/install-packages.sh build
