@@ -7,7 +7,8 @@ usage() {
   cat <<'END'
 Usage: scripts/install-packages.sh [USE...]
 
-Installs the packages of packages.txt for these uses: build, run, test, lint. Without a USE: all.
+Installs the packages of packages.txt for these uses: build, run, test, lint, images. Without a USE:
+all but images, which brings a container engine.
 END
 }
 
@@ -21,7 +22,7 @@ uses=()
 for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit 0 ;;
-    build | run | test | lint) uses+=("$argument") ;;
+    build | run | test | lint | images) uses+=("$argument") ;;
     *) usage >&2; exit 2 ;;
   esac
 done

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Makes the root file system of an image that has one program and no more. For the Dockerfiles.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+Usage: scripts/image-root.sh PROGRAM DIRECTORY
+
+Fills DIRECTORY with PROGRAM (in /usr/local/bin, without debugging information), the shared libraries
+that it loads, CA certificates, the user 65532, and how names are resolved. No shell, no package
+manager. Runs on Debian.
+END
+}
+
+[[ $# -eq 2 && $1 != -* ]] || { usage >&2; exit 2; }
+program=$1
+root=$2
+
+install -D --strip -m 0755 "$program" "$root/usr/local/bin/$(basename "$program")"
+
+# The libraries, and the loader, are put where the loader looks for them without a cache.
+libraries=$(ldd "$program" | grep -o '/[^ ]*')
+for library in $libraries; do
+  install -D -m 0755 "$library" "$root$library"
+done
+
+# Whose libraries these are, under which licences; scanners for vulnerabilities look here too.
+for library in $libraries; do
+  package=$(dpkg-query --search "$(realpath "$library")" | cut -d: -f1)
+  install -D -m 0644 "/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/copyright"
+  mkdir -p "$root/var/lib/dpkg/status.d"
+  dpkg-query --status "$package" >"$root/var/lib/dpkg/status.d/$package"
+done
+
+install -D -m 0644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
+echo 'nonroot:x:65532:65532:nonroot:/data:/nonexistent' >"$root/etc/passwd"
+echo 'nonroot:x:65532:' >"$root/etc/group"
+echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
