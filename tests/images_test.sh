@@ -9,7 +9,7 @@ Usage: tests/images_test.sh
 
 Where no container engine is running, and as root, it installs Debian's (packages.txt), starts one of
 its own and stops it at the end. Where debian:trixie-slim can't be pulled, it is made with
-debootstrap. Needs curl and jq. Removes what it made.
+debootstrap. Other tools that are missing are installed too. Removes what it made.
 
 Environment:
   MAX_IMAGE_MB   how large an image may be, unpacked (default 25)
@@ -213,15 +213,17 @@ check_files() {
 
 # --- The running pair ---
 
-# start NAME ADMIN_PORT [OPTION...]
+# start NAME HOST PORT ADMIN_PORT: with the settings that it has on Kubernetes, and as HOST to others.
 start() {
-  local name=$1 admin_port=$2
-  shift 2
-  "$docker" run --detach --name "$run-$name" --network "$run" --network-alias "$name" \
+  local name=$1 host=$2 port=$3 admin_port=$4
+  python3 -c 'import sys, yaml
+for name, value in yaml.safe_load(sys.stdin)["data"].items(): print(f"{name}={value}")' \
+    <"k8s/$name/configmap.yaml" >"$work/$name.env"
+  "$docker" run --detach --name "$run-$name" --network "$run" --network-alias "$host" \
     --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 512 \
     --volume "$run-$name:/data" --volume "$work/token:/etc/provider-token:ro" \
-    --env PROVIDER_TOKEN_FILE=/etc/provider-token/token \
-    --publish "127.0.0.1::$admin_port" "$@" "$name:$run" >/dev/null
+    --env-file "$work/$name.env" --env PROVIDER_TOKEN_FILE=/etc/provider-token/token \
+    --publish "127.0.0.1::$port" --publish "127.0.0.1::$admin_port" "$name:$run" >/dev/null
 }
 
 # Where a port of a container can be reached.
@@ -289,7 +291,7 @@ main() {
   work=$(mktemp -d "${TMPDIR:-/tmp}/images-test.XXXXXX")
   chmod 711 "$work" # containers look into token/, nobody lists the rest
 
-  scripts/install-packages.sh run
+  scripts/install-packages.sh run test
   prefer_distributions_client
   if ! engine_answers; then start_engine; fi
   have_base
@@ -315,9 +317,8 @@ main() {
   head -c 32 /dev/urandom | base64 >"$work/token/token"
   chmod 644 "$work/token/token"
   "$docker" network create "$run" >/dev/null
-  start payment-provider 9082 --publish 127.0.0.1::8082
-  start invoice-app 9081 --publish 127.0.0.1::8081 \
-    --env PAYMENT_PROVIDER_URL=http://payment-provider:8082
+  start payment-provider payment-provider.payments.svc.cluster.local 8082 9082
+  start invoice-app invoice-app 8081 9081
   await_pair
   for name in $programs; do check_rights "$name"; done
   check_refuses_without_token
