@@ -254,6 +254,7 @@ Settlement PaymentWorkers::pay(PaymentGateway& gateway, const Item& item) {
 }
 
 PaymentAnswer PaymentWorkers::call(PaymentGateway& gateway, const Claim& claim) {
+  retry_budget_.on_call();
   PaymentAnswer answer{PaymentAnswer::Kind::kUnknown};
   const auto start = steady_clock::now();
   try {
@@ -290,13 +291,13 @@ Settlement PaymentWorkers::give_back(const Claim& claim) const {
           .retry_at_ms = clock_.now_ms()};
 }
 
-Settlement PaymentWorkers::retry_later(const Claim& claim) const {
+Settlement PaymentWorkers::retry_later(const Claim& claim) {
   constexpr std::int64_t kMostDoublings = 10;
   const std::int64_t most =
       std::min(options_.longest_retry_ms,
                options_.first_retry_ms << std::min(claim.attempt - 1, kMostDoublings));
   Settlement settlement = give_back(claim);
-  settlement.retry_at_ms += 1 + random_up_to(most);
+  settlement.retry_at_ms += retry_budget_.take_retry(steady_ms()) + 1 + random_up_to(most);
   return settlement;
 }
 

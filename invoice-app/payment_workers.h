@@ -26,6 +26,7 @@
 #include "invoice-app/invoice_store.h"
 #include "invoice-app/pay_metrics.h"
 #include "invoice-app/payment_gateway.h"
+#include "invoice-app/retry_budget.h"
 
 namespace invoice_app {
 
@@ -50,7 +51,9 @@ struct PaymentWorkersOptions {
   std::chrono::milliseconds retry_look_interval{25};
 
   // An attempt with an unknown outcome is repeated after a random time up to
-  // first_retry_ms * 2^attempt, at most longest_retry_ms ("full jitter").
+  // first_retry_ms * 2^attempt, at most longest_retry_ms ("full jitter"), on top of what the retry
+  // budget makes it wait; together less than lease_ms, by which the store tells retries that were
+  // put off before the clock was set back.
   std::int64_t first_retry_ms = 50;
   std::int64_t longest_retry_ms = 2'000;
 };
@@ -102,7 +105,7 @@ class PaymentWorkers {
   PaymentAnswer call(PaymentGateway& gateway, const Claim& claim);
   void finish(Settlement settlement);
   Settlement give_back(const Claim& claim) const;
-  Settlement retry_later(const Claim& claim) const;
+  Settlement retry_later(const Claim& claim);
 
   bool is_idle() const { return queue_.empty() && in_flight_ == 0; }  // (locked)
 
@@ -112,7 +115,8 @@ class PaymentWorkers {
   PayMetrics& metrics_;
   const PaymentWorkersOptions options_;
 
-  CircuitBreaker breaker_;  // thread-safe
+  CircuitBreaker breaker_;    // thread-safe
+  RetryBudget retry_budget_;  // thread-safe
 
   mutable std::mutex mutex_;
   std::condition_variable books_;    // for the bookkeeper
