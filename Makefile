@@ -21,7 +21,7 @@ FIXED_ADDRESSES = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 help: ## Show this help
 	@echo 'Targets:'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | \
-	  while IFS='	' read -r target text; do printf '  %-8s %s\n' "$$target" "$$text"; done
+	  while IFS='	' read -r target text; do printf '  %-11s %s\n' "$$target" "$$text"; done
 	@echo 'Variables: HTTPLIB_INCLUDE_DIR=DIR (a cpp-httplib to use), JOBS=N, TRIALS=N, SEED=N'
 
 .PHONY: deps
@@ -94,6 +94,10 @@ bench: ## Measure how fast invoices are paid, and listed when there are a millio
 	$(BUILD) release
 	build/release/bench/bench_pay
 	build/release/bench/bench_list
+
+.PHONY: images-test
+images-test: ## Build both images and test three containers of each (with Docker, or as root)
+	@tests/images_test.sh
 
 .PHONY: deploy
 deploy: ## Deploy to Kubernetes

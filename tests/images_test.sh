@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds both images for real, looks into them, runs them with as few rights as Kubernetes gives
-# them, and tests the running pair.
+# Builds both images for real, looks into them, runs three containers of each with as few rights as
+# Kubernetes gives its pods, tests them, and kills some in the middle of paying.
 set -euo pipefail
 
 usage() {
@@ -9,10 +9,13 @@ Usage: tests/images_test.sh
 
 Where no container engine is running, and as root, it installs Debian's (packages.txt), starts one of
 its own and stops it at the end. Where debian:trixie-slim can't be pulled, it is made with
-debootstrap. Other tools that are missing are installed too. Removes what it made.
+debootstrap. Other tools that are missing are installed too. Removes what it made. Takes some ten
+minutes: the programs are compiled once with each builder.
 
 Environment:
   MAX_IMAGE_MB   how large an image may be, unpacked (default 25)
+  INVOICES       how many are being paid when containers are killed (default 20000); it must be so
+                 many that not all are paid within a second
 
 Exit status: 0 passed, 1 failed, 2 wrong usage.
 END
@@ -28,10 +31,13 @@ cd "$(dirname "$0")/.."
 
 readonly base=debian:trixie-slim
 readonly user=65532:65532
-readonly programs='invoice-app payment-provider'
+readonly programs='payment-provider invoice-app' # in the order in which they start
+readonly replicas='1 2 3'
+readonly invoices=${INVOICES:-20000}
 readonly run="images-test-$$" # tag of the images, and first part of all other names
 
 docker=docker
+python=python3
 work=
 engine_pid=
 made_base=
@@ -52,8 +58,8 @@ stop_engine() {
 
 remove_what_was_made() {
   local name
+  "$docker" ps --all --quiet --filter "name=^$run-" | xargs "$docker" rm --force || true
   for name in $programs; do
-    "$docker" rm --force "$run-$name" || true
     "$docker" volume rm "$run-$name" || true
     "$docker" image rm --force "$name:$run" || true
   done
@@ -63,16 +69,18 @@ remove_what_was_made() {
 }
 
 clean_up() {
-  local status=$?
+  local status=$? container
   trap - EXIT INT TERM
-  if [[ $status -ne 0 && -n $work ]]; then
-    for name in $programs; do
-      "$docker" logs --tail 20 "$run-$name" 2>&1 | sed "s/^/$name: /" >&2 || true
-    done
+  if [[ -n $work ]]; then
+    if [[ $status -ne 0 ]] && engine_answers; then
+      for container in $("$docker" ps --all --filter "name=^$run-" --format '{{.Names}}'); do
+        "$docker" logs --tail 20 "$container" 2>&1 | sed "s/^/$container: /" >&2 || true
+      done
+    fi
+    remove_what_was_made >/dev/null 2>&1
+    if [[ -n $engine_pid ]]; then stop_engine; fi
+    rm -rf "$work"
   fi
-  if [[ -n $work ]]; then remove_what_was_made >/dev/null 2>&1; fi
-  if [[ -n $engine_pid ]]; then stop_engine; fi
-  if [[ -n $work ]]; then rm -rf "$work"; fi
   exit "$status"
 }
 
@@ -84,12 +92,14 @@ start_engine() {
     fail "no container engine is running; start Docker, or run this as root to have one started"
   say "no container engine is running; starting one"
   scripts/install-packages.sh images
-  prefer_distributions_client
+  prefer_distributions_tools
   command -v "$docker" >/dev/null ||
     fail "there is no docker command; install it (on Debian 13: apt-get install docker-cli)"
   export DOCKER_HOST=unix://$work/docker.sock
+  # Without a bridge and rules of its own, which would stay in the kernel when it has stopped.
   dockerd --host "$DOCKER_HOST" --data-root "$work/data" --exec-root "$work/exec" \
-    --pidfile "$work/docker.pid" >"$work/dockerd.log" 2>&1 &
+    --pidfile "$work/docker.pid" --bridge none --iptables=false --ip6tables=false \
+    >"$work/dockerd.log" 2>&1 &
   engine_pid=$!
   until engine_answers; do
     if ! kill -0 "$engine_pid" 2>/dev/null || [[ $SECONDS -ge $deadline ]]; then
@@ -100,10 +110,11 @@ start_engine() {
   done
 }
 
-# The distribution's client has both builders; another one that comes first in the PATH may lack
-# BuildKit's plug-in.
-prefer_distributions_client() {
+# The distribution's client has both builders, and its Python the YAML parser; others that come first
+# in the PATH may lack them.
+prefer_distributions_tools() {
   if [[ -x /usr/bin/docker ]]; then docker=/usr/bin/docker; fi
+  if [[ -x /usr/bin/python3 ]]; then python=/usr/bin/python3; fi
 }
 
 # What this machine's apt uses; nothing when it goes straight to its mirrors.
@@ -132,6 +143,8 @@ make_base() {
     tail -n 20 "$work/debootstrap.log" >&2
     fail "debootstrap failed; its last words are above"
   }
+  # As in the real one: nothing is synced while packages are installed.
+  echo force-unsafe-io >"$work/base/etc/dpkg/dpkg.cfg.d/unsafe-io"
   tar -C "$work/base" -c . | "$docker" import - "$base" >/dev/null
   rm -rf "$work/base"
   made_base=yes
@@ -146,7 +159,7 @@ have_base() {
 
 # build BUILDKIT (0 or 1)
 build() {
-  local arguments=() name file proxy started=$SECONDS
+  local arguments=(--network host) name file proxy started=$SECONDS
   proxy=$(apt_proxy)
   if [[ -n $proxy ]]; then arguments+=(--build-arg "http_proxy=$proxy"); fi
   for name in $programs; do
@@ -154,18 +167,13 @@ build() {
       invoice-app) file=Dockerfile.invoice ;;
       payment-provider) file=Dockerfile.payment ;;
     esac
-    DOCKER_BUILDKIT=$1 "$docker" build ${arguments[@]+"${arguments[@]}"} --file "$file" \
+    DOCKER_BUILDKIT=$1 "$docker" build "${arguments[@]}" --file "$file" \
       --tag "$name:$run" . >"$work/build.log" 2>&1 || {
       tail -n 40 "$work/build.log" >&2
       fail "building $name failed; the end of what it said is above"
     }
   done
   say "built in $((SECONDS - started)) s"
-}
-
-buildkit_works() {
-  printf 'FROM scratch\nLABEL a=b\n' |
-    DOCKER_BUILDKIT=1 "$docker" build --quiet - >"$work/buildkit.log" 2>&1
 }
 
 # What a container's configuration has at a path, e.g. .User
@@ -211,36 +219,78 @@ check_files() {
   grep -q ' etc/ssl/certs/ca-certificates.crt$' "$work/files" || fail "$name has no certificates"
 }
 
-# --- The running pair ---
+# --- The running services ---
 
-# start NAME HOST PORT ADMIN_PORT: with the settings that it has on Kubernetes, and as HOST to others.
-start() {
-  local name=$1 host=$2 port=$3 admin_port=$4
-  python3 -c 'import sys, yaml
-for name, value in yaml.safe_load(sys.stdin)["data"].items(): print(f"{name}={value}")' \
-    <"k8s/$name/configmap.yaml" >"$work/$name.env"
-  "$docker" run --detach --name "$run-$name" --network "$run" --network-alias "$host" \
-    --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 512 \
-    --volume "$run-$name:/data" --volume "$work/token:/etc/provider-token:ro" \
-    --env-file "$work/$name.env" --env PROVIDER_TOKEN_FILE=/etc/provider-token/token \
-    --publish "127.0.0.1::$port" --publish "127.0.0.1::$admin_port" "$name:$run" >/dev/null
+port_of() {
+  case $1 in
+    invoice-app) echo 8081 ;;
+    payment-provider) echo 8082 ;;
+  esac
 }
 
-# Where a port of a container can be reached.
-url_of() { echo "http://$("$docker" port "$run-$1" "$2/tcp" | head -n 1)"; }
+# The name that its Service has on Kubernetes. Here it stands for all three containers.
+host_of() {
+  case $1 in
+    invoice-app) echo invoice-app ;;
+    payment-provider) echo payment-provider.payments.svc.cluster.local ;;
+  esac
+}
+
+# value NAME FILE EXPRESSION: of an object in k8s/NAME, in Python.
+value() {
+  "$python" -c 'import sys, yaml; o = yaml.safe_load(sys.stdin); print(eval(sys.argv[1]))' "$3" \
+    <"k8s/$1/$2.yaml"
+}
+
+# start NAME REPLICA: with the settings that it has on Kubernetes.
+start() {
+  local name=$1 port
+  port=$(port_of "$name")
+  "$docker" run --detach --name "$run-$name-$2" \
+    --network "$run" --network-alias "$(host_of "$name")" \
+    --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 512 \
+    --memory "$(value "$name" deployment \
+      'o["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"]')" \
+    --volume "$run-$name:/data" --volume "$work/token:/etc/provider-token:ro" \
+    --env-file "$work/$name.env" --env PROVIDER_TOKEN_FILE=/etc/provider-token/token \
+    --publish "127.0.0.1::$port" --publish "127.0.0.1::$((port + 1000))" "$name:$run" >/dev/null
+}
+
+start_all() {
+  local name replica
+  "$docker" network create "$run" >/dev/null
+  for name in $programs; do
+    value "$name" configmap '"\n".join(f"{k}={v}" for k, v in o["data"].items())' >"$work/$name.env"
+    for replica in $replicas; do start "$name" "$replica"; done
+  done
+  await_ready
+}
+
+# url_of NAME REPLICA [admin]: where it can be reached. Another port each time it starts.
+url_of() {
+  local port
+  port=$(port_of "$1")
+  if [[ ${3:-} == admin ]]; then port=$((port + 1000)); fi
+  echo "http://$("$docker" port "$run-$1-$2" "$port/tcp" | head -n 1)"
+}
 
 await_ready() {
-  local deadline=$((SECONDS + 30))
-  until curl -fsS --max-time 2 -o /dev/null "$(url_of "$1" "$2")/readyz" 2>/dev/null; do
-    [[ $SECONDS -lt $deadline ]] || fail "$1 was not ready after 30 s"
-    sleep 0.2
+  local name replica deadline=$((SECONDS + 60))
+  for name in $programs; do
+    for replica in $replicas; do
+      until curl -fsS --max-time 2 -o /dev/null "$(url_of "$name" "$replica" admin)/readyz" \
+        2>/dev/null; do
+        [[ $SECONDS -lt $deadline ]] || fail "$name $replica was not ready after 60 s"
+        sleep 0.2
+      done
+    done
   done
 }
 
 # What the kernel says of the process, rather than what was asked for.
 check_rights() {
   local name=$1 status
-  status=/proc/$("$docker" inspect --format '{{.State.Pid}}' "$run-$name")/status
+  status=/proc/$("$docker" inspect --format '{{.State.Pid}}' "$run-$name-1")/status
   if [[ ! -r $status ]]; then
     say "$name: its rights aren't looked at, as the engine runs elsewhere"
     return
@@ -253,35 +303,90 @@ check_rights() {
 
 check_refuses_without_token() {
   local status
-  status=$(curl -sS -o /dev/null -w '%{http_code}' "$provider_url/payments")
+  status=$(curl -sS -o /dev/null -w '%{http_code}' "$(url_of payment-provider 1)/payments")
   [[ $status == 401 ]] || fail "payment-provider answered $status, not 401, without a token"
 }
 
-# Asked to stop, both end in order and at once; started again, they have what they had.
-check_restart() {
-  local name status
-  curl -fsS "$invoice_url/invoices" >"$work/before"
+# list NAME REPLICA: what one replica has: the invoices, or the ledger.
+list() {
+  local path=invoices
+  if [[ $1 == payment-provider ]]; then path=payments; fi
+  curl -fsS --max-time 30 -K "$work/token.curl" "$(url_of "$1" "$2")/$path"
+}
+
+check_all_have_the_same() {
+  local name replica
   for name in $programs; do
-    "$docker" stop --time 30 "$run-$name" >/dev/null
-    status=$("$docker" inspect --format '{{.State.ExitCode}}' "$run-$name")
-    [[ $status == 0 ]] || fail "$name ended with $status when it was asked to stop"
-    "$docker" start "$run-$name" >/dev/null
+    for replica in $replicas; do
+      list "$name" "$replica" >"$work/$name-$replica"
+      cmp "$work/$name-1" "$work/$name-$replica" || fail "$name $replica has another list than 1"
+    done
   done
-  await_pair
-  curl -fsS "$invoice_url/invoices" >"$work/after"
+}
+
+# test_pair REPLICA: test.sh, which checks that each invoice is paid once, against one of them.
+test_pair() {
+  PROVIDER_URL=$(url_of payment-provider "$1") PROVIDER_TOKEN_FILE=$work/token/token \
+    ./test.sh "$(url_of invoice-app "$1")" >"$work/test.log" 2>&1 || {
+    tail -n 5 "$work/test.log" >&2
+    fail "test.sh against replica $1 failed"
+  }
+  say "$(tail -n 1 "$work/test.log")"
+  check_all_have_the_same
+}
+
+add_invoices() {
+  local first batch=10000
+  for ((first = 0; first < invoices; first += batch)); do
+    jq -nc --argjson first "$first" --argjson batch "$batch" '[range($first; $first + $batch) |
+      {InvoiceId: "killed-\(.)", Value: 12.15, Currency: "EUR"}]' |
+      curl -fsS --max-time 30 -o /dev/null -H 'Content-Type: application/json' --data-binary @- \
+        "$(url_of invoice-app 1)/invoices" || fail "the invoices could not be added"
+  done
+}
+
+# Kills one of each while they pay, and starts them again, as Kubernetes does.
+kill_in_the_middle() {
+  local payer unpaid deadline=$((SECONDS + 30))
+  add_invoices
+  curl -sS --max-time 60 -X POST "$(url_of invoice-app 1)/invoices/pay" >/dev/null 2>&1 &
+  payer=$!
+  until [[ $(list payment-provider 3) == *'"killed-'* ]]; do
+    [[ $SECONDS -lt $deadline ]] || fail "no payment has arrived after 30 s"
+  done
+  "$docker" kill "$run-invoice-app-1" "$run-payment-provider-1" >/dev/null
+  unpaid=$(list invoice-app 2 | jq 'map(select(.IsPaid | not)) | length')
+  [[ $unpaid -gt 0 ]] || fail "all was paid before they were killed: set INVOICES to more"
+  say "killed when $unpaid of $invoices were unpaid"
+  wait "$payer" || true
+  "$docker" start "$run-payment-provider-1" "$run-invoice-app-1" >/dev/null
+  await_ready
+}
+
+# Asked to stop, all end in order and at once; started again, they have what they had.
+check_restart() {
+  local name replica containers
+  list invoice-app 1 >"$work/before"
+  for name in $programs; do
+    containers=()
+    for replica in $replicas; do containers+=("$run-$name-$replica"); done
+    "$docker" stop --time 45 "${containers[@]}" >/dev/null
+    "$docker" inspect --format '{{.State.ExitCode}}' "${containers[@]}" >"$work/exit-codes"
+    if grep -qvx 0 "$work/exit-codes"; then
+      fail "$name didn't end with 0 when it was asked to stop, but with:" "$(cat "$work/exit-codes")"
+    fi
+    "$docker" start "${containers[@]}" >/dev/null
+  done
+  await_ready
+  list invoice-app 1 >"$work/after"
   cmp "$work/before" "$work/after" || fail "the invoices are others after a restart"
 }
 
-# Ports are given out anew at each start.
-await_pair() {
-  await_ready payment-provider 9082
-  await_ready invoice-app 9081
-  invoice_url=$(url_of invoice-app 8081)
-  provider_url=$(url_of payment-provider 8082)
-}
-
-test_pair() {
-  PROVIDER_URL=$provider_url PROVIDER_TOKEN_FILE=$work/token/token ./test.sh "$invoice_url"
+make_token() {
+  mkdir "$work/token"
+  head -c 32 /dev/urandom | base64 >"$work/token/token"
+  chmod 644 "$work/token/token"
+  printf 'header = "Authorization: Bearer %s"\n' "$(cat "$work/token/token")" >"$work/token.curl"
 }
 
 main() {
@@ -292,18 +397,14 @@ main() {
   chmod 711 "$work" # containers look into token/, nobody lists the rest
 
   scripts/install-packages.sh run test
-  prefer_distributions_client
+  prefer_distributions_tools
   if ! engine_answers; then start_engine; fi
   have_base
 
   echo "Building with the classic builder"
   build 0
-  if buildkit_works; then
-    echo "Building with BuildKit"
-    build 1
-  else
-    say "BuildKit is not there, so it isn't tried: $(tail -n 1 "$work/buildkit.log")"
-  fi
+  echo "Building with BuildKit"
+  build 1
 
   echo "Looking into the images"
   for name in $programs; do
@@ -312,19 +413,15 @@ main() {
     check_files "$name"
   done
 
-  echo "Running them with a read-only root, without capabilities, and with a token"
-  mkdir "$work/token"
-  head -c 32 /dev/urandom | base64 >"$work/token/token"
-  chmod 644 "$work/token/token"
-  "$docker" network create "$run" >/dev/null
-  start payment-provider payment-provider.payments.svc.cluster.local 8082 9082
-  start invoice-app invoice-app 8081 9081
-  await_pair
+  echo "Running three of each with a read-only root, without capabilities, and with a token"
+  make_token
+  start_all
   for name in $programs; do check_rights "$name"; done
   check_refuses_without_token
-  test_pair
+  test_pair 1
   check_restart
-  test_pair
+  kill_in_the_middle
+  test_pair 2
 
   echo "images_test.sh: PASS"
 }

@@ -1,5 +1,6 @@
-"""The Kubernetes manifests as objects to ask questions of, and what they let pass on the network."""
+"""The Kubernetes manifests as objects to ask questions of."""
 
+import functools
 import pathlib
 import re
 
@@ -7,14 +8,12 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 NAME = "app.kubernetes.io/name"
+INSTANCE = "app.kubernetes.io/instance"
 
 
-def read(*path):
-    return ROOT.joinpath(*path).read_text(encoding="utf-8")
-
-
-def documents(path):
-    return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+@functools.lru_cache(maxsize=None)
+def parse(text):
+    return list(yaml.safe_load_all(text))
 
 
 def amount(quantity):
@@ -30,17 +29,44 @@ def selects(selector, labels):
     return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
 
 
+class Repository:
+    """The files of this repository, but for `changes`: the text of some, by their path. What is in
+    `changes` alone is there too."""
+
+    def __init__(self, changes=None):
+        self.changes = changes or {}
+        self.invoice_app = Service(self, "invoice-app", "invoicing", "team-invoicing")
+        self.payment_provider = Service(self, "payment-provider", "payments", "team-payments")
+        self.services = [self.invoice_app, self.payment_provider]
+        self.policies = [p for service in self.services for p in service.all("NetworkPolicy")]
+
+    def read(self, path):
+        if path in self.changes:
+            return self.changes[path]
+        return (ROOT / path).read_text(encoding="utf-8")
+
+    def paths(self, folder):
+        """All files below a folder."""
+        there = {str(p.relative_to(ROOT)) for p in (ROOT / folder).rglob("*") if p.is_file()}
+        return sorted(there | {p for p in self.changes if p.startswith(folder + "/")})
+
+    def documents(self, path):
+        return parse(self.read(path))
+
+
 class Service:
     """The objects of one folder of k8s/."""
 
-    def __init__(self, name, namespace, team):
+    def __init__(self, repository, name, namespace, team):
+        self.repository = repository
         self.name = name
         self.namespace = namespace
         self.team = team
-        self.files = {path: documents(path) for path in sorted((ROOT / "k8s" / name).iterdir())}
+        self.files = {p: repository.documents(p) for p in repository.paths(f"k8s/{name}")}
         self.objects = [document for file in self.files.values() for document in file]
         self.deployment = self.one("Deployment")
         template = self.deployment["spec"]["template"]
+        self.annotations = template["metadata"].get("annotations", {})
         self.labels = template["metadata"]["labels"]
         self.pod = template["spec"]
         self.containers = self.pod["containers"] + self.pod.get("initContainers", [])
@@ -59,53 +85,6 @@ class Service:
 
     def variables(self):
         """The names that the program's source looks up in its environment."""
-        source = read("common", "service.cpp") + read(self.name, "config.cpp")
+        read = self.repository.read
+        source = read("common/service.cpp") + read(f"{self.name}/config.cpp")
         return set(re.findall(r'environment\.\w+(?:<\w+>)?\(\s*"(\w+)"', source))
-
-
-class Party:
-    """Someone on the network: a pod, or, without a namespace, a host that isn't one."""
-
-    def __init__(self, namespace=None, labels=None, address=None):
-        self.namespace = namespace
-        self.labels = labels or {}
-        self.address = address
-
-    def is_peer(self, peer, policy_namespace):
-        if "ipBlock" in peer:
-            return peer["ipBlock"] == {"cidr": f"{self.address}/32"}
-        if self.namespace is None:
-            return False
-        in_namespace = self.namespace == policy_namespace
-        if "namespaceSelector" in peer:
-            labels = {"kubernetes.io/metadata.name": self.namespace}
-            in_namespace = selects(peer["namespaceSelector"], labels)
-        return in_namespace and selects(peer.get("podSelector", {}), self.labels)
-
-    def lets(self, policies, direction, other, protocol, port):
-        """Whether the policies let this one call the other ("egress") or be called by it
-        ("ingress"). Whom no policy isolates may do both."""
-        isolating = [
-            policy["spec"]
-            for policy in policies
-            if policy["metadata"]["namespace"] == self.namespace
-            and selects(policy["spec"]["podSelector"], self.labels)
-            and direction.capitalize() in policy["spec"]["policyTypes"]
-        ]
-        peers = {"ingress": "from", "egress": "to"}[direction]
-        rules = [rule for spec in isolating for rule in spec.get(direction, [])]
-        return not isolating or any(
-            ("ports" not in rule or {"port": port, "protocol": protocol} in rule["ports"])
-            and (
-                peers not in rule
-                or any(other.is_peer(peer, self.namespace) for peer in rule[peers])
-            )
-            for rule in rules
-        )
-
-
-def may_call(policies, source, target, protocol, port):
-    """Both ends must agree."""
-    return source.lets(policies, "egress", target, protocol, port) and target.lets(
-        policies, "ingress", source, protocol, port
-    )
