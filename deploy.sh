@@ -155,10 +155,6 @@ choose_cluster() {
     fi
   fi
   if [[ $context == "$profile" ]] && have minikube; then on_minikube=1; fi
-  step "Cluster: ${on_minikube:+minikube, }context ${context:-(kubectl has none)}" \
-    "Is it up? kubectl ${context:+--context $context }get nodes${on_minikube:+, minikube -p $profile start}.
-  Another one: ./deploy.sh --context NAME, from kubectl config get-contexts. None yet: install minikube,
-  https://minikube.sigs.k8s.io/docs/start"
 }
 
 # With a network that enforces policies; minikube's own may not. Ready before it goes on: on a slow
@@ -173,6 +169,10 @@ start_minikube() {
 }
 
 reach_cluster() {
+  step "Cluster: ${on_minikube:+minikube, }context ${context:-(kubectl has none)}" \
+    "Is it up? kubectl ${context:+--context $context }get nodes${on_minikube:+, minikube -p $profile start}.
+  Another one: ./deploy.sh --context NAME, from kubectl config get-contexts. None yet: install minikube,
+  https://minikube.sigs.k8s.io/docs/start"
   # It was started with another KUBECONFIG than today's.
   if [[ -n $on_minikube ]] && ! kubectl config get-contexts "$context" >/dev/null 2>&1; then
     minikube -p "$profile" update-context

@@ -32,6 +32,9 @@ unexpected() { say_no "the stand-in doesn't know this call: $call"; }
 # shellcheck disable=SC2053  # a pattern
 if [[ -e $STATE/fail && $call == $(<"$STATE/fail") ]]; then say_no "told to fail"; fi
 
+# Whether a file of $STATE has this line.
+lists() { [[ $'\n'$(<"$STATE/$1")$'\n' == *$'\n'"$2"$'\n'* ]]; }
+
 # Adds an image to a list, unless it is to be lost.
 add_image() {
   if [[ -e $STATE/loses-images && $call == *$(<"$STATE/loses-images")* ]]; then return; fi
@@ -66,15 +69,15 @@ minikube() {
 }
 
 engine() {
-  grep -qx "$tool" "$STATE/engines" || say_no "cannot connect to the daemon"
+  lists engines "$tool" || say_no "cannot connect to the daemon"
   case "$*" in
     ps) ;;
     "build --file Dockerfile."@(invoice|payment)" --build-arg HTTPLIB_DOWNLOAD="*" --tag "*" .")
       add_image engine "$(value_of --tag "$@")"
       ;;
-    "save "*) grep -x "$2" "$STATE/engine-images" ;;
-    "push "*) grep -x "$2" "$STATE/engine-images" >>"$STATE/registry-images" ;;
-    "manifest inspect "*) grep -x "$3" "$STATE/registry-images" ;;
+    "save "*) lists engine-images "$2" && echo "$2" ;;
+    "push "*) lists engine-images "$2" && echo "$2" >>"$STATE/registry-images" ;;
+    "manifest inspect "*) lists registry-images "$3" ;;
     *) unexpected ;;
   esac
 }
@@ -93,7 +96,7 @@ ctr() {
 # deploy.sh needs it. What has been asked before is in $RENDERED.
 patch_locally() {
   local merge command=("$REAL_KUBECTL")
-  local rendered=$RENDERED/${*//[^A-Za-z0-9]/}
+  local file=$RENDERED/${*//[^A-Za-z0-9]/}
   merge='
 import json, sys, yaml
 
@@ -112,8 +115,8 @@ manifest = yaml.safe_load(open(sys.argv[4]))
 merge(manifest, json.loads(sys.argv[8]))
 print(yaml.safe_dump(manifest), end="")'
   if [[ -z $REAL_KUBECTL ]]; then command=("$PYTHON" -c "$merge"); fi
-  if [[ ! -e $rendered ]]; then "${command[@]}" "$@" >"$rendered"; fi
-  cat "$rendered"
+  if [[ ! -e $file ]]; then "${command[@]}" "$@" >"$file.$$" && mv "$file.$$" "$file"; fi
+  cat "$file"
 }
 
 # Takes an object, and says what "kubectl apply" would. $object is its text; the others are of it.
@@ -159,12 +162,13 @@ apply() {
 }
 
 secret() {
-  local file=$STATE/objects/$1.Secret.provider-token
+  local file=$STATE/objects/$1.Secret.provider-token token
   case "$2" in
     create)
+      token=$(cat)
+      [[ -n $token ]] || say_no "no objects passed to create"
       [[ -e $STATE/objects/.Namespace.$1 && ! -e $file ]] || say_no "the Secret can't be made"
-      cat >"$file"
-      [[ -s $file ]] || say_no "no objects passed to create"
+      printf %s "$token" >"$file"
       echo "secret/provider-token created"
       ;;
     name) if [[ -e $file ]]; then echo secret/provider-token; fi ;;
@@ -175,7 +179,7 @@ secret() {
 kubectl() {
   local namespace=
   if [[ ${1:-} == --context=* ]]; then
-    grep -qx "${1#--context=}" "$STATE/contexts" || say_no "context ${1#--context=} does not exist"
+    lists contexts "${1#--context=}" || say_no "context ${1#--context=} does not exist"
     shift
   fi
   if [[ ${1:-} == -n ]]; then
@@ -184,7 +188,7 @@ kubectl() {
   fi
   case "$*" in
     "config current-context") [[ -s $STATE/contexts ]] && tail -n 1 "$STATE/contexts" ;;
-    "config get-contexts "*) grep -x "$3" "$STATE/contexts" ;;
+    "config get-contexts "*) lists contexts "$3" ;;
     "get --raw=/version --request-timeout="*) [[ -s $STATE/contexts ]] ;;
     "get nodes --output name") sed -n 's/^name /node\//p' "$STATE/node" ;;
     "get nodes --output jsonpath={.items[*].status.addresses[*].address}")
