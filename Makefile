@@ -99,9 +99,20 @@ bench: ## Measure how fast invoices are paid, and listed when there are a millio
 images-test: ## Build both images and test three containers of each (with Docker, or as root)
 	@tests/images_test.sh
 
+# The options of deploy.sh, which are also environment variables: ./deploy.sh --help
+ARGS ?=
+
 .PHONY: deploy
-deploy: ## Deploy to Kubernetes
-	@./deploy.sh
+deploy: ## Deploy to Kubernetes: minikube, or kubectl's context (ARGS='--context NAME')
+	@./deploy.sh $(ARGS)
+
+.PHONY: status
+status: ## Show the pods of both services
+	@./deploy.sh --status $(ARGS)
+
+.PHONY: undeploy
+undeploy: ## Remove both services from Kubernetes, with all their data (FORCE=1: don't ask)
+	@./deploy.sh --delete $(ARGS)
 
 .PHONY: clean
 clean: ## Remove build/, with the data of "make run"

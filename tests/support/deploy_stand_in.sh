@@ -1,0 +1,248 @@
+#!/usr/bin/env bash
+# Stands in for minikube, kubectl, docker, podman, kind, k3d and ctr, under whose names
+# tests/deploy_test.sh links it. What they know is in files of the directory $STATE:
+#
+#   calls              every call, one a line
+#   fail               a pattern of calls that fail
+#   contexts           kubectl's
+#   minikube-runs      is there when it does
+#   engines            which of docker and podman work
+#   engine-images, node-images, registry-images
+#   loses-images       a word that a call has in it whose image never arrives, though it exits with 0
+#   node               the node: its name, its address, its container runtime
+#   objects/           NAMESPACE.KIND.NAME, as applied; a Secret is its token in base64
+#   rollouts           each change of a Deployment
+#   pods               their table
+#
+# and in $RENDERED, $REAL_KUBECTL, $PYTHON: see patch_locally.
+set -euo pipefail
+shopt -s extglob nullglob
+
+tool=${0##*/}
+call="$tool $*"
+echo "$call" >>"$STATE/calls"
+
+say_no() {
+  echo "$tool: $*" >&2
+  exit 1
+}
+
+unexpected() { say_no "the stand-in doesn't know this call: $call"; }
+
+# shellcheck disable=SC2053  # a pattern
+if [[ -e $STATE/fail && $call == $(<"$STATE/fail") ]]; then say_no "told to fail"; fi
+
+# Whether a file of $STATE has this line.
+lists() { [[ $'\n'$(<"$STATE/$1")$'\n' == *$'\n'"$2"$'\n'* ]]; }
+
+# Adds an image to a list, unless it is to be lost.
+add_image() {
+  if [[ -e $STATE/loses-images && $call == *$(<"$STATE/loses-images")* ]]; then return; fi
+  echo "$2" >>"$STATE/$1-images"
+}
+
+# The value after an option.
+value_of() {
+  local option=$1
+  shift
+  while [[ $1 != "$option" ]]; do shift; done
+  echo "$2"
+}
+
+minikube() {
+  [[ $1 == -p && $2 == minikube ]] || unexpected
+  shift 2
+  case "$*" in
+    status) [[ -e $STATE/minikube-runs ]] ;;
+    "start --cni=calico "*)
+      touch "$STATE/minikube-runs"
+      echo minikube >>"$STATE/contexts"
+      ;;
+    update-context) echo minikube >>"$STATE/contexts" ;;
+    "image ls") cat "$STATE/node-images" ;;
+    "image build --file Dockerfile."@(invoice|payment)" --build-opt "*)
+      add_image node "$(value_of --tag "$@")"
+      ;;
+    "image load "/*) add_image node "$(<"$3")" ;;
+    *) unexpected ;;
+  esac
+}
+
+engine() {
+  lists engines "$tool" || say_no "cannot connect to the daemon"
+  case "$*" in
+    ps) ;;
+    "build --file Dockerfile."@(invoice|payment)" --build-arg HTTPLIB_DOWNLOAD="*" --tag "*" .")
+      add_image engine "$(value_of --tag "$@")"
+      ;;
+    "save "*) lists engine-images "$2" && echo "$2" ;;
+    "push "*) lists engine-images "$2" && echo "$2" >>"$STATE/registry-images" ;;
+    "manifest inspect "*) lists registry-images "$3" ;;
+    *) unexpected ;;
+  esac
+}
+
+ctr() {
+  case "$*" in
+    "-n k8s.io images ls -q") cat "$STATE/node-images" ;;
+    "-n k8s.io images import "*) add_image node "$(<"$5")" ;;
+    *) unexpected ;;
+  esac
+}
+
+# --- kubectl ---
+
+# Changes a manifest as "kubectl patch --local" does: by kubectl itself, where there is one, else as far as
+# deploy.sh needs it. What has been asked before is in $RENDERED.
+patch_locally() {
+  local merge command=("$REAL_KUBECTL")
+  local file=$RENDERED/${*//[^A-Za-z0-9]/}
+  merge='
+import json, sys, yaml
+
+def merge(into, patch):
+    for key, value in patch.items():
+        if key == "containers":
+            for container in value:
+                next(c for c in into[key] if c["name"] == container["name"]).update(container)
+        elif isinstance(value, dict):
+            merge(into.setdefault(key, {}), value)
+        else:
+            into[key] = value
+
+assert sys.argv[1:4] == ["patch", "--local", "-f"] and sys.argv[5:8] == ["--output", "yaml", "--patch"]
+manifest = yaml.safe_load(open(sys.argv[4]))
+merge(manifest, json.loads(sys.argv[8]))
+print(yaml.safe_dump(manifest), end="")'
+  if [[ -z $REAL_KUBECTL ]]; then command=("$PYTHON" -c "$merge"); fi
+  if [[ ! -e $file ]]; then "${command[@]}" "$@" >"$file.$$" && mv "$file.$$" "$file"; fi
+  cat "$file"
+}
+
+# Takes an object, and says what "kubectl apply" would. $object is its text; the others are of it.
+apply_object() {
+  local file=$STATE/objects/$namespace.$kind.$name was=''
+  [[ -n $kind && -n $name ]] || say_no "no objects passed to apply"
+  [[ -z $namespace || -e $STATE/objects/.Namespace.$namespace ]] ||
+    say_no "namespaces \"$namespace\" not found"
+  if [[ -e $file ]]; then was=$(<"$file"); fi
+  if [[ $was == "$object" ]]; then
+    echo "$kind/$name unchanged"
+    return
+  fi
+  if [[ $kind == Deployment ]]; then echo "$name" >>"$STATE/rollouts"; fi
+  if [[ -n $was ]]; then echo "$kind/$name configured"; else echo "$kind/$name created"; fi
+  printf '%s\n' "$object" >"$file"
+}
+
+apply_file() {
+  local line object='' kind='' name='' namespace=''
+  while IFS= read -r line; do
+    case $line in
+      ---)
+        apply_object
+        object='' kind='' name='' namespace=''
+        continue
+        ;;
+      'kind: '*) kind=${line#kind: } ;;
+      '  name: '*) name=${name:-${line#  name: }} ;; # the first is the object's
+      '  namespace: '*) namespace=${line#  namespace: } ;;
+    esac
+    object+=${object:+$'\n'}$line
+  done
+  apply_object
+}
+
+apply() {
+  while [[ $# -gt 0 ]]; do
+    [[ $1 == -f ]] || unexpected
+    if [[ $2 == - ]]; then apply_file; else apply_file <"$2"; fi
+    shift 2
+  done
+}
+
+secret() {
+  local file=$STATE/objects/$1.Secret.provider-token token
+  case "$2" in
+    create)
+      token=$(cat)
+      [[ -n $token ]] || say_no "no objects passed to create"
+      [[ -e $STATE/objects/.Namespace.$1 && ! -e $file ]] || say_no "the Secret can't be made"
+      printf %s "$token" >"$file"
+      echo "secret/provider-token created"
+      ;;
+    name) if [[ -e $file ]]; then echo secret/provider-token; fi ;;
+    token) cat "$file" ;;
+  esac
+}
+
+kubectl() {
+  local namespace=
+  if [[ ${1:-} == --context=* ]]; then
+    lists contexts "${1#--context=}" || say_no "context ${1#--context=} does not exist"
+    shift
+  fi
+  if [[ ${1:-} == -n ]]; then
+    namespace=$2
+    shift 2
+  fi
+  case "$*" in
+    "config current-context") [[ -s $STATE/contexts ]] && tail -n 1 "$STATE/contexts" ;;
+    "config get-contexts "*) lists contexts "$3" ;;
+    "get --raw=/version --request-timeout="*) [[ -s $STATE/contexts ]] ;;
+    "get nodes --output name") sed -n 's/^name /node\//p' "$STATE/node" ;;
+    "get nodes --output jsonpath={.items[*].status.addresses[*].address}")
+      sed -n 's/^\(name\|address\) //p' "$STATE/node" | tr '\n' ' '
+      ;;
+    "get nodes --output jsonpath={.items[0]"*InternalIP*) sed -n 's/^address //p' "$STATE/node" ;;
+    "get nodes --output jsonpath="*"containerRuntimeVersion}") sed -n 's/^runtime //p' "$STATE/node" ;;
+    "get nodes --output jsonpath={.items[*].status.images[*].names[*]}")
+      tr '\n' ' ' <"$STATE/node-images"
+      ;;
+    "get service invoice-app --output jsonpath={.spec.ports[0].nodePort}") echo 30081 ;;
+    "get pods --all-namespaces --selector app.kubernetes.io/part-of=invoice-payments "*)
+      cat "$STATE/pods"
+      ;;
+    "get events "*) echo "EVENTS of $namespace" ;;
+    "logs --selector "*) echo "LOGS of $namespace" ;;
+    "patch --local "*) patch_locally "$@" ;;
+    "apply -f "*)
+      shift
+      apply "$@"
+      ;;
+    "get secret provider-token --ignore-not-found --output name") secret "$namespace" name ;;
+    "get secret provider-token --output jsonpath={.data.token}") secret "$namespace" token ;;
+    "get secret provider-token --output go-template="*"{{.data.token}}"*)
+      local template=${5#go-template=}
+      echo "${template/\{\{.data.token\}\}/$(secret "$namespace" token)}"
+      ;;
+    "create secret generic provider-token --from-file=token=/dev/stdin")
+      base64 | tr -d '\n' | secret "$namespace" create
+      ;;
+    "create -f -") sed -n 's/.*"token":"\([^"]*\)".*/\1/p' | tr -d '\n' | secret "$namespace" create ;;
+    "rollout status deployment/"*" --timeout="*)
+      [[ -e $STATE/objects/$namespace.Deployment.${3#*/} ]] || say_no "not found"
+      if [[ -p $STATE/rollout-is-watched ]]; then
+        echo >"$STATE/rollout-is-watched"
+        read -r _ <"$STATE/rollout-ends"
+      fi
+      ;;
+    "delete -f k8s/namespaces.yaml --ignore-not-found --timeout="*) rm -f "$STATE"/objects/* ;;
+    *) unexpected ;;
+  esac
+}
+
+case $tool in
+  minikube) minikube "$@" ;;
+  kubectl) kubectl "$@" ;;
+  docker | podman) engine "$@" ;;
+  ctr) ctr "$@" ;;
+  kind)
+    [[ "$1 $2 $4 $5" == "load image-archive --name trial" ]] || unexpected
+    add_image node "$(<"$3")"
+    ;;
+  k3d)
+    [[ "$1 $2 $4 $5" == "image import --cluster trial" ]] || unexpected
+    add_image node "$(<"$3")"
+    ;;
+esac
