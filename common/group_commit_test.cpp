@@ -31,39 +31,35 @@ class SlowFirstCommit {
     return [this](std::span<const int> requests) {
       {
         std::lock_guard lock(mutex_);
-        batches_.emplace_back(requests.begin(), requests.end());
+        batch_sizes_.push_back(requests.size());
       }
-      if (batches().size() == 1) {
+      const std::size_t commit = batch_sizes().size();
+      if (commit == 1) {
         started_.set_value();
         may_end_.get_future().wait();
-        if (first_fails_) throw std::runtime_error("the disk is full");
       }
+      if (commit == fails_at_) throw std::runtime_error("the disk is full");
       Numbers results;
       for (const int request : requests) results.push_back(2 * request);
       return results;
     };
   }
 
-  void fail_first() { first_fails_ = true; }
+  void fail_at(std::size_t commit) { fails_at_ = commit; }
   void await_start() { started_.get_future().wait(); }
   void let_go() { may_end_.set_value(); }
 
-  std::vector<Numbers> batches() const {
-    std::lock_guard lock(mutex_);
-    return batches_;
-  }
   std::vector<std::size_t> batch_sizes() const {
-    std::vector<std::size_t> sizes;
-    for (const Numbers& batch : batches()) sizes.push_back(batch.size());
-    return sizes;
+    std::lock_guard lock(mutex_);
+    return batch_sizes_;
   }
 
  private:
-  bool first_fails_ = false;
+  std::size_t fails_at_ = 0;  // from 1; 0: none does
   std::promise<void> started_;
   std::promise<void> may_end_;
   mutable std::mutex mutex_;
-  std::vector<Numbers> batches_;  // guarded by mutex_
+  std::vector<std::size_t> batch_sizes_;  // guarded by mutex_
 };
 
 // Callers in threads of their own.
@@ -96,7 +92,6 @@ class Callers {
     });
   }
 
-  int refused() const { return refused_; }
   Numbers results() {
     Numbers results;
     for (auto& call : calls_) results.push_back(call.get());
@@ -188,37 +183,26 @@ TEST(GroupCommit, KeepsTheOrderInWhichRequestsCame) {
 }
 
 TEST(GroupCommit, ThrowsToEveryCallerOfACommitThatFailed) {
-  std::vector<std::size_t> batches;
-  std::promise<void> started;
-  std::promise<void> may_go_on;
-  Doubler group(
-      [&](std::span<const int> requests) -> Numbers {
-        batches.push_back(requests.size());
-        if (batches.size() == 1) {
-          started.set_value();
-          may_go_on.get_future().wait();
-        }
-        if (batches.size() == 2) throw std::runtime_error("the disk is full");
-        return Numbers(requests.begin(), requests.end());
-      },
-      {.max_batch = 10, .max_queued = 3});
+  SlowFirstCommit disk;
+  disk.fail_at(2);
+  Doubler group(disk.commit(), {.max_batch = 10, .max_queued = 3});
   Callers first(group);
   first.call(5);
-  started.get_future().wait();
+  disk.await_start();
   Callers second(group);
   second.fill_queue(3, 1);
-  may_go_on.set_value();
-  EXPECT_EQ(first.results(), Numbers{5});
+  disk.let_go();
+  EXPECT_EQ(first.results(), Numbers{10});
   const Numbers results = second.results();
   EXPECT_EQ(std::count(results.begin(), results.end(), Callers::kFailed), 3);
   EXPECT_EQ(std::count(results.begin(), results.end(), Callers::kRefused), 1);
-  EXPECT_EQ(group.run(6), 6);
-  EXPECT_EQ(batches, (std::vector<std::size_t>{1, 3, 1}));
+  EXPECT_EQ(group.run(6), 12);
+  EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 3, 1}));
 }
 
 TEST(GroupCommit, ThrowsWhatTheCommitThrew) {
   SlowFirstCommit disk;
-  disk.fail_first();
+  disk.fail_at(1);
   disk.let_go();
   Doubler group(disk.commit());
   try {
