@@ -46,8 +46,8 @@ constexpr std::array kCurrencies = {
     Entry{"TWD", 2}, Entry{"TZS", 2}, Entry{"UAH", 2}, Entry{"UGX", 0}, Entry{"USD", 2},
     Entry{"USN", 2}, Entry{"UYI", 0}, Entry{"UYU", 2}, Entry{"UYW", 4}, Entry{"UZS", 2},
     Entry{"VED", 2}, Entry{"VES", 2}, Entry{"VND", 0}, Entry{"VUV", 0}, Entry{"WST", 2},
-    Entry{"XAF", 0}, Entry{"XCD", 2}, Entry{"XCG", 2}, Entry{"XOF", 0}, Entry{"XPF", 0},
-    Entry{"YER", 2}, Entry{"ZAR", 2}, Entry{"ZMW", 2}, Entry{"ZWG", 2}};
+    Entry{"XAD", 2}, Entry{"XAF", 0}, Entry{"XCD", 2}, Entry{"XCG", 2}, Entry{"XOF", 0},
+    Entry{"XPF", 0}, Entry{"YER", 2}, Entry{"ZAR", 2}, Entry{"ZMW", 2}, Entry{"ZWG", 2}};
 
 constexpr bool code_less(const Entry& entry, std::string_view code) { return entry.code < code; }
 

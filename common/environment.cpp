@@ -70,12 +70,12 @@ std::optional<std::string> Environment::secret_file(const std::string& name,
   const std::string path = read(name, "", accepted, meaning);
   if (path.empty()) return std::nullopt;
   std::ifstream file(path, std::ios::binary);
-  std::string content(kMaxSecretBytes + 2, '\0');  // room for a line's end
+  std::string content(kMaxSecretBytes + 3, '\0');  // room for a line's end, and to see more
   file.read(content.data(), static_cast<std::streamsize>(content.size()));
   content.resize(static_cast<std::size_t>(file.gcount()));
   const std::string secret = trim(content);
   const auto printable = [](char c) { return c > ' ' && c < 127; };
-  if (secret.empty() || secret.size() > kMaxSecretBytes ||
+  if (secret.empty() || secret.size() > kMaxSecretBytes || !file.eof() ||
       !std::all_of(secret.begin(), secret.end(), printable)) {
     throw ConfigError(name, path, accepted);
   }

@@ -16,7 +16,7 @@
 #include <future>
 #include <mutex>
 #include <span>
-#include <string>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -64,8 +64,8 @@ class GroupCommit {
       }
       requests_.push_back(std::move(request));
       result = promises_.emplace_back().get_future();
+      arrived_.notify_one();  // under the lock: after it, the destructor may already be through
     }
-    arrived_.notify_one();
     return result.get();
   }
 
@@ -84,8 +84,9 @@ class GroupCommit {
       }
       try {
         std::vector<Result> results = commit_batch_(requests);
+        if (results.size() != promises.size()) throw std::logic_error("not a result per request");
         for (std::size_t i = 0; i < promises.size(); ++i) {
-          promises[i].set_value(std::move(results.at(i)));
+          promises[i].set_value(std::move(results[i]));
         }
       } catch (...) {
         for (auto& promise : promises) promise.set_exception(std::current_exception());

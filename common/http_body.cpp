@@ -20,6 +20,21 @@ std::optional<std::uint64_t> to_number(std::string_view digits, int base) {
   return value;
 }
 
+// The size that begins a line; behind it there may only be extensions, each after a semicolon.
+std::optional<std::uint64_t> chunk_size(std::string_view line) {
+  const std::size_t digits = line.find_first_of("; \t");
+  const std::size_t rest = line.find_first_not_of(" \t", digits);
+  if (digits != std::string_view::npos && (rest == std::string_view::npos || line[rest] != ';')) {
+    return std::nullopt;
+  }
+  return to_number(line.substr(0, digits), 16);
+}
+
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < ' ' && byte != '\t') || byte == 127;
+}
+
 class BodyReader {
  public:
   BodyReader(std::size_t max_bytes, const ReadBytes& read) : max_bytes_(max_bytes), read_(read) {}
@@ -40,7 +55,7 @@ class BodyReader {
     while (true) {
       std::string line;
       if (auto error = read_line(line)) return error;
-      const auto size = to_number(line.substr(0, line.find_first_of("; \t")), 16);
+      const auto size = chunk_size(line);
       if (!size) return BodyError::kMalformed;
       if (*size == 0) return skip_trailers();
       if (auto error = read_exactly(*size)) return error;
@@ -52,17 +67,19 @@ class BodyReader {
   std::string take_body() { return std::move(body_); }
 
  private:
-  // A line without its CR LF.
+  // A line without its CR LF. A CR or LF alone is malformed: to another reader it may be the end.
   std::optional<BodyError> read_line(std::string& line) {
     line.clear();
-    while (!line.ends_with("\r\n")) {
+    bool after_cr = false;
+    while (true) {
       char c = 0;
       if (read_(&c, 1) != 1) return BodyError::kIncomplete;
+      if (after_cr) return c == '\n' ? std::nullopt : std::optional(BodyError::kMalformed);
+      after_cr = c == '\r';
+      if (after_cr) continue;
+      if (is_control(c) || line.size() == kMaxLineBytes) return BodyError::kMalformed;
       line += c;
-      if (line.size() > kMaxLineBytes) return BodyError::kMalformed;
     }
-    line.resize(line.size() - 2);
-    return std::nullopt;
   }
 
   std::optional<BodyError> skip_trailers() {

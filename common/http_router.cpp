@@ -30,9 +30,10 @@ HttpResponse explain(BodyError failure, const BodyRule& rule) {
 // Reads the body into the request, or returns why it is not wanted.
 std::optional<HttpResponse> take_body(RoutedRequest& routed, const BodyRule& rule) {
   if (!routed.framing->has_body()) return std::nullopt;
-  const auto encodings = routed.request.header_values("Content-Encoding");
-  if (!encodings.empty() && !equal_ignoring_case(encodings.front(), "identity")) {
-    return error(415, "bodies must not be compressed");
+  for (const auto encoding : routed.request.header_values("Content-Encoding")) {
+    if (!equal_ignoring_case(encoding, "identity")) {
+      return error(415, "bodies must not be compressed");
+    }
   }
   const auto types = routed.request.header_values("Content-Type");
   if (rule.json_required &&

@@ -102,6 +102,8 @@ const JsonValue* JsonValue::find(std::string_view name) const {
 }
 
 std::variant<JsonValue, JsonError> parse_json(std::string_view text) {
+  // nlohmann's parser takes a NUL for the end, and would not look at what is behind it.
+  if (text.find('\0') != std::string_view::npos) return JsonError{"NUL in the document"};
   Builder builder;
   if (!nlohmann::json::sax_parse(text, &builder)) return JsonError{std::move(builder.error)};
   return std::move(builder.root);

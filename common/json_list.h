@@ -11,7 +11,8 @@
 
 namespace common {
 
-// Appends the next elements, each with a comma before it, and says whether there may be more.
+// Appends the next elements, each with a comma before it, and says whether there may be more. When
+// there was none to append, there is no more.
 using AppendPage = std::function<bool(std::string& out)>;
 
 // Reads the first page now, so that a store that can't be read is an error and not half an array.

@@ -50,9 +50,10 @@ std::string_view name_of(LogLevel level) {
   return kNames[static_cast<std::size_t>(level)];
 }
 
+// In ASCII: Unicode has more ends of lines and controls of terminals than ASCII's.
 template <typename Json>
 std::string dump(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return value.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
 std::string json_line(LogLevel level, std::string_view message,

@@ -90,7 +90,10 @@ SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
 void SqliteDatabase::migrate(SqliteConnection& connection, const SqliteSchema& schema) const {
   const int application_id = number(connection, "PRAGMA application_id");
   const int version = number(connection, "PRAGMA user_version");
-  if (application_id != schema.application_id && (application_id != 0 || version != 0)) {
+  // Few applications set the two numbers, so a file with tables and without them isn't ours either.
+  const bool is_new = application_id == 0 && version == 0 &&
+                      number(connection, "SELECT count(*) FROM sqlite_master") == 0;
+  if (application_id != schema.application_id && !is_new) {
     throw Unavailable("database " + path_ + " belongs to another application");
   }
   if (version > version_) {
