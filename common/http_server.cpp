@@ -1,7 +1,5 @@
 #include "common/http_server.h"
 
-#include <httplib.h>
-
 #include <algorithm>
 #include <atomic>
 #include <exception>
@@ -15,6 +13,7 @@
 #include "common/http_connection.h"
 #include "common/http_head.h"
 #include "common/http_router.h"
+#include "common/httplib_stream.h"
 #include "common/log.h"
 #include "common/problem.h"
 #include "common/tcp.h"
@@ -26,46 +25,24 @@ using std::chrono::steady_clock;
 
 // A connection as the library sees it: it reads a request line and an empty line, and nothing else
 // of what the client sent. Headers, which its versions take in different and lenient ways, stay
-// with us. Some of these functions are pure virtual in some versions of the library and unknown to
-// others.
-class LibraryStream final : public httplib::Stream {
+// with us.
+class RequestLineStream final : public HttplibStream {
  public:
-  LibraryStream(HttpConnection& connection, const std::string& request_line)
+  RequestLineStream(HttpConnection& connection, const std::string& request_line)
       : connection_(connection), head_(request_line + "\r\n") {}
 
-  ssize_t read(char* to, size_t size) override {
-    const std::size_t count = head_.copy(to, size, begin_);
-    begin_ += count;
-    return static_cast<ssize_t>(count);
-  }
   ssize_t write(const char* from, size_t size) override {
     return connection_.write({from, size}) ? static_cast<ssize_t>(size) : -1;
   }
 
-  const char* buffered_data(size_t& size) const {
-    size = head_.size() - begin_;
-    return size == 0 ? nullptr : head_.data() + begin_;
-  }
-  void consume_buffered(size_t size) { begin_ += size; }
-
-  // Writes wait by themselves.
-  bool is_readable() const override { return true; }
-  bool wait_readable() const { return true; }
-  bool is_writable() const { return !connection_.is_broken(); }  // NOLINT(modernize-use-override)
-  bool wait_writable() const { return !connection_.is_broken(); }
-  bool is_peer_alive() const { return !connection_.is_broken(); }
-  time_t duration() const { return 0; }
-
-  // Not asked for, but by versions that answer 500 when it is too large for select().
-  socket_t socket() const override { return 0; }
-  // Nobody here asks whose connection it is.
-  void get_remote_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
-  void get_local_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
-
  private:
+  std::optional<std::string_view> receive() override {
+    return std::exchange(was_read_, true) ? std::nullopt : std::optional<std::string_view>(head_);
+  }
+
   HttpConnection& connection_;
   const std::string head_;
-  std::size_t begin_ = 0;
+  bool was_read_ = false;
 };
 
 // One request and what becomes of it.
@@ -232,7 +209,7 @@ class HttpServer::Impl : private httplib::Server {
       return false;
     }
     connection.begin_body();
-    LibraryStream stream(connection, request_line);
+    RequestLineStream stream(connection, request_line);
     const bool complete = process(stream);
     record(exchange);
     fault_point("before-answer");
