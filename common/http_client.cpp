@@ -1,18 +1,26 @@
 #include "common/http_client.h"
 
-#include <httplib.h>
+#include <fcntl.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 
+#include "common/httplib_stream.h"
+#include "common/tcp.h"
+
 namespace common {
 namespace {
 
 using std::chrono::steady_clock;
+
+constexpr std::size_t kMaxHeadBytes = 32 * 1024;
+constexpr std::size_t kMaxCoding = 8;  // bytes sent for one of a body, in the smallest chunks
 
 struct BaseUrl {
   std::string host;
@@ -63,6 +71,101 @@ BaseUrl require_base_url(const std::string& text) {
   return std::move(*url);
 }
 
+struct CallLimits {
+  Deadline deadline = {};
+  std::size_t max_bytes = 0;  // of the answer as it is sent, with all that is around its body
+};
+
+// A connection for the time of one call.
+class CallStream final : public HttplibStream {
+ public:
+  CallStream(TcpConnection& connection, const CallLimits& limits)
+      : connection_(connection), limits_(limits), bytes_left_(limits.max_bytes) {}
+
+  // Gathers what the library writes in pieces.
+  ssize_t write(const char* from, size_t size) override {
+    unsent_.append(from, size);
+    return static_cast<ssize_t>(size);
+  }
+
+  using HttplibStream::has_input;
+  bool has_ended() const { return has_ended_; }  // the server's side
+
+ private:
+  std::optional<std::string_view> receive() override {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(limits_.deadline - steady_clock::now());
+    if (!connection_.write_all(std::exchange(unsent_, ""), left)) return std::nullopt;
+    if (!connection_.wait_readable(limits_.deadline)) return std::nullopt;
+    const std::ptrdiff_t count = connection_.read(input_.data(), input_.size());
+    if (count < 0 || static_cast<std::size_t>(count) > bytes_left_) return std::nullopt;
+    bytes_left_ -= static_cast<std::size_t>(count);
+    has_ended_ = count == 0;
+    return std::string_view(input_.data(), static_cast<std::size_t>(count));
+  }
+
+  TcpConnection& connection_;
+  const CallLimits& limits_;
+  std::size_t bytes_left_;
+  bool has_ended_ = false;
+  std::string unsent_;
+  std::array<char, 16 * 1024> input_;
+};
+
+// The library's client over connections that keep to the limits of a call: of its own it has
+// limits for each read, and some versions none for heads.
+class LimitedClient : public httplib::ClientImpl {
+ public:
+  using httplib::ClientImpl::ClientImpl;
+
+  // What became of a call on its connection.
+  struct Trace {
+    bool was_stale = false;  // the kept connection was of no use, and is closed; nothing was sent
+    bool has_sent = false;   // something may have been sent
+    bool has_ended = false;  // the server ended its side for the answer to end
+    bool has_input_left = false;  // it said more than its answer
+  };
+
+  httplib::Result send_within(const CallLimits& limits, const httplib::Request& request) {
+    limits_ = limits;
+    trace_ = {};
+    httplib::Result result = send(request);
+    if (trace_.has_input_left) stop();  // the next call would take it for its own answer
+    return result;
+  }
+  const Trace& trace() const { return trace_; }
+
+ private:
+  using Call = std::function<bool(httplib::Stream&)>;
+
+  // The library's hook; with which of these parameters depends on the version.
+  // NOLINTBEGIN(modernize-use-override, performance-unnecessary-value-param)
+  bool process_socket(const Socket& socket, Call call) { return run(socket, call); }
+  bool process_socket(const Socket& socket, std::chrono::time_point<steady_clock> /*start*/,
+                      Call call) {
+    return run(socket, call);
+  }
+  // NOLINTEND(modernize-use-override, performance-unnecessary-value-param)
+
+  bool run(const Socket& socket, const Call& call) {
+    TcpConnection connection{FileDescriptor(::fcntl(socket.sock, F_DUPFD_CLOEXEC, 0))};
+    if (connection.fd() < 0) return false;
+    // The server has closed, or said something unasked, which would be taken for its answer.
+    char unasked = 0;
+    trace_.was_stale = connection.read(&unasked, 1) >= 0;
+    if (trace_.was_stale) return false;
+    trace_.has_sent = true;
+    CallStream stream(connection, limits_);
+    const bool done = call(stream);
+    trace_.has_ended = stream.has_ended();
+    trace_.has_input_left = stream.has_input();
+    return done;
+  }
+
+  CallLimits limits_;
+  Trace trace_;
+};
+
 }  // namespace
 
 class HttpClient::Impl {
@@ -76,16 +179,12 @@ class HttpClient::Impl {
     client_.set_follow_location(false);
     client_.set_decompress(false);
     client_.set_connection_timeout(options_.connect_timeout);
-    client_.set_write_timeout(options_.call_timeout);
-    client_.set_read_timeout(options_.call_timeout);
-    limit_whole_call(client_);
   }
 
   HttpResult send(const std::string& method, const std::string& path, const HttpHeaders& headers,
                   const std::string& body = {}, const std::string& content_type = {}) {
-    const auto deadline = steady_clock::now() + options_.call_timeout;
     std::string received;
-    const char* given_up = nullptr;
+    bool is_too_large = false;
 
     httplib::Request request;
     request.method = method;
@@ -95,40 +194,37 @@ class HttpClient::Impl {
     request.body = body;
     request.content_receiver = [&](const char* data, std::size_t size, auto, auto) {
       received.append(data, size);
-      if (received.size() > options_.max_response_bytes) given_up = "the answer is too large";
-      if (steady_clock::now() > deadline) given_up = "the answer takes too long";
-      return given_up == nullptr;
+      is_too_large = received.size() > options_.max_response_bytes;
+      return !is_too_large;
     };
 
-    const httplib::Result result = client_.send(request);
-    if (!result) return failure(result.error(), given_up);
+    const CallLimits limits{.deadline = steady_clock::now() + options_.call_timeout,
+                            .max_bytes = kMaxHeadBytes + kMaxCoding * options_.max_response_bytes};
+    httplib::Result result = client_.send_within(limits, request);
+    if (client_.trace().was_stale) result = client_.send_within(limits, request);
+    if (!result) {
+      if (!client_.trace().has_sent) {
+        return HttpFailure{.kind = HttpFailure::Kind::kNotSent, .message = "can't connect"};
+      }
+      if (steady_clock::now() >= limits.deadline) return no_answer("timed out");
+      return no_answer(is_too_large ? "too large" : httplib::to_string(result.error()));
+    }
+    // Some versions of the library take that for the last chunk.
+    if (client_.trace().has_ended && result->has_header("Transfer-Encoding"))
+      return no_answer("cut off");
     return HttpReply{.status = result->status,
                      .headers = {result->headers.begin(), result->headers.end()},
                      .body = std::move(received)};
   }
 
  private:
-  // Newer versions of the library can; with older ones each read and write is limited, and so is
-  // the time for the body as a whole.
-  template <typename Client>
-  void limit_whole_call(Client& client) {
-    if constexpr (requires { client.set_max_timeout(options_.call_timeout); }) {
-      client.set_max_timeout(options_.call_timeout);
-    }
-  }
-
-  static HttpFailure failure(httplib::Error error, const char* given_up) {
-    const bool not_sent = error == httplib::Error::Connection ||
-                          error == httplib::Error::ConnectionTimeout ||
-                          error == httplib::Error::BindIPAddress;
-    std::string message = given_up != nullptr ? given_up : httplib::to_string(error);
-    return {.kind = not_sent ? HttpFailure::Kind::kNotSent : HttpFailure::Kind::kNoAnswer,
-            .message = not_sent ? "can't connect" : "no complete answer: " + std::move(message)};
+  static HttpFailure no_answer(const std::string& why) {
+    return {.kind = HttpFailure::Kind::kNoAnswer, .message = "no complete answer: " + why};
   }
 
   const HttpClientOptions options_;
   const BaseUrl url_;
-  httplib::Client client_;
+  LimitedClient client_;
 };
 
 std::string_view HttpReply::header(std::string_view name) const {

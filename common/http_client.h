@@ -1,7 +1,8 @@
-// An HTTP/1.1 client that keeps one connection alive: cpp-httplib with every limit set on purpose.
-// The only file on the client side that knows it.
+// An HTTP/1.1 client that keeps one connection alive: cpp-httplib over connections of ours, which
+// keep to the limits of the whole call. The only file on the client side that knows it.
 //
-// Redirects are not followed, and nothing is retried: the caller decides what an answer means.
+// Redirects are not followed, and nothing is sent twice: the caller decides what an answer means. A
+// kept connection that turns out to be closed before anything is sent is replaced by a new one.
 // Not thread-safe: give each thread its own.
 
 #ifndef COMMON_HTTP_CLIENT_H_

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/http_head.h"
+
 namespace common {
 namespace {
 
@@ -14,7 +16,7 @@ constexpr std::chrono::milliseconds kLinger(500);
 }  // namespace
 
 bool HttpConnection::wait_for_request() {
-  return begin_ < end_ ||
+  return has_input() ||
          connection_.wait_readable(steady_clock::now() + limits_.keep_alive_idle, &stop_);
 }
 
@@ -29,17 +31,28 @@ void HttpConnection::begin_body() {
   deadline_ = steady_clock::now() + limits_.body_timeout;
 }
 
-std::ptrdiff_t HttpConnection::read(char* to, std::size_t size) {
-  if (begin_ == end_ && !receive()) return -1;
-  const std::size_t count = std::min(size, end_ - begin_);
-  std::memcpy(to, input_.data() + begin_, count);
-  skip(count);
-  return head_is_too_large() ? -1 : static_cast<std::ptrdiff_t>(count);
+std::optional<std::string> HttpConnection::read_head_line() {
+  std::string line;
+  while (has_input() || receive()) {
+    const std::string_view bytes = received();
+    const auto end = std::find_if(bytes.begin(), bytes.end(), ends_head_line);
+    const bool is_whole = end != bytes.end();
+    const auto size = static_cast<std::size_t>(end - bytes.begin()) + (is_whole ? 1 : 0);
+    line += bytes.substr(0, size);
+    begin_ += size;
+    head_bytes_ += size;
+    if (head_is_too_large()) break;
+    if (is_whole) return line;
+  }
+  return std::nullopt;
 }
 
-void HttpConnection::skip(std::size_t size) {
-  begin_ += size;
-  if (in_head_) head_bytes_ += size;
+std::ptrdiff_t HttpConnection::read(char* to, std::size_t size) {
+  if (!has_input() && !receive()) return -1;
+  const std::size_t count = std::min(size, end_ - begin_);
+  std::memcpy(to, input_.data() + begin_, count);
+  begin_ += count;
+  return static_cast<std::ptrdiff_t>(count);
 }
 
 bool HttpConnection::receive() {

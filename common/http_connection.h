@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,7 +26,8 @@ struct HttpConnectionLimits {
   std::chrono::milliseconds head_timeout{5'000};
   std::chrono::milliseconds body_timeout{10'000};
 
-  // A client that takes nothing of its answer for this long has lost it.
+  // A client that takes less than 64 KiB of its answer, or of what is left, in this time has lost
+  // it.
   std::chrono::milliseconds write_stall{5'000};
 
   std::size_t max_head_bytes = 32 * 1024;
@@ -42,19 +44,18 @@ class HttpConnection {
   // Whether the next request has begun, within the time that an idle connection is kept.
   bool wait_for_request();
 
-  // What the next reads are of.
+  // The next line of a request's head, as read_head() wants it. Nothing when no more can be had:
+  // the peer has closed, the deadline has passed, or the head is over its limit.
   void begin_head();
-  void begin_body();
+  std::optional<std::string> read_head_line();
+  bool head_is_too_large() const { return head_bytes_ > limits_.max_head_bytes; }
 
-  // Reads up to `size` bytes, at least one. -1 when no more can be had: the peer has closed, the
-  // deadline has passed, or the head is over its limit.
+  // Reads up to `size` bytes of a body, at least one. -1 when no more can be had.
+  void begin_body();
   std::ptrdiff_t read(char* to, std::size_t size);
 
-  // What was received and not read yet, if any, and how to mark it as read.
-  std::string_view received() const { return {input_.data() + begin_, end_ - begin_}; }
-  void skip(std::size_t size);
-
-  bool head_is_too_large() const { return head_bytes_ > limits_.max_head_bytes; }
+  // Whether more was received than has been read.
+  bool has_input() const { return begin_ < end_; }
 
   // False once the connection is broken.
   bool write(std::string_view bytes);
@@ -64,10 +65,9 @@ class HttpConnection {
   // After the last answer, for a peer that may still be sending.
   void close_lingering();
 
-  int fd() const { return connection_.fd(); }
-
  private:
   bool receive();
+  std::string_view received() const { return {input_.data() + begin_, end_ - begin_}; }
 
   TcpConnection connection_;
   const HttpConnectionLimits& limits_;

@@ -1,18 +1,19 @@
 #include "common/http_server.h"
 
-#include <httplib.h>
-
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "common/fault_point.h"
 #include "common/http_body.h"
 #include "common/http_connection.h"
+#include "common/http_head.h"
 #include "common/http_router.h"
+#include "common/httplib_stream.h"
 #include "common/log.h"
 #include "common/problem.h"
 #include "common/tcp.h"
@@ -22,47 +23,37 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// A connection as the library sees it. Some of these functions are pure virtual in some versions of
-// the library and unknown to others.
-class LibraryStream final : public httplib::Stream {
+// A connection as the library sees it: it reads a request line and an empty line, and nothing else
+// of what the client sent. Headers, which its versions take in different and lenient ways, stay
+// with us.
+class RequestLineStream final : public HttplibStream {
  public:
-  explicit LibraryStream(HttpConnection& connection) : connection_(connection) {}
+  RequestLineStream(HttpConnection& connection, const std::string& request_line)
+      : connection_(connection), head_(request_line + "\r\n") {}
 
-  ssize_t read(char* to, size_t size) override { return connection_.read(to, size); }
   ssize_t write(const char* from, size_t size) override {
     return connection_.write({from, size}) ? static_cast<ssize_t>(size) : -1;
   }
 
-  const char* buffered_data(size_t& size) const {
-    size = connection_.received().size();
-    return size == 0 || connection_.head_is_too_large() ? nullptr : connection_.received().data();
-  }
-  void consume_buffered(size_t size) { connection_.skip(size); }
-
-  // Reads and writes wait by themselves.
-  bool is_readable() const override { return true; }
-  bool wait_readable() const { return true; }
-  bool is_writable() const { return !connection_.is_broken(); }  // NOLINT(modernize-use-override)
-  bool wait_writable() const { return !connection_.is_broken(); }
-  bool is_peer_alive() const { return !connection_.is_broken(); }
-  time_t duration() const { return 0; }
-
-  socket_t socket() const override { return connection_.fd(); }
-  // Nobody here asks whose connection it is.
-  void get_remote_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
-  void get_local_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
-
  private:
+  std::optional<std::string_view> receive() override {
+    return std::exchange(was_read_, true) ? std::nullopt : std::optional<std::string_view>(head_);
+  }
+
   HttpConnection& connection_;
+  const std::string head_;
+  bool was_read_ = false;
 };
 
 // One request and what becomes of it.
 struct Exchange {
   HttpConnection& connection;
+  bool head_is_too_large = false;
   RoutedRequest routed = {};
-  bool is_http_1_0 = false;
-  bool close = false;  // the connection, after the answer
-  int status = 0;      // 0: there is no answer yet
+  bool expects_continue = false;
+  bool close = false;            // the connection, after the answer
+  bool has_unread_body = false;  // the client may be sending yet
+  int status = 0;                // 0: there is no answer yet
   steady_clock::time_point start = steady_clock::now();
 };
 
@@ -99,17 +90,23 @@ const char* explain(int status) {
       return "this is not an HTTP request that can be understood";
     case 414:
       return "the path is too long";
-    case 416:
-      return "ranges are not served";
     case 431:
-      return "the headers are too large";
+      return "the headers are too large or too many";
     default:
       return "the request was not accepted";
   }
 }
 
+// The path of a target in absolute form, http://host/path (RFC 9112, section 3.2.2), or as it is.
+std::string path_of(const std::string& target) {
+  constexpr std::string_view kScheme = "http://";
+  if (!target.starts_with(kScheme)) return target;
+  const std::size_t slash = target.find('/', kScheme.size());
+  return slash == std::string::npos ? "/" : target.substr(slash);
+}
+
 // Gives the response to the library to be written.
-void hand_over(Exchange& exchange, HttpResponse response, httplib::Response& res) {
+void hand_over(HttpResponse response, bool is_http_1_0, httplib::Response& res) {
   res.status = response.status;
   for (const auto& [name, value] : response.headers) res.set_header(name, value);
   if (!response.next_chunk) {
@@ -130,8 +127,7 @@ void hand_over(Exchange& exchange, HttpResponse response, httplib::Response& res
       return false;
     }
   };
-  if (exchange.is_http_1_0) {  // knows no chunks: the end of the connection is the end of the body
-    exchange.close = true;
+  if (is_http_1_0) {  // knows no chunks: the end of the connection is the end of the body
     res.set_content_provider(response.content_type, std::move(provider));
   } else {
     res.set_chunked_content_provider(response.content_type, std::move(provider));
@@ -150,8 +146,8 @@ class HttpServer::Impl : private httplib::Server {
     // The library ends a streamed answer early when it has no listening socket. It never has one
     // here, and stop() lets answers end: any other value will do.
     svr_sock_ = 0;
-    set_pre_routing_handler([this](const httplib::Request&, httplib::Response& res) {
-      answer(*exchange_of_thread, res);
+    set_pre_routing_handler([this](const httplib::Request& req, httplib::Response& res) {
+      answer(*exchange_of_thread, req, res);
       return HandlerResponse::Handled;
     });
     set_error_handler(HandlerWithResponse([](const httplib::Request&, httplib::Response& res) {
@@ -199,59 +195,78 @@ class HttpServer::Impl : private httplib::Server {
   bool serve_request(HttpConnection& connection) {
     Exchange exchange{.connection = connection};
     exchange_of_thread = &exchange;
+    // An empty request line, which the library refuses, stands for a head that is refused.
+    std::string request_line = "\r\n";
     connection.begin_head();
-    LibraryStream stream(connection);
-    bool closed_by_client = false;
-    const bool complete = process(stream, closed_by_client);
-    if (exchange.status != 0) record(exchange);
+    auto head = read_head([&] { return connection.read_head_line(); });
+    if (auto* complete = std::get_if<RequestHead>(&head)) {
+      request_line = std::move(complete->request_line);
+      take_headers(exchange, std::move(complete->headers));
+    } else if (std::get<HeadError>(head) == HeadError::kTooManyHeaders ||
+               connection.head_is_too_large()) {
+      exchange.head_is_too_large = true;
+    } else if (std::get<HeadError>(head) == HeadError::kIncomplete) {
+      return false;
+    }
+    connection.begin_body();
+    RequestLineStream stream(connection, request_line);
+    const bool complete = process(stream);
+    record(exchange);
     fault_point("before-answer");
     if (!connection.flush() || !complete) return false;
     fault_point("after-answer");
-    if (!exchange.close && !closed_by_client) return true;
-    connection.close_lingering();
+    if (!exchange.close) return true;
+    // Not after every answer: it holds the thread until the client closes too.
+    if (exchange.has_unread_body || connection.has_input()) connection.close_lingering();
     return false;
   }
 
   // The library's own way to read one request and answer it; its parameters grew with time.
   template <typename Stream>
-  bool process(Stream& stream, bool& closed_by_client) {
-    const auto on_head = [](httplib::Request& req) { take_head(*exchange_of_thread, req); };
-    if constexpr (requires { this->process_request(stream, false, closed_by_client, on_head); }) {
-      return this->process_request(stream, false, closed_by_client, on_head);
+  bool process(Stream& stream) {
+    bool unused = false;  // whether the library would close the connection
+    if constexpr (requires { this->process_request(stream, false, unused, nullptr); }) {
+      return this->process_request(stream, false, unused, nullptr);
     } else {
-      return this->process_request(stream, "", 0, "", 0, false, closed_by_client, on_head);
+      return this->process_request(stream, "", 0, "", 0, false, unused, nullptr);
     }
   }
 
-  // Copies the head, and takes away from the library's what it must leave to us.
-  static void take_head(Exchange& exchange, httplib::Request& req) {
+  static void take_headers(Exchange& exchange, HttpHeaders headers) {
     HttpRequest& request = exchange.routed.request;
-    request.method = req.method;
-    request.path = req.path;
-    request.headers.assign(req.headers.begin(), req.headers.end());
+    request.headers = std::move(headers);
     request.request_id = usable_request_id(request);
-    exchange.routed.framing = read_framing(request.headers);
-    exchange.routed.read_body = [&connection = exchange.connection](char* to, std::size_t size) {
-      return connection.read(to, size);
-    };
-    exchange.is_http_1_0 = req.version == "HTTP/1.0";
     exchange.close = has_token(request.header_values("Connection"), "close");
-    exchange.start = steady_clock::now();
-    exchange.connection.begin_body();
-    for (const char* name : {"Content-Length", "Transfer-Encoding", "Accept-Encoding", "Upgrade"}) {
-      req.headers.erase(name);
-    }
-    req.ranges.clear();
+    exchange.expects_continue = has_token(request.header_values("Expect"), "100-continue");
+    exchange.routed.framing = read_framing(request.headers);
+    exchange.routed.read_body = [&exchange](char* to, std::size_t size) {
+      // Only now, so that nobody is asked to send a body that is not wanted.
+      if (std::exchange(exchange.expects_continue, false)) {
+        exchange.connection.write("HTTP/1.1 100 Continue\r\n\r\n");
+      }
+      return exchange.connection.read(to, size);
+    };
   }
 
-  void answer(Exchange& exchange, httplib::Response& res) {
+  void answer(Exchange& exchange, const httplib::Request& req, httplib::Response& res) {
     fault_point("after-request");
-    HttpResponse response = router.answer(exchange.routed);
+    RoutedRequest& routed = exchange.routed;
+    const bool is_http_1_0 = req.version == "HTTP/1.0";
+    routed.request.method = req.method;
+    routed.request.path = path_of(req.path);
+    exchange.expects_continue = exchange.expects_continue && !is_http_1_0;
+    // RFC 9112, section 3.2.
+    if (!is_http_1_0 && routed.request.header_values("Host").size() != 1) {
+      res.status = 400;  // on_error() makes the answer
+      return;
+    }
+    HttpResponse response = router.answer(routed);
     exchange.status = response.status;
-    const auto& framing = exchange.routed.framing;
-    const bool unread_body = !framing || (framing->has_body() && !exchange.routed.body_was_read);
-    exchange.close = exchange.close || unread_body || is_wanted_elsewhere();
-    hand_over(exchange, std::move(response), res);
+    exchange.has_unread_body =
+        !routed.framing || (routed.framing->has_body() && !routed.body_was_read);
+    exchange.close =
+        exchange.close || is_http_1_0 || exchange.has_unread_body || is_wanted_elsewhere();
+    hand_over(std::move(response), is_http_1_0, res);
   }
 
   // Whether this thread had better serve another connection, or none.
@@ -263,12 +278,12 @@ class HttpServer::Impl : private httplib::Server {
   // errors have; after those, nobody knows where the next request would begin.
   static HandlerResponse on_error(Exchange& exchange, httplib::Response& res) {
     if (exchange.status != 0) return HandlerResponse::Unhandled;
-    exchange.status = exchange.connection.head_is_too_large() ? 431 : res.status;
-    exchange.close = true;
+    exchange.status = exchange.head_is_too_large ? 431 : res.status;
+    exchange.close = exchange.has_unread_body = true;
     std::string& request_id = exchange.routed.request.request_id;
     if (request_id.empty()) request_id = new_request_id();
-    hand_over(exchange,
-              to_response({.status = exchange.status, .detail = explain(exchange.status)}), res);
+    hand_over(to_response({.status = exchange.status, .detail = explain(exchange.status)}), false,
+              res);
     return HandlerResponse::Handled;
   }
 

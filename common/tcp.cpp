@@ -26,6 +26,10 @@ using std::chrono::steady_clock;
 // Connections that may wait for a thread; the kernel lowers it to net.core.somaxconn.
 constexpr int kBacklog = 512;
 
+// What write_all() counts progress in. A peer that took a byte now and then would hold its
+// connection's thread for as long as it likes.
+constexpr std::size_t kPieceBytes = 64 * 1024;
+
 [[noreturn]] void throw_errno(const std::string& what) {
   throw std::system_error(errno, std::generic_category(), what);
 }
@@ -36,14 +40,16 @@ int milliseconds_until(Deadline deadline) {
 }
 
 // Whether `fd` became ready for `events` before the deadline and before `stop_fd` became readable.
+// Not after the deadline, though it be ready: a peer that sends without end always is.
 bool wait_for(int fd, short events, Deadline deadline, int stop_fd = -1) {
   std::array<pollfd, 2> fds = {pollfd{.fd = fd, .events = events, .revents = 0},
                                pollfd{.fd = stop_fd, .events = POLLIN, .revents = 0}};
-  while (true) {
+  while (steady_clock::now() < deadline) {
     const int ready = ::poll(fds.data(), fds.size(), milliseconds_until(deadline));
     if (ready > 0) return fds[1].revents == 0;
-    if (ready == 0 || errno != EINTR) return false;
+    if (ready < 0 && errno != EINTR) return false;
   }
+  return false;
 }
 
 void set_option(const FileDescriptor& socket, int level, int option) {
@@ -85,13 +91,18 @@ std::ptrdiff_t TcpConnection::read(char* to, std::size_t size) {
 
 bool TcpConnection::write_all(std::string_view bytes, milliseconds longest_stall) {
   while (!bytes.empty()) {
-    const ssize_t written = ::send(fd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (written > 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {
-      if (!wait_for(fd(), POLLOUT, steady_clock::now() + longest_stall)) return false;
-    } else if (errno != EINTR) {
-      return false;
+    std::string_view piece = bytes.substr(0, kPieceBytes);
+    bytes.remove_prefix(piece.size());
+    const Deadline deadline = steady_clock::now() + longest_stall;
+    while (!piece.empty()) {
+      const ssize_t written = ::send(fd(), piece.data(), piece.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (written > 0) {
+        piece.remove_prefix(static_cast<std::size_t>(written));
+      } else if (errno == EAGAIN) {
+        if (!wait_for(fd(), POLLOUT, deadline)) return false;
+      } else if (errno != EINTR) {
+        return false;
+      }
     }
   }
   return true;
@@ -134,11 +145,9 @@ std::optional<TcpConnection> TcpListener::accept() {
       return TcpConnection(std::move(socket));
     }
     if (errno == EINVAL || errno == EBADF) return std::nullopt;  // shut down
-    // Out of descriptors or memory: that passes when connections end. Anything else concerns a
-    // connection that is gone already.
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      std::this_thread::sleep_for(milliseconds(10));
-    }
+    // The connection was gone before it was accepted; or there are no descriptors or no memory
+    // left, which passes when other connections end.
+    if (errno != ECONNABORTED && errno != EINTR) std::this_thread::sleep_for(milliseconds(10));
   }
 }
 

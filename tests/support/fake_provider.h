@@ -36,9 +36,11 @@ class FakeProvider {
   void set_answer(Answer answer);
   std::vector<Request> requests() const;
 
+  // The next request on a connection whose client waits for each answer; nothing when none comes.
+  static std::optional<Request> read(common::TcpConnection& connection);
+
  private:
   void serve();
-  static std::optional<Request> read(common::TcpConnection& connection);
   std::string answer_to(const Request& request);
 
   mutable std::mutex mutex_;

@@ -1,0 +1,149 @@
+#include "tests/support/raw_client.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <system_error>
+#include <utility>
+
+namespace tests {
+namespace {
+
+using std::chrono::steady_clock;
+
+common::TcpConnection connect_to(int port, int receive_buffer_bytes) {
+  common::FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (receive_buffer_bytes > 0) {
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes,
+                 sizeof receive_buffer_bytes);
+  }
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    throw std::system_error(errno, std::generic_category(), "connect");
+  }
+  return common::TcpConnection(std::move(socket));
+}
+
+std::optional<std::size_t> to_size(std::string_view text, int base) {
+  std::size_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::string RawAnswer::header(const std::string& name) const {
+  const std::string wanted = "\r\n" + name + ": ";
+  const std::size_t at = head.find(wanted);
+  if (at == std::string::npos) return "";
+  const std::size_t begin = at + wanted.size();
+  return head.substr(begin, head.find("\r\n", begin) - begin);
+}
+
+RawClient::RawClient(int port, int receive_buffer_bytes)
+    : connection_(connect_to(port, receive_buffer_bytes)) {}
+
+bool RawClient::send(std::string_view bytes) { return connection_.write_all(bytes, kPatience); }
+
+void RawClient::finish_sending() { ::shutdown(connection_.fd(), SHUT_WR); }
+
+std::optional<RawAnswer> RawClient::read_answer(bool to_head) {
+  const auto deadline = steady_clock::now() + kPatience;
+  RawAnswer answer;
+  while (auto line = read_line(deadline)) {
+    if (!line->empty()) {
+      answer.head += (answer.head.empty() ? "" : "\r\n") + *line;
+      continue;
+    }
+    constexpr std::string_view kVersion = "HTTP/1.1 ";
+    if (!answer.head.starts_with(kVersion)) return std::nullopt;
+    answer.status = std::stoi(answer.head.substr(kVersion.size(), 3));
+    const std::string length = answer.header("Content-Length");
+    bool complete = true;
+    if (to_head || answer.status < 200) return answer;
+    if (answer.header("Transfer-Encoding") == "chunked") {
+      complete = read_chunks(deadline, answer.body);
+    } else if (!length.empty()) {
+      complete = read_body(to_size(length, 10).value_or(0), deadline, answer.body);
+    } else {  // until the end of the connection
+      while (receive(deadline)) {
+      }
+      answer.body = std::exchange(received_, "");
+    }
+    return complete ? std::optional(std::move(answer)) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+RawAnswer RawClient::ask(std::string_view bytes) {
+  send(bytes);
+  return read_answer().value_or(RawAnswer{});
+}
+
+bool RawClient::sees_close(std::chrono::milliseconds patience) {
+  const auto deadline = steady_clock::now() + patience;
+  while (receive(deadline)) received_.clear();
+  return closed_;
+}
+
+bool RawClient::is_idle() {
+  receive(steady_clock::now() + std::chrono::milliseconds(1));
+  return !closed_ && received_.empty();
+}
+
+void RawClient::reset() {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(connection_.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  connection_ = common::TcpConnection(common::FileDescriptor());
+}
+
+bool RawClient::receive(common::Deadline deadline) {
+  std::array<char, 16 * 1024> buffer{};
+  if (!connection_.wait_readable(deadline)) return false;
+  const std::ptrdiff_t count = connection_.read(buffer.data(), buffer.size());
+  closed_ = count <= 0;
+  if (!closed_) received_.append(buffer.data(), static_cast<std::size_t>(count));
+  return !closed_;
+}
+
+std::optional<std::string> RawClient::read_line(common::Deadline deadline) {
+  std::size_t end = 0;
+  while ((end = received_.find("\r\n")) == std::string::npos) {
+    if (!receive(deadline)) return std::nullopt;
+  }
+  std::string line = received_.substr(0, end);
+  received_.erase(0, end + 2);
+  return line;
+}
+
+bool RawClient::read_body(std::size_t size, common::Deadline deadline, std::string& body) {
+  while (received_.size() < size) {
+    if (!receive(deadline)) return false;
+  }
+  body += received_.substr(0, size);
+  received_.erase(0, size);
+  return true;
+}
+
+bool RawClient::read_chunks(common::Deadline deadline, std::string& body) {
+  while (auto line = read_line(deadline)) {
+    const auto size = to_size(*line, 16);
+    if (!size || !read_body(*size, deadline, body)) return false;
+    if (read_line(deadline) != "") return false;
+    if (*size == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace tests
