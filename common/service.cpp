@@ -30,6 +30,8 @@ void block_stop_signals() {
   const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGPIPE
+  // A file that may not grow (ulimit -f) is an error of the write, as a full disk is, no death.
+  std::signal(SIGXFSZ, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGXFSZ
 }
 
 int wait_for_stop_signal() {
@@ -118,12 +120,27 @@ Service::Service(const ServiceConfig& config, std::function<void()> check_ready)
 
 HttpResponse Service::readiness() {
   if (stopping_) return to_response({.status = 503, .detail = "stopping"});
-  try {
-    check_ready_();
-  } catch (const std::exception& error) {
-    return to_response({.status = 503, .detail = error.what()});
-  }
+  const std::string reason = why_not_ready();
+  if (!reason.empty()) return to_response({.status = 503, .detail = reason});
   return {.content_type = "text/plain", .body = "ready\n"};
+}
+
+// A check may take seconds when the database is in trouble. So there is one at a time, or probes
+// would soon hold all threads of the listener, and nobody would say that the process is alive.
+std::string Service::why_not_ready() {
+  const std::unique_lock checking(check_mutex_, std::try_to_lock);
+  if (checking) {
+    std::string reason;
+    try {
+      check_ready_();
+    } catch (const std::exception& error) {
+      reason = error.what();
+    }
+    const std::lock_guard lock(last_check_mutex_);
+    last_check_ = reason;
+  }
+  const std::lock_guard lock(last_check_mutex_);
+  return last_check_;
 }
 
 void Service::run(const std::function<void()>& on_stop) {

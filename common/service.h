@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,10 +64,14 @@ class Service {
 
  private:
   HttpResponse readiness();
+  std::string why_not_ready();  // "": it is
 
   const ServiceConfig config_;
   const std::function<void()> check_ready_;
   std::atomic<bool> stopping_ = false;
+  std::mutex check_mutex_;  // held by whoever checks
+  std::mutex last_check_mutex_;
+  std::string last_check_ = "not checked yet";  // guarded by last_check_mutex_; "": ready
   prometheus::Registry registry_;
   HttpMetrics http_metrics_;
   HttpServer public_server_;

@@ -32,9 +32,9 @@ int number(SqliteConnection& connection, const char* sql) {
 
 }  // namespace
 
-SqliteConnection::SqliteConnection(const std::string& path, Access access)
-    : access_(access), database_(path, open_flags(access)) {
-  sqlite3_busy_handler(database_.getHandle(), wait_for_lock, &lock_wait_);
+SqliteConnection::SqliteConnection(const std::string& path, Access access, Deadline deadline)
+    : access_(access), lock_deadline_(deadline), database_(path, open_flags(access)) {
+  sqlite3_busy_handler(database_.getHandle(), wait_for_lock, &lock_deadline_);
   sqlite3_extended_result_codes(database_.getHandle(), 1);
   database_.exec("PRAGMA journal_mode = TRUNCATE");
   database_.exec("PRAGMA synchronous = FULL");
@@ -46,10 +46,8 @@ SqliteConnection::SqliteConnection(const std::string& path, Access access)
 
 // Called by SQLite while another process has a lock; 0 ends the wait. Locks are held for about as
 // long as a commit takes, so the waits are short, and random, so that processes take turns.
-int SqliteConnection::wait_for_lock(void* lock_wait, int times_called) {
-  auto& wait = *static_cast<LockWait*>(lock_wait);
-  if (times_called == 0) wait.since = steady_clock::now();
-  if (steady_clock::now() - wait.since > kLongestLockWait) return 0;
+int SqliteConnection::wait_for_lock(void* deadline, int times_called) {
+  if (steady_clock::now() > *static_cast<const Deadline*>(deadline)) return 0;
   thread_local std::minstd_rand generator(std::random_device{}());
   const int most = std::min(200 * (times_called + 1), 5000);
   std::this_thread::sleep_for(
@@ -66,9 +64,20 @@ SQLite::Statement& SqliteConnection::statement(const char* sql) {
   return found->second;
 }
 
-void SqliteConnection::begin() { run(access_ == Access::kRead ? "BEGIN" : "BEGIN IMMEDIATE"); }
+bool SqliteConnection::has_lost_its_file() {
+  int has_moved = 0;
+  sqlite3_file_control(database_.getHandle(), nullptr, SQLITE_FCNTL_HAS_MOVED, &has_moved);
+  return has_moved != 0;
+}
+
+void SqliteConnection::begin(Deadline deadline) {
+  lock_deadline_ = deadline;
+  run(access_ == Access::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
+}
 
 void SqliteConnection::commit() {
+  // However long the work took, there is time to wait for readers to leave.
+  lock_deadline_ = steady_clock::now() + kLongestLockWait;
   // A query that was not read to its end would keep its lock.
   for (auto& [sql, prepared] : statements_) prepared.tryReset();
   if (access_ != Access::kRead) fault_point("before-commit");
@@ -79,7 +88,8 @@ void SqliteConnection::commit() {
 SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
     : path_(std::move(path)), version_(static_cast<int>(schema.migrations.size())) {
   try {
-    writer_ = std::make_unique<SqliteConnection>(path_, SqliteConnection::Access::kCreate);
+    writer_ = std::make_unique<SqliteConnection>(path_, SqliteConnection::Access::kCreate,
+                                                 lock_deadline());
   } catch (...) {
     rethrow();
   }
@@ -119,10 +129,31 @@ void SqliteDatabase::rethrow() const {
 }
 
 void SqliteDatabase::check() {
-  // Writes what is there already: that goes all the way to the disk.
   write([this](SqliteConnection& connection) {
-    connection.run_once("PRAGMA user_version = " + std::to_string(version_));
+    const int version = number(connection, "PRAGMA user_version");
+    if (version != version_) {
+      throw Unavailable("database " + path_ + " has schema version " + std::to_string(version) +
+                        " by now; this program works with " + std::to_string(version_));
+    }
+    // Writes what is there already: that goes all the way to the disk.
+    connection.run_once("PRAGMA user_version = " + std::to_string(version));
   });
+}
+
+SqliteDatabase::WriteTurn::WriteTurn(SqliteDatabase& from)
+    : database(from), deadline(lock_deadline()) {
+  std::unique_lock lock(database.turn_mutex_);
+  const auto is_free = [this] { return !database.is_writing_; };
+  if (!database.turn_ended_.wait_until(lock, deadline, is_free)) {
+    throw Unavailable("database " + database.path_ + ": too many are waiting to write");
+  }
+  database.is_writing_ = true;
+}
+
+SqliteDatabase::WriteTurn::~WriteTurn() {
+  std::lock_guard lock(database.turn_mutex_);
+  database.is_writing_ = false;
+  database.turn_ended_.notify_one();
 }
 
 SqliteDatabase::Reader::Reader(SqliteDatabase& from) : database(from) {

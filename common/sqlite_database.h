@@ -3,8 +3,9 @@
 // its schema brought up to date when it is opened.
 //
 // Thread-safe. Writers take turns on one connection; readers have some of their own. Waiting for
-// other processes' locks ends after kLongestLockWait. Whatever SQLite can't do is thrown as
-// common::Unavailable; connections on which that happened are replaced.
+// one's turn and for other processes' locks ends after kLongestLockWait. Whatever SQLite can't do
+// is thrown as common::Unavailable; connections on which that happened are replaced, and so are
+// those to a file that has been moved away or deleted.
 
 #ifndef COMMON_SQLITE_DATABASE_H_
 #define COMMON_SQLITE_DATABASE_H_
@@ -13,6 +14,7 @@
 #include <SQLiteCpp/Statement.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,15 +26,21 @@
 
 namespace common {
 
-inline constexpr std::chrono::seconds kLongestLockWait{10};
+// Shorter than the 5 s that probes and invoice-app's calls wait, so that they get an answer.
+inline constexpr std::chrono::seconds kLongestLockWait{4};
 
 // A connection with its prepared statements. Not thread-safe.
 class SqliteConnection {
  public:
   enum class Access { kRead, kWrite, kCreate };
+  using Deadline = std::chrono::steady_clock::time_point;
 
-  // Throws SQLite::Exception, as everything here does.
-  SqliteConnection(const std::string& path, Access access);
+  // Waits for locks until `deadline`, here and up to the commit. Throws SQLite::Exception, as
+  // everything here does.
+  SqliteConnection(const std::string& path, Access access, Deadline deadline);
+
+  // Whether the path leads to another file by now, or to none: what is written is lost then.
+  bool has_lost_its_file();
 
   // The statement for this text, before its first row, with the values bound to ?1, ?2, ... It is
   // prepared once, so `sql` must be a literal. Valid until it is asked for again.
@@ -53,19 +61,15 @@ class SqliteConnection {
   // Runs statements that are not worth keeping prepared.
   void run_once(const std::string& sql) { database_.exec(sql); }
 
-  void begin();
+  void begin(Deadline deadline);
   void commit();
 
  private:
-  struct LockWait {
-    std::chrono::steady_clock::time_point since;
-  };
-
-  static int wait_for_lock(void* lock_wait, int times_called);
+  static int wait_for_lock(void* deadline, int times_called);
   SQLite::Statement& statement(const char* sql);
 
   const Access access_;
-  LockWait lock_wait_;
+  Deadline lock_deadline_;
   SQLite::Database database_;
   std::map<const char*, SQLite::Statement> statements_;
 };
@@ -88,22 +92,34 @@ class SqliteDatabase {
   // When it throws, or the commit fails, nothing that was written is relied upon.
   template <typename Work>
   auto write(Work work) {
-    std::lock_guard lock(write_mutex_);
-    return guarded(writer_, SqliteConnection::Access::kWrite, work);
+    const WriteTurn turn(*this);
+    return guarded(writer_, SqliteConnection::Access::kWrite, turn.deadline, work);
   }
 
   // The same inside a read transaction: all reads see one state. Keep it short: writers wait.
   template <typename Work>
   auto read(Work work) {
     Reader reader(*this);
-    return guarded(reader.connection, SqliteConnection::Access::kRead, work);
+    return guarded(reader.connection, SqliteConnection::Access::kRead, lock_deadline(), work);
   }
 
-  // Returns when the database can be read and written now, else throws Unavailable.
+  // Returns when the database can be read and written now and still has the schema that it had
+  // when it was opened, else throws Unavailable.
   void check();
 
  private:
   using ConnectionPtr = std::unique_ptr<SqliteConnection>;
+
+  // The turn to write, for as long as this lives. Throws Unavailable when it doesn't come in time.
+  struct WriteTurn {
+    explicit WriteTurn(SqliteDatabase& from);
+    ~WriteTurn();
+    WriteTurn(const WriteTurn&) = delete;
+    WriteTurn& operator=(const WriteTurn&) = delete;
+
+    SqliteDatabase& database;
+    const SqliteConnection::Deadline deadline;
+  };
 
   // A connection of the pool, for as long as this lives.
   struct Reader {
@@ -117,10 +133,13 @@ class SqliteDatabase {
   };
 
   template <typename Work>
-  auto guarded(ConnectionPtr& connection, SqliteConnection::Access access, Work& work) {
+  auto guarded(ConnectionPtr& connection, SqliteConnection::Access access,
+               SqliteConnection::Deadline deadline, Work& work) {
     try {
-      if (!connection) connection = std::make_unique<SqliteConnection>(path_, access);
-      connection->begin();
+      if (!connection || connection->has_lost_its_file()) {
+        connection = std::make_unique<SqliteConnection>(path_, access, deadline);
+      }
+      connection->begin(deadline);
       if constexpr (std::is_void_v<decltype(work(*connection))>) {
         work(*connection);
         connection->commit();
@@ -135,14 +154,20 @@ class SqliteDatabase {
     }
   }
 
+  static SqliteConnection::Deadline lock_deadline() {
+    return std::chrono::steady_clock::now() + kLongestLockWait;
+  }
   // Called in a handler: throws on what is being handled, SQLite's exceptions as Unavailable.
   [[noreturn]] void rethrow() const;
   void migrate(SqliteConnection& connection, const SqliteSchema& schema) const;
 
   const std::string path_;
   int version_ = 0;  // of the schema; set by the constructor
-  std::mutex write_mutex_;
-  ConnectionPtr writer_;  // guarded by write_mutex_; null: to be opened
+  // A mutex with a deadline. Not std::timed_mutex: GCC 12's ThreadSanitizer takes it for misused.
+  std::mutex turn_mutex_;
+  std::condition_variable turn_ended_;
+  bool is_writing_ = false;  // guarded by turn_mutex_
+  ConnectionPtr writer_;     // for whose turn it is; null: to be opened
   std::mutex readers_mutex_;
   std::vector<ConnectionPtr> idle_readers_;  // guarded by readers_mutex_
 };

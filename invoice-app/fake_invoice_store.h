@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -150,12 +151,8 @@ class FakeInvoiceStore : public InvoiceStore {
   std::vector<Claim> claim(const Lease& lease, std::size_t limit) override {
     const auto lock = enter(Call::kClaim);
     std::vector<Claim> claims;
-    for (Row& row : rows_) {
+    for (Row& row : claimable(lease)) {
       if (claims.size() == limit) break;
-      if (row.invoice.sequence > requested_through_ || row.has_ended() ||
-          row.claimable_at_ms > lease.now_ms) {
-        continue;
-      }
       row.invoice.state = InvoiceState::kSending;
       row.owner = lease.owner;
       row.claimable_at_ms = lease.until_ms;
@@ -217,6 +214,21 @@ class FakeInvoiceStore : public InvoiceStore {
     return outcome;
   }
 
+  // In the order in which they are claimed.
+  std::vector<std::reference_wrapper<Row>> claimable(const Lease& lease) {
+    const std::int64_t too_late_ms = lease.until_ms + (lease.until_ms - lease.now_ms);
+    std::vector<std::reference_wrapper<Row>> found;
+    for (Row& row : rows_) {
+      const bool is_over = row.claimable_at_ms <= lease.now_ms || row.claimable_at_ms > too_late_ms;
+      if (row.invoice.sequence <= requested_through_ && !row.has_ended() && is_over) {
+        found.emplace_back(row);
+      }
+    }
+    std::stable_partition(found.begin(), found.end(),
+                          [](const Row& row) { return row.claimable_at_ms == 0; });
+    return found;
+  }
+
   std::int64_t count_pending(std::int64_t through) const {
     return std::count_if(rows_.begin(), rows_.end(), [through](const Row& row) {
       return row.invoice.sequence <= through && !row.has_ended();
@@ -235,7 +247,7 @@ class FakeInvoiceStore : public InvoiceStore {
       row.refusal = settlement.refusal;
       free(row, 0);
     } else if (settlement.kind == Settlement::Kind::kRetry && is_held) {
-      free(row, settlement.retry_at_ms);
+      free(row, std::max<std::int64_t>(1, settlement.retry_at_ms));
     }
   }
 

@@ -67,12 +67,14 @@ class InvoiceStore {
   // How a run stands. Takes time in proportion to what is pending and refused.
   virtual PayProgress progress(const PayRun& run) = 0;
 
-  // Whether any invoice of the run has not ended yet. Takes time in proportion to what is claimed or
-  // put off, at most.
+  // Whether any invoice of the run has not ended yet. Takes time in proportion to what is claimed
+  // or put off, at most.
   virtual bool is_pending(const PayRun& run) = 0;
 
-  // Claims up to `limit` invoices that are due and under nobody's valid lease, oldest first:
-  // kSending, under this lease, attempt + 1.
+  // Claims up to `limit` invoices that are due and under nobody's valid lease: kSending, under this
+  // lease, attempt + 1. First those that wait for nothing, oldest first; then those whose lease has
+  // run out or whose retry has come. A lease or a retry that ends more than this lease's length
+  // after it was written before the clock was set back, and counts as over.
   virtual std::vector<Claim> claim(const Lease& lease, std::size_t limit) = 0;
 
   // Writes what the workers of `owner` found out, in one transaction. A settlement that may no

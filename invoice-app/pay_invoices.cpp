@@ -3,14 +3,33 @@
 #include "common/log.h"
 
 namespace invoice_app {
+namespace {
+
+// Counts one who waits for as long as this lives, however the waiting ends.
+class Waiter {
+ public:
+  explicit Waiter(std::atomic<int>& count) : count_(count), number_(++count) {}
+  ~Waiter() { --count_; }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+
+  int number() const { return number_; }
+
+ private:
+  std::atomic<int>& count_;
+  const int number_;
+};
+
+}  // namespace
 
 PayReport PayInvoices::pay_all() {
   const PayRun run = store_.request_payment();
   PayReport report;
   if (run.due == 0) return report;
 
-  if (++waiting_ <= options_.max_waiting) report.provider_unavailable = wait_until_ended(run);
-  --waiting_;
+  if (const Waiter waiter(waiting_); waiter.number() <= options_.max_waiting) {
+    report.provider_unavailable = wait_until_ended(run);
+  }
 
   const PayProgress progress = store_.progress(run);
   report.pending = progress.pending;

@@ -81,9 +81,10 @@ AddOutcome add_group(SqliteConnection& connection, const std::vector<NewInvoice>
   return outcome;
 }
 
-// What may be claimed now, oldest first of what is new and then what is to be tried again. A lease
-// or a retry that lies beyond the end of a lease given now was written before the clock was set
-// back, so it counts as over.
+// What may be claimed now, oldest first of what is new and then what is to be tried again. Another
+// process may have looked at the clock later than this one and still had its turn first, so what it
+// wrote may end a little after a lease given now; what ends much later was written before the clock
+// was set back.
 std::vector<Claim> find_claimable(SqliteConnection& connection, const Lease& lease,
                                   std::size_t limit) {
   std::vector<Claim> claims;
@@ -109,7 +110,7 @@ std::vector<Claim> find_claimable(SqliteConnection& connection, const Lease& lea
   take(connection.query(
       "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
       "WHERE state IN (0, 1) AND claimable_at_ms > ?1",
-      lease.until_ms));
+      lease.until_ms + (lease.until_ms - lease.now_ms)));
   return claims;
 }
 

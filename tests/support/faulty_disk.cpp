@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <limits>
 #include <new>
 #include <utility>
 
@@ -33,6 +32,7 @@ void apply(const Event& event, std::size_t length, std::string& content) {
 
 class FaultyDisk::State {
  public:
+  std::filesystem::path directory;  // ends in a slash
   std::vector<Event> events;
   bool syncs_are_ignored = false;
   std::optional<std::size_t> operations_left;  // until one fails
@@ -57,7 +57,7 @@ struct File {
   sqlite3_file base;
   FaultyDisk::State* disk;
   sqlite3_file* real;
-  bool is_recorded;  // databases and journals; not what SQLite uses for itself
+  bool is_recorded;  // databases and journals in the directory; not what SQLite uses for itself
   std::string name;
 };
 
@@ -156,12 +156,13 @@ const sqlite3_io_methods kMethods = {
 int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
   auto* disk = static_cast<FaultyDisk::State*>(vfs->pAppData);
   constexpr int kRecorded = SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_MAIN_JOURNAL;
+  const std::filesystem::path path = name == nullptr ? "" : name;
   File* self = new (file)
       File{.base = {.pMethods = nullptr},
            .disk = disk,
            .real = reinterpret_cast<sqlite3_file*>(reinterpret_cast<char*>(file) + sizeof(File)),
-           .is_recorded = (flags & kRecorded) != 0,
-           .name = name == nullptr ? "" : std::filesystem::path(name).filename().string()};
+           .is_recorded = (flags & kRecorded) != 0 && path.parent_path() / "" == disk->directory,
+           .name = path.filename().string()};
   const int result = disk->real->xOpen(disk->real, name, self->real, flags, out_flags);
   if (result == SQLITE_OK) {
     self->base.pMethods = &kMethods;
@@ -174,7 +175,8 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags,
 
 }  // namespace
 
-FaultyDisk::FaultyDisk() : state_(std::make_unique<State>()) {
+FaultyDisk::FaultyDisk(const std::filesystem::path& directory) : state_(std::make_unique<State>()) {
+  state_->directory = directory / "";
   state_->real = sqlite3_vfs_find(nullptr);
   state_->vfs = *state_->real;  // what concerns names, time and randomness is the real one's
   state_->vfs.pNext = nullptr;

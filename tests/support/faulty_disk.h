@@ -2,7 +2,7 @@
 // what a power failure at any moment would have left; and that fails when it is told to.
 //
 // It is a SQLite VFS over the system's own, and the default one while it lives: one at a time.
-// Files really are written. Not thread-safe.
+// Files really are written, and never really synced. Not thread-safe.
 
 #ifndef TESTS_SUPPORT_FAULTY_DISK_H_
 #define TESTS_SUPPORT_FAULTY_DISK_H_
@@ -21,7 +21,8 @@ namespace tests {
 
 class FaultyDisk {
  public:
-  FaultyDisk();
+  // Remembers what happens to the files in `directory`; others are as on any disk.
+  explicit FaultyDisk(const std::filesystem::path& directory);
   ~FaultyDisk();
   FaultyDisk(const FaultyDisk&) = delete;
   FaultyDisk& operator=(const FaultyDisk&) = delete;

@@ -1,0 +1,114 @@
+#include "invoice-app/sqlite_invoice_store.h"
+
+#include <SQLiteCpp/Database.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/unavailable.h"
+#include "invoice-app/invoice_store_contract.h"
+#include "tests/support/service_process.h"
+
+namespace invoice_app {
+namespace {
+
+OpenInvoiceStore new_sqlite_storage() {
+  return [directory = std::make_shared<tests::TemporaryDirectory>()] {
+    return std::make_shared<SqliteInvoiceStore>(*directory / "invoices.db");
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, InvoiceStoreContract, testing::Values(new_sqlite_storage));
+
+class SqliteInvoiceStoreTest : public testing::Test {
+ protected:
+  std::string path(const std::string& name = "invoices.db") const { return directory_ / name; }
+
+  static void add(InvoiceStore& store, const std::string& id) {
+    const std::vector<NewInvoice> group = {{id, {100, common::Currency::find("EUR").value()}}};
+    store.add({&group, 1});
+  }
+
+  int run_sql(const std::string& sql) const {
+    SQLite::Database database(path(), SQLite::OPEN_READWRITE);
+    return database.execAndGet(sql).getInt();
+  }
+
+  const tests::TemporaryDirectory directory_;
+};
+
+TEST_F(SqliteInvoiceStoreTest, KeepsEverythingWhenItIsOpenedAgain) {
+  std::int64_t through = 0;
+  {
+    SqliteInvoiceStore store(path());
+    for (const char* id : {"held", "refused", "waits"}) add(store, id);
+    through = store.request_payment().through;
+    const auto claims = store.claim({"a", 1'000'000, 1'010'000}, 2);
+    const std::vector<Settlement> refused = {{.kind = Settlement::Kind::kRefused,
+                                              .sequence = claims[1].sequence,
+                                              .attempt = 1,
+                                              .refusal = "payments in EUR are not accepted"}};
+    store.settle("a", refused);
+  }
+  SqliteInvoiceStore store(path());
+  const PayProgress progress = store.progress({.through = through, .due = 3});
+  EXPECT_EQ(progress.pending, 2);
+  EXPECT_EQ(progress.refused, 1);
+  const auto claims = store.claim({"b", 1'000'001, 1'010'001}, 10);  // the request is remembered
+  ASSERT_EQ(claims.size(), 1U);                                      // and so is the lease
+  EXPECT_EQ(claims[0].id, "waits");
+  EXPECT_EQ(run_sql("SELECT count(*) FROM invoices "
+                    "WHERE refusal = 'payments in EUR are not accepted'"),
+            1);
+}
+
+TEST_F(SqliteInvoiceStoreTest, IsUnavailableWithoutItsFileAndMakesNoNewOne) {
+  SqliteInvoiceStore store(path());
+  add(store, "I1");
+  EXPECT_EQ(store.list(0, 10).size(), 1U);
+  std::filesystem::rename(path(), path("moved.db"));
+  EXPECT_THROW(store.list(0, 10), common::Unavailable);
+  EXPECT_THROW(add(store, "I2"), common::Unavailable);
+  EXPECT_THROW(store.check(), common::Unavailable);
+  EXPECT_FALSE(std::filesystem::exists(path()));
+  std::filesystem::rename(path("moved.db"), path());
+  EXPECT_EQ(store.list(0, 10).size(), 1U);
+  add(store, "I2");
+}
+
+TEST_F(SqliteInvoiceStoreTest, ReadsAndWritesTheFileThatIsThereNow) {
+  SqliteInvoiceStore store(path());
+  add(store, "I1");
+  std::filesystem::copy_file(path(), path("backup.db"));
+  add(store, "I2");
+  EXPECT_EQ(store.list(0, 10).size(), 2U);
+  std::filesystem::rename(path("backup.db"), path());
+  EXPECT_EQ(store.list(0, 10).size(), 1U);
+  add(store, "I3");
+  EXPECT_EQ(SqliteInvoiceStore(path()).list(0, 10).back().id, "I3");
+}
+
+TEST_F(SqliteInvoiceStoreTest, IsNotReadyWhenItsFileWasEmptied) {
+  SqliteInvoiceStore store(path());
+  std::filesystem::resize_file(path(), 0);
+  EXPECT_THROW(store.check(), common::Unavailable);
+  EXPECT_EQ(std::filesystem::file_size(path()), 0U);
+}
+
+TEST_F(SqliteInvoiceStoreTest, IsNotReadyOnceANewerVersionHasMigratedAndLeavesThatAlone) {
+  SqliteInvoiceStore store(path());
+  store.check();
+  {
+    SQLite::Database newer(path(), SQLite::OPEN_READWRITE);
+    newer.exec("PRAGMA user_version = 7");
+  }
+  EXPECT_THROW(store.check(), common::Unavailable);
+  EXPECT_EQ(run_sql("PRAGMA user_version"), 7);
+}
+
+}  // namespace
+}  // namespace invoice_app

@@ -1,0 +1,287 @@
+#include "payment-provider/routes.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "common/unavailable.h"
+#include "payment-provider/sqlite_ledger.h"
+#include "tests/support/bad_payables.h"
+#include "tests/support/router_client.h"
+#include "tests/support/service_process.h"
+
+namespace payment_provider {
+namespace {
+
+using common::HttpHeaders;
+using common::HttpResponse;
+using nlohmann::json;
+using tests::header;
+using tests::problem;
+
+constexpr const char* kI1 = R"({"id":"I1","value":12.15,"currency":"EUR"})";
+constexpr const char* kReplayed = "Idempotent-Replayed";
+const std::string kFirst = "no " + std::string(kReplayed);
+
+class FixedClock : public common::Clock {
+ public:
+  std::int64_t now_ms() const override { return 1'700'000'000'123; }
+};
+
+// Routes on a ledger, without sockets.
+class Provider {
+ public:
+  explicit Provider(Ledger& ledger, PaymentRules rules = {},
+                    std::optional<std::string> token = std::nullopt)
+      : routes_(ledger, std::move(rules), std::move(token)) {
+    routes_.add_to(client_.router());
+  }
+
+  HttpResponse pay(const std::string& body, const HttpHeaders& headers = {}) {
+    return client_.post("/payments/pay", body, headers);
+  }
+  HttpResponse pay_with_key(const std::string& body, const std::string& key) {
+    return pay(body, {{"Idempotency-Key", key}});
+  }
+  json payments() { return json::parse(tests::read_all(client_.get("/payments")).first); }
+  tests::RouterClient& client() { return client_; }
+
+ private:
+  Routes routes_;
+  tests::RouterClient client_;
+};
+
+class PaymentRoutes : public testing::Test {
+ protected:
+  const tests::TemporaryDirectory directory_;
+  const FixedClock clock_;
+  SqliteLedger ledger_{directory_ / "payments.db", clock_};
+  Provider provider_{ledger_};
+};
+
+// ---- POST /payments/pay ----
+
+TEST_F(PaymentRoutes, APaymentIsAcceptedAndListed) {
+  const HttpResponse response = provider_.pay_with_key(kI1, "pay:I1:1");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.content_type, "application/json");
+  EXPECT_EQ(response.body, "{\"id\":\"I1\"}\n");
+  EXPECT_EQ(header(response, kReplayed), kFirst);
+  EXPECT_EQ(tests::read_all(provider_.client().get("/payments")).first,
+            R"([{"id":"I1","value":12.15,"currency":"EUR","idempotencyKey":"pay:I1:1",)"
+            R"("acceptedAt":"2023-11-14T22:13:20.123Z"}])"
+            "\n");
+}
+
+TEST_F(PaymentRoutes, TheSameAgainIsReplayedAndNotPaidTwice) {
+  provider_.pay_with_key(kI1, "k");
+  for (const char* same : {kI1, R"({"currency":"EUR","value":1.21500e1,"id":"I1","note":null})"}) {
+    const HttpResponse again = provider_.pay_with_key(same, "k");
+    EXPECT_EQ(again.status, 200);
+    EXPECT_EQ(again.body, "{\"id\":\"I1\"}\n");
+    EXPECT_EQ(header(again, kReplayed), "true");
+  }
+  EXPECT_EQ(provider_.payments().size(), 1U);
+}
+
+TEST_F(PaymentRoutes, ACallerWithoutAKeyPaysAnInvoiceOnceToo) {
+  EXPECT_EQ(header(provider_.pay(kI1), kReplayed), kFirst);
+  EXPECT_EQ(header(provider_.pay(kI1), kReplayed), "true");
+  EXPECT_EQ(header(provider_.pay(R"({"id":"I2","value":12.15,"currency":"EUR"})"), kReplayed),
+            kFirst);
+  EXPECT_EQ(problem(provider_.pay(R"({"id":"I1","value":12.16,"currency":"EUR"})")),
+            "422 urn:problem:idempotency-key-reused");
+  // With a key of its own it is the same invoice still.
+  EXPECT_EQ(header(provider_.pay_with_key(kI1, "another"), kReplayed), "true");
+  EXPECT_EQ(provider_.payments().size(), 2U);
+}
+
+TEST_F(PaymentRoutes, AKeyMeansTheSameQuotedAndBareAndSentTwice) {
+  provider_.pay_with_key(kI1, R"("k 1")");
+  EXPECT_EQ(header(provider_.pay_with_key(kI1, "k 1"), kReplayed), "true");
+  EXPECT_EQ(header(provider_.pay(kI1, {{"Idempotency-Key", "k 1"}, {"idempotency-key", "k 1"}}),
+                   kReplayed),
+            "true");
+  EXPECT_EQ(provider_.payments()[0]["idempotencyKey"], "k 1");
+}
+
+TEST_F(PaymentRoutes, AKeyThatStandsForAnotherPaymentIsRefused) {
+  provider_.pay_with_key(kI1, "k");
+  for (const char* other : {R"({"id":"I2","value":12.15,"currency":"EUR"})",
+                            R"({"id":"I1","value":12.16,"currency":"EUR"})",
+                            R"({"id":"I1","value":12.15,"currency":"GBP"})"}) {
+    const HttpResponse response = provider_.pay_with_key(other, "k");
+    EXPECT_EQ(problem(response), "422 urn:problem:idempotency-key-reused") << other;
+    EXPECT_EQ(header(response, kReplayed), kFirst);
+  }
+  EXPECT_EQ(provider_.payments().size(), 1U);
+}
+
+TEST_F(PaymentRoutes, AnInvoiceIsNotPaidAgainWithOtherMoney) {
+  provider_.pay_with_key(kI1, "k");
+  EXPECT_EQ(problem(provider_.pay_with_key(R"({"id":"I1","value":99,"currency":"EUR"})", "other")),
+            "422 urn:problem:already-paid-with-other-money");
+  EXPECT_EQ(provider_.payments().size(), 1U);
+}
+
+TEST_F(PaymentRoutes, ARefusalIsStoredSoARetryCanNotTurnItIntoAPayment) {
+  const auto currency = [](const char* code) { return common::Currency::find(code).value(); };
+  Provider strict(ledger_, {.accepted_currencies = {currency("GBP")}});
+  const HttpResponse refused = strict.pay_with_key(kI1, "k");
+  EXPECT_EQ(problem(refused), "422 urn:problem:payment-refused");
+  EXPECT_NE(refused.body.find("payments in EUR are not accepted"), std::string::npos);
+  EXPECT_EQ(header(refused, kReplayed), kFirst);
+
+  const HttpResponse again = provider_.pay_with_key(kI1, "k");  // its rules accept the currency
+  EXPECT_EQ(problem(again), "422 urn:problem:payment-refused");
+  EXPECT_EQ(again.body, refused.body);
+  EXPECT_EQ(header(again, kReplayed), "true");
+  EXPECT_EQ(provider_.payments(), json::array());
+  EXPECT_EQ(provider_.pay_with_key(kI1, "k2").status, 200);
+  EXPECT_EQ(strict.pay_with_key(R"({"id":"I2","value":1,"currency":"GBP"})", "g").status, 200);
+}
+
+TEST_F(PaymentRoutes, BadPaymentsAreRefusedAndNothingIsWritten) {
+  auto bad = tests::bad_payables({"id", "value", "currency"});
+  bad.push_back("[" + std::string(kI1) + "]");  // one payment a call
+  bad.emplace_back("[]");
+  for (const std::string& body : bad) {
+    EXPECT_EQ(problem(provider_.pay(body)), "400 about:blank") << body.substr(0, 200);
+    EXPECT_EQ(problem(provider_.pay_with_key(body, "k")), "400 about:blank");
+  }
+  EXPECT_EQ(provider_.payments(), json::array());
+  // Neither the key nor the one made of the id was taken.
+  EXPECT_EQ(header(provider_.pay_with_key(kI1, "k"), kReplayed), kFirst);
+}
+
+TEST_F(PaymentRoutes, BadKeysAreRefusedAndNothingIsWritten) {
+  for (const std::string& key :
+       {std::string(), std::string("\"\""), std::string(256, 'k'),
+        '"' + std::string(256, 'k') + '"', std::string("tab\there"), std::string("\xc3\xa9"),
+        std::string("\x7f"), std::string("nul\0", 4)}) {
+    EXPECT_EQ(problem(provider_.pay_with_key(kI1, key)), "400 about:blank") << key;
+  }
+  EXPECT_EQ(problem(provider_.pay(kI1, {{"Idempotency-Key", "a"}, {"Idempotency-Key", "b"}})),
+            "400 about:blank");
+  EXPECT_EQ(provider_.payments(), json::array());
+}
+
+TEST_F(PaymentRoutes, AKeyMayBeAnyPrintableTextAndIsListedAsValidJson) {
+  const std::vector<std::string> keys = {std::string(255, 'k'), R"(back\slash "quoted" inside)",
+                                         "~", R"(")", "' OR 1=1;--"};
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const std::string body = R"({"id":"K)" + std::to_string(i) + R"(","value":1,"currency":"EUR"})";
+    EXPECT_EQ(provider_.pay_with_key(body, keys[i]).status, 200) << keys[i];
+  }
+  const json payments = provider_.payments();
+  ASSERT_EQ(payments.size(), keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    EXPECT_EQ(payments[i]["idempotencyKey"], keys[i]);
+  }
+}
+
+TEST_F(PaymentRoutes, OnlyJsonOfAtMost16KibibytesIsTaken) {
+  const std::string body = kI1;
+  EXPECT_EQ(problem(provider_.client().send("POST", "/payments/pay", {}, body)), "415 about:blank");
+  EXPECT_EQ(problem(provider_.client().send("POST", "/payments/pay",
+                                            {{"Content-Type", "text/plain"}}, body)),
+            "415 about:blank");
+  constexpr std::size_t kMax = 16 * 1024;
+  EXPECT_EQ(problem(provider_.pay(body + std::string(kMax + 1 - body.size(), ' '))),
+            "413 about:blank");
+  EXPECT_EQ(provider_.payments(), json::array());
+  EXPECT_EQ(provider_.pay(body + std::string(kMax - body.size(), ' ')).status, 200);
+}
+
+// ---- GET /payments ----
+
+TEST_F(PaymentRoutes, AnEmptyLedgerIsAnEmptyArray) {
+  EXPECT_EQ(provider_.client().get("/payments").body, "[]\n");
+}
+
+TEST_F(PaymentRoutes, ALongLedgerIsSentInPiecesOldestFirst) {
+  std::vector<PaymentOrder> orders;
+  for (int i = 0; i < 2500; ++i) {
+    orders.push_back({.idempotency_key = "k" + std::to_string(i),
+                      .invoice_id = "I" + std::to_string(i),
+                      .amount = {i + 1, common::Currency::find("EUR").value()},
+                      .refusal = {}});
+  }
+  ledger_.record(orders);
+  const auto [body, pieces] = tests::read_all(provider_.client().get("/payments"));
+  const json payments = json::parse(body);
+  ASSERT_EQ(payments.size(), orders.size());
+  EXPECT_EQ(pieces, 3);
+  for (std::size_t i = 0; i < orders.size(); ++i) {
+    ASSERT_EQ(payments[i]["id"], orders[i].invoice_id);
+  }
+}
+
+// ---- All of them ----
+
+TEST_F(PaymentRoutes, WithATokenEveryRequestMustBearIt) {
+  Provider guarded(ledger_, {}, "s3cret");
+  const std::vector<HttpHeaders> wrong = {
+      {},
+      {{"Authorization", ""}},
+      {{"Authorization", "s3cret"}},
+      {{"Authorization", "Bearer"}},
+      {{"Authorization", "Bearer "}},
+      {{"Authorization", "Bearer s3cre"}},
+      {{"Authorization", "Bearer s3cret2"}},
+      {{"Authorization", "Bearer S3CRET"}},
+      {{"Authorization", "Basic s3cret"}},
+      {{"X-Authorization", "Bearer s3cret"}},
+      {{"Authorization", "Bearer s3cret"}, {"Authorization", "Bearer other"}}};
+  for (const HttpHeaders& headers : wrong) {
+    // Paths that there are not, too: who has no token learns nothing.
+    for (const HttpResponse& response :
+         {guarded.pay(kI1, headers), guarded.client().get("/payments", headers),
+          guarded.client().get("/nothing", headers)}) {
+      EXPECT_EQ(problem(response), "401 about:blank");
+      EXPECT_EQ(header(response, "WWW-Authenticate"), "Bearer");
+    }
+  }
+  EXPECT_EQ(provider_.payments(), json::array());
+  const HttpHeaders right = {{"authorization", "Bearer s3cret"}};
+  EXPECT_EQ(guarded.pay(kI1, right).status, 200);
+  EXPECT_EQ(guarded.client().get("/payments", right).status, 200);
+  EXPECT_EQ(problem(guarded.client().get("/nothing", right)), "404 about:blank");
+}
+
+class BrokenLedger : public Ledger {
+ public:
+  std::vector<PaymentOutcome> record(std::span<const PaymentOrder>) override { fail(); }
+  std::vector<LedgerEntry> list(std::int64_t, std::size_t) override { fail(); }
+  void check() override { fail(); }
+
+ private:
+  [[noreturn]] static void fail() { throw common::Unavailable("the disk is full"); }
+};
+
+TEST(PaymentRoutesWithoutALedger, ALedgerThatCanNotBeUsedIsA503WithRetryAfter) {
+  BrokenLedger ledger;
+  Provider provider(ledger);
+  for (const HttpResponse& response : {provider.pay(kI1), provider.client().get("/payments")}) {
+    EXPECT_EQ(problem(response), "503 about:blank");
+    EXPECT_EQ(header(response, "Retry-After"), "1");
+  }
+}
+
+TEST_F(PaymentRoutes, OtherPathsAndMethodsAreRefused) {
+  auto& client = provider_.client();
+  for (const char* path : {"/", "/payments/", "/payments/I1", "/invoices", "/livez", "/metrics"}) {
+    EXPECT_EQ(problem(client.get(path)), "404 about:blank") << path;
+  }
+  EXPECT_EQ(header(client.get("/payments/pay"), "Allow"), "POST");
+  EXPECT_EQ(problem(client.get("/payments/pay")), "405 about:blank");
+  EXPECT_EQ(header(client.post("/payments", kI1), "Allow"), "GET, HEAD");
+  EXPECT_EQ(problem(client.post("/payments", kI1)), "405 about:blank");
+  EXPECT_EQ(provider_.payments(), json::array());
+}
+
+}  // namespace
+}  // namespace payment_provider

@@ -1,0 +1,70 @@
+#include "payment-provider/sqlite_ledger.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/unavailable.h"
+#include "payment-provider/ledger_contract.h"
+#include "tests/support/service_process.h"
+
+namespace payment_provider {
+namespace {
+
+OpenLedger new_sqlite_storage(const common::Clock& clock) {
+  return [&clock, directory = std::make_shared<tests::TemporaryDirectory>()] {
+    return std::make_shared<SqliteLedger>(*directory / "payments.db", clock);
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, LedgerContract, testing::Values(new_sqlite_storage));
+
+class SqliteLedgerTest : public testing::Test {
+ protected:
+  std::vector<PaymentOutcome> record(Ledger& ledger, const std::string& refusal) const {
+    const PaymentOrder order{.idempotency_key = "k",
+                             .invoice_id = "I1",
+                             .amount = {1215, common::Currency::find("EUR").value()},
+                             .refusal = refusal};
+    return ledger.record({&order, 1});
+  }
+
+  const FakeClock clock_;
+  const tests::TemporaryDirectory directory_;
+  const std::string path_ = directory_ / "payments.db";
+};
+
+TEST_F(SqliteLedgerTest, KeepsAcceptedPaymentsWhenItIsOpenedAgain) {
+  {
+    SqliteLedger ledger(path_, clock_);
+    record(ledger, "");
+  }
+  SqliteLedger ledger(path_, clock_);
+  EXPECT_EQ(ledger.list(0, 10).size(), 1U);
+  EXPECT_EQ(record(ledger, "").at(0), (PaymentOutcome{PaymentOutcome::Kind::kAccepted, true}));
+}
+
+TEST_F(SqliteLedgerTest, KeepsRefusalsWhenItIsOpenedAgain) {
+  {
+    SqliteLedger ledger(path_, clock_);
+    record(ledger, "no");
+  }
+  SqliteLedger ledger(path_, clock_);
+  EXPECT_EQ(record(ledger, "").at(0), (PaymentOutcome{PaymentOutcome::Kind::kRefused, true, "no"}));
+}
+
+TEST_F(SqliteLedgerTest, IsUnavailableWithoutItsFileAndMakesNoNewOne) {
+  SqliteLedger ledger(path_, clock_);
+  record(ledger, "");
+  std::filesystem::remove(path_);
+  EXPECT_THROW(record(ledger, ""), common::Unavailable);
+  EXPECT_THROW(ledger.list(0, 10), common::Unavailable);
+  EXPECT_THROW(ledger.check(), common::Unavailable);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+}  // namespace
+}  // namespace payment_provider

@@ -1,0 +1,118 @@
+// JSON that neither service takes for something to pay, in the names of either. All of it is
+// answered with 400, and nothing may be written.
+
+#ifndef TESTS_SUPPORT_BAD_PAYABLES_H_
+#define TESTS_SUPPORT_BAD_PAYABLES_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/payable.h"
+
+namespace tests {
+
+inline std::string replace_all(std::string text, std::string_view from, std::string_view to) {
+  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+// Those that are objects, or would be.
+inline std::vector<std::string> bad_payables(const common::PayableNames& names) {
+  std::vector<std::string> bodies = {
+      // Not JSON, or more than JSON.
+      "",
+      " ",
+      "{",
+      "{}x",
+      "nonsense",
+      "{'ID':'I1','VALUE':1,'CURRENCY':'EUR'}",
+      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR")",
+      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR"}})",
+      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR"} {})",
+      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR",})",
+      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR"}//)",
+      // JSON that could mean more than one thing, or means harm.
+      R"({"ID":"I1","ID":"I1","VALUE":1,"CURRENCY":"EUR"})",
+      R"({"ID":"I1","VALUE":1,"VALUE":2,"CURRENCY":"EUR"})",
+      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR","x":{"y":1,"y":2}})",
+      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR","x":[[[[[[[[]]]]]]]]})",
+      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR","x":"\u0000"})",
+      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR","x":"\ud800"})",
+      "{\"ID\":\"I1\",\"VALUE\":1,\"CURRENCY\":\"EUR\",\"x\":\"\xff\"}",
+      "\xef\xbb\xbf\xef\xbb\xbf{}",
+      std::string(10'000, '['),
+      std::string(10'000, '{'),
+      // Another type at the root.
+      "null",
+      "true",
+      "1",
+      R"("I1")",
+      "{}",
+      // Members that are missing.
+      R"({"VALUE":1,"CURRENCY":"EUR"})",
+      R"({"ID":"I1","CURRENCY":"EUR"})",
+      R"({"ID":"I1","VALUE":1})",
+      R"({"id_":"I1","value_":1,"currency_":"EUR"})",
+  };
+  const std::vector<std::string> bad_ids = {
+      "null",     "1",          "true",         "{}",           R"(["I1"])",
+      R"("")",    R"(" ")",     R"("I 1")",     R"("I1\n")",    R"("I/1")",
+      R"("I'1")", R"("I1;--")", "\"\xc3\xa9\"", R"("I\u0000")", '"' + std::string(65, 'x') + '"'};
+  const std::vector<std::string> bad_values = {"null",
+                                               "true",
+                                               R"("1")",
+                                               "[1]",
+                                               "{}",
+                                               "0",
+                                               "0.00",
+                                               "-0",
+                                               "-1",
+                                               "-0.01",
+                                               "NaN",
+                                               "Infinity",
+                                               "-Infinity",
+                                               "1e400",
+                                               "1e999999999",
+                                               "1e-3",
+                                               "1e-999999999",
+                                               "10.001",
+                                               "0.001",
+                                               "10000000000000",
+                                               "9999999999999.999",
+                                               "1000000000000000",
+                                               "99999999999999999999",
+                                               "+1",
+                                               "01",
+                                               ".5",
+                                               "1.",
+                                               "0x10",
+                                               "1,5",
+                                               "1_000"};
+  const std::vector<std::string> bad_currencies = {
+      "null",      "978",      R"("")",    R"("eur")", R"("Eur")", R"("EU")",   R"("EURO")",
+      R"(" EUR")", R"("XXX")", R"("XTS")", R"("XAU")", R"("ZZZ")", R"(["EUR"])"};
+  for (const auto& id : bad_ids) {
+    bodies.push_back(R"({"ID":)" + id + R"(,"VALUE":1,"CURRENCY":"EUR"})");
+  }
+  for (const auto& value : bad_values) {
+    bodies.push_back(R"({"ID":"I1","VALUE":)" + value + R"(,"CURRENCY":"EUR"})");
+  }
+  for (const auto& currency : bad_currencies) {
+    bodies.push_back(R"({"ID":"I1","VALUE":1,"CURRENCY":)" + currency + "}");
+  }
+  bodies.emplace_back(R"({"ID":"I1","VALUE":100.5,"CURRENCY":"JPY"})");
+  bodies.emplace_back(R"({"ID":"I1","VALUE":1.0001,"CURRENCY":"KWD"})");
+  for (std::string& body : bodies) {
+    body = replace_all(body, "ID", names.id);
+    body = replace_all(body, "VALUE", names.value);
+    body = replace_all(body, "CURRENCY", names.currency);
+  }
+  return bodies;
+}
+
+}  // namespace tests
+
+#endif  // TESTS_SUPPORT_BAD_PAYABLES_H_

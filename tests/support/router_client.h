@@ -1,0 +1,88 @@
+// Calls routes as the server does, without sockets.
+
+#ifndef TESTS_SUPPORT_ROUTER_CLIENT_H_
+#define TESTS_SUPPORT_ROUTER_CLIENT_H_
+
+#include <prometheus/registry.h>
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
+#include "common/http_metrics.h"
+#include "common/http_router.h"
+
+namespace tests {
+
+class RouterClient {
+ public:
+  // For adding the routes.
+  common::HttpRouter& router() { return router_; }
+
+  common::HttpResponse get(const std::string& path, common::HttpHeaders headers = {}) {
+    return send("GET", path, std::move(headers), "");
+  }
+
+  common::HttpResponse post(const std::string& path, const std::string& body,
+                            common::HttpHeaders headers = {}) {
+    headers.emplace_back("Content-Type", "application/json");
+    return send("POST", path, std::move(headers), body);
+  }
+
+  common::HttpResponse send(const std::string& method, const std::string& path,
+                            common::HttpHeaders headers, std::string body) {
+    common::RoutedRequest routed{.request = {.method = method,
+                                             .path = path,
+                                             .headers = std::move(headers),
+                                             .request_id = "test"},
+                                 .framing = common::BodyFraming{.length = body.size()}};
+    routed.read_body = [body, read = std::size_t{0}](char* to, std::size_t size) mutable {
+      const std::size_t count = std::min(size, body.size() - read);
+      std::memcpy(to, body.data() + read, count);
+      read += count;
+      return static_cast<std::ptrdiff_t>(count);
+    };
+    return router_.answer(routed);
+  }
+
+ private:
+  prometheus::Registry registry_;
+  common::HttpMetrics metrics_{registry_};
+  common::HttpRouter router_{metrics_};
+};
+
+// The only value of the header, or what is wrong.
+inline std::string header(const common::HttpResponse& response, const std::string& name) {
+  std::string found = "no " + name;
+  for (const auto& [header, value] : response.headers) {
+    if (common::equal_ignoring_case(header, name)) found = value;
+  }
+  return found;
+}
+
+// "status type" of a problem, e.g. "400 about:blank"; else what is wrong with it.
+inline std::string problem(const common::HttpResponse& response) {
+  if (response.content_type != "application/problem+json") return "no problem";
+  const auto json = nlohmann::json::parse(response.body, nullptr, false);
+  if (!json.is_object() || json.value("status", 0) != response.status ||
+      json.value("title", "").empty() || json.value("detail", "").empty()) {
+    return "not as RFC 9457 has it: " + response.body;
+  }
+  return std::to_string(response.status) + " " + json.value("type", "");
+}
+
+// The body in whole, and in how many pieces it comes.
+inline std::pair<std::string, int> read_all(const common::HttpResponse& response) {
+  if (!response.next_chunk) return {response.body, 1};
+  std::pair<std::string, int> all;
+  while (const auto chunk = response.next_chunk()) {
+    all.first += *chunk;
+    ++all.second;
+  }
+  return all;
+}
+
+}  // namespace tests
+
+#endif  // TESTS_SUPPORT_ROUTER_CLIENT_H_
