@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "common/fault_point.h"
+
 namespace common {
 namespace {
 
@@ -94,13 +96,16 @@ class HttpClient::Impl {
     if (!content_type.empty()) request.set_header("Content-Type", content_type);
     request.body = body;
     request.content_receiver = [&](const char* data, std::size_t size, auto, auto) {
+      fault_point("in-call");
       received.append(data, size);
       if (received.size() > options_.max_response_bytes) given_up = "the answer is too large";
       if (steady_clock::now() > deadline) given_up = "the answer takes too long";
       return given_up == nullptr;
     };
 
+    fault_point("before-call");
     const httplib::Result result = client_.send(request);
+    fault_point("after-call");
     if (!result) return failure(result.error(), given_up);
     return HttpReply{.status = result->status,
                      .headers = {result->headers.begin(), result->headers.end()},

@@ -204,9 +204,9 @@ class HttpServer::Impl : private httplib::Server {
     bool closed_by_client = false;
     const bool complete = process(stream, closed_by_client);
     if (exchange.status != 0) record(exchange);
-    fault_point("before-answer");
+    fault_point("before-answer", options_.name);
     if (!connection.flush() || !complete) return false;
-    fault_point("after-answer");
+    fault_point("after-answer", options_.name);
     if (!exchange.close && !closed_by_client) return true;
     connection.close_lingering();
     return false;
@@ -245,7 +245,7 @@ class HttpServer::Impl : private httplib::Server {
   }
 
   void answer(Exchange& exchange, httplib::Response& res) {
-    fault_point("after-request");
+    fault_point("after-request", options_.name);
     HttpResponse response = router.answer(exchange.routed);
     exchange.status = response.status;
     const auto& framing = exchange.routed.framing;

@@ -68,12 +68,17 @@ SQLite::Statement& SqliteConnection::statement(const char* sql) {
 
 void SqliteConnection::begin() { run(access_ == Access::kRead ? "BEGIN" : "BEGIN IMMEDIATE"); }
 
-void SqliteConnection::commit() {
+void SqliteConnection::commit(std::string_view what) {
   // A query that was not read to its end would keep its lock.
   for (auto& [sql, prepared] : statements_) prepared.tryReset();
-  if (access_ != Access::kRead) fault_point("before-commit");
+  if (access_ == Access::kRead) {
+    run("COMMIT");
+    return;
+  }
+  fault_point("before-commit", what);
+  fault_point("in-commit", what, [this] { sqlite3_db_cacheflush(database_.getHandle()); });
   run("COMMIT");
-  if (access_ != Access::kRead) fault_point("after-commit");
+  fault_point("after-commit", what);
 }
 
 SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
@@ -84,7 +89,7 @@ SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
     rethrow();
   }
   fault_point("before-migration");
-  write([&](SqliteConnection& connection) { migrate(connection, schema); });
+  write("migrate", [&](SqliteConnection& connection) { migrate(connection, schema); });
 }
 
 void SqliteDatabase::migrate(SqliteConnection& connection, const SqliteSchema& schema) const {
@@ -117,7 +122,7 @@ void SqliteDatabase::rethrow() const {
 
 void SqliteDatabase::check() {
   // Writes what is there already: that goes all the way to the disk.
-  write([this](SqliteConnection& connection) {
+  write("check", [this](SqliteConnection& connection) {
     connection.run_once("PRAGMA user_version = " + std::to_string(version_));
   });
 }

@@ -18,6 +18,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -54,7 +55,8 @@ class SqliteConnection {
   void run_once(const std::string& sql) { database_.exec(sql); }
 
   void begin();
-  void commit();
+  // `what` the transaction does, for tests that let the process die in it.
+  void commit(std::string_view what);
 
  private:
   struct LockWait {
@@ -85,18 +87,19 @@ class SqliteDatabase {
   SqliteDatabase(std::string path, const SqliteSchema& schema);
 
   // Calls `work` with a connection inside a write transaction, which is committed when it returns.
-  // When it throws, or the commit fails, nothing that was written is relied upon.
+  // When it throws, or the commit fails, nothing that was written is relied upon. `what` it does
+  // is in the names of its points in common/fault_point.h.
   template <typename Work>
-  auto write(Work work) {
+  auto write(std::string_view what, Work work) {
     std::lock_guard lock(write_mutex_);
-    return guarded(writer_, SqliteConnection::Access::kWrite, work);
+    return guarded(writer_, SqliteConnection::Access::kWrite, work, what);
   }
 
   // The same inside a read transaction: all reads see one state. Keep it short: writers wait.
   template <typename Work>
   auto read(Work work) {
     Reader reader(*this);
-    return guarded(reader.connection, SqliteConnection::Access::kRead, work);
+    return guarded(reader.connection, SqliteConnection::Access::kRead, work, "read");
   }
 
   // Returns when the database can be read and written now, else throws Unavailable.
@@ -117,16 +120,17 @@ class SqliteDatabase {
   };
 
   template <typename Work>
-  auto guarded(ConnectionPtr& connection, SqliteConnection::Access access, Work& work) {
+  auto guarded(ConnectionPtr& connection, SqliteConnection::Access access, Work& work,
+               std::string_view what) {
     try {
       if (!connection) connection = std::make_unique<SqliteConnection>(path_, access);
       connection->begin();
       if constexpr (std::is_void_v<decltype(work(*connection))>) {
         work(*connection);
-        connection->commit();
+        connection->commit(what);
       } else {
         auto result = work(*connection);
-        connection->commit();
+        connection->commit(what);
         return result;
       }
     } catch (...) {
