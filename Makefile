@@ -14,6 +14,10 @@ CONFIGURE = cmake -DHTTPLIB_INCLUDE_DIR="$(HTTPLIB_INCLUDE_DIR)" --preset
 BUILD = cmake --build --parallel $(JOBS) --preset
 CTEST = ctest --output-on-failure --parallel $(JOBS) --preset
 
+# Lets ccache find in one copy of the sources what it has compiled in another (scripts/mutants.sh).
+export CCACHE_BASEDIR ?= $(CURDIR)
+export CCACHE_NOHASHDIR = 1
+
 # g++'s ThreadSanitizer can't run where addresses are randomised over too many bits.
 FIXED_ADDRESSES = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
@@ -76,15 +80,18 @@ tsan: ## Run all tests with ThreadSanitizer
 	$(BUILD) tsan
 	$(FIXED_ADDRESSES) $(CTEST) tsan
 
-.PHONY: crash
-crash: ## Kill and break everything at random, TRIALS=100 times from SEED=1
+.PHONY: faults
+faults:
 	@scripts/install-packages.sh build run test
 	$(CONFIGURE) faults -DBUILD_TESTING=OFF
 	$(BUILD) faults
+
+.PHONY: crash
+crash: faults ## Kill and break everything at random, TRIALS=100 times from SEED=1
 	build/faults/tests/crash build/faults/bin $(TRIALS) $(SEED)
 
 .PHONY: mutants
-mutants: crash ## Build in the mistakes that the crash suite is for, and see it catch each
+mutants: faults ## Build in the mistakes that the crash suite is for, and see it catch each
 	HTTPLIB_INCLUDE_DIR="$(HTTPLIB_INCLUDE_DIR)" scripts/mutants.sh build/faults/tests/crash
 
 .PHONY: bench

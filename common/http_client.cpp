@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/fault_point.h"
 #include "common/httplib_stream.h"
 #include "common/tcp.h"
 
@@ -193,6 +194,7 @@ class HttpClient::Impl {
     if (!content_type.empty()) request.set_header("Content-Type", content_type);
     request.body = body;
     request.content_receiver = [&](const char* data, std::size_t size, auto, auto) {
+      fault_point("in-call");
       received.append(data, size);
       is_too_large = received.size() > options_.max_response_bytes;
       return !is_too_large;
@@ -200,8 +202,10 @@ class HttpClient::Impl {
 
     const CallLimits limits{.deadline = steady_clock::now() + options_.call_timeout,
                             .max_bytes = kMaxHeadBytes + kMaxCoding * options_.max_response_bytes};
+    fault_point("before-call");
     httplib::Result result = client_.send_within(limits, request);
     if (client_.trace().was_stale) result = client_.send_within(limits, request);
+    fault_point("after-call");
     if (!result) {
       if (!client_.trace().has_sent) {
         return HttpFailure{.kind = HttpFailure::Kind::kNotSent, .message = "can't connect"};

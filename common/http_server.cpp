@@ -212,9 +212,9 @@ class HttpServer::Impl : private httplib::Server {
     RequestLineStream stream(connection, request_line);
     const bool complete = process(stream);
     record(exchange);
-    fault_point("before-answer");
+    fault_point("before-answer", options_.name);
     if (!connection.flush() || !complete) return false;
-    fault_point("after-answer");
+    fault_point("after-answer", options_.name);
     if (!exchange.close) return true;
     // Not after every answer: it holds the thread until the client closes too.
     if (exchange.has_unread_body || connection.has_input()) connection.close_lingering();
@@ -249,7 +249,7 @@ class HttpServer::Impl : private httplib::Server {
   }
 
   void answer(Exchange& exchange, const httplib::Request& req, httplib::Response& res) {
-    fault_point("after-request");
+    fault_point("after-request", options_.name);
     RoutedRequest& routed = exchange.routed;
     const bool is_http_1_0 = req.version == "HTTP/1.0";
     routed.request.method = req.method;

@@ -75,14 +75,19 @@ void SqliteConnection::begin(Deadline deadline) {
   run(access_ == Access::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
 }
 
-void SqliteConnection::commit() {
+void SqliteConnection::commit(std::string_view what) {
   // However long the work took, there is time to wait for readers to leave.
   lock_deadline_ = steady_clock::now() + kLongestLockWait;
   // A query that was not read to its end would keep its lock.
   for (auto& [sql, prepared] : statements_) prepared.tryReset();
-  if (access_ != Access::kRead) fault_point("before-commit");
+  if (access_ == Access::kRead) {
+    run("COMMIT");
+    return;
+  }
+  fault_point("before-commit", what);
+  fault_point("in-commit", what, [this] { sqlite3_db_cacheflush(database_.getHandle()); });
   run("COMMIT");
-  if (access_ != Access::kRead) fault_point("after-commit");
+  fault_point("after-commit", what);
 }
 
 SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
@@ -94,7 +99,7 @@ SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
     rethrow();
   }
   fault_point("before-migration");
-  write([&](SqliteConnection& connection) { migrate(connection, schema); });
+  write("migrate", [&](SqliteConnection& connection) { migrate(connection, schema); });
 }
 
 void SqliteDatabase::migrate(SqliteConnection& connection, const SqliteSchema& schema) const {
@@ -129,7 +134,7 @@ void SqliteDatabase::rethrow() const {
 }
 
 void SqliteDatabase::check() {
-  write([this](SqliteConnection& connection) {
+  write("check", [this](SqliteConnection& connection) {
     const int version = number(connection, "PRAGMA user_version");
     if (version != version_) {
       throw Unavailable("database " + path_ + " has schema version " + std::to_string(version) +

@@ -20,6 +20,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -62,7 +63,8 @@ class SqliteConnection {
   void run_once(const std::string& sql) { database_.exec(sql); }
 
   void begin(Deadline deadline);
-  void commit();
+  // `what` the transaction does, for tests that let the process die in it.
+  void commit(std::string_view what);
 
  private:
   static int wait_for_lock(void* deadline, int times_called);
@@ -89,18 +91,20 @@ class SqliteDatabase {
   SqliteDatabase(std::string path, const SqliteSchema& schema);
 
   // Calls `work` with a connection inside a write transaction, which is committed when it returns.
-  // When it throws, or the commit fails, nothing that was written is relied upon.
+  // When it throws, or the commit fails, nothing that was written is relied upon. `what` it does
+  // is in the names of its points in common/fault_point.h.
   template <typename Work>
-  auto write(Work work) {
+  auto write(std::string_view what, Work work) {
     const WriteTurn turn(*this);
-    return guarded(writer_, SqliteConnection::Access::kWrite, turn.deadline, work);
+    return guarded(writer_, SqliteConnection::Access::kWrite, turn.deadline, work, what);
   }
 
   // The same inside a read transaction: all reads see one state. Keep it short: writers wait.
   template <typename Work>
   auto read(Work work) {
     Reader reader(*this);
-    return guarded(reader.connection, SqliteConnection::Access::kRead, lock_deadline(), work);
+    return guarded(reader.connection, SqliteConnection::Access::kRead, lock_deadline(), work,
+                   "read");
   }
 
   // Returns when the database can be read and written now and still has the schema that it had
@@ -134,7 +138,7 @@ class SqliteDatabase {
 
   template <typename Work>
   auto guarded(ConnectionPtr& connection, SqliteConnection::Access access,
-               SqliteConnection::Deadline deadline, Work& work) {
+               SqliteConnection::Deadline deadline, Work& work, std::string_view what) {
     try {
       if (!connection || connection->has_lost_its_file()) {
         connection = std::make_unique<SqliteConnection>(path_, access, deadline);
@@ -142,10 +146,10 @@ class SqliteDatabase {
       connection->begin(deadline);
       if constexpr (std::is_void_v<decltype(work(*connection))>) {
         work(*connection);
-        connection->commit();
+        connection->commit(what);
       } else {
         auto result = work(*connection);
-        connection->commit();
+        connection->commit(what);
         return result;
       }
     } catch (...) {

@@ -59,8 +59,9 @@ std::vector<int> all(SqliteDatabase& database) {
 }
 
 void insert(SqliteDatabase& database, int n) {
-  database.write(
-      [n](SqliteConnection& connection) { connection.run("INSERT INTO numbers VALUES (?1)", n); });
+  database.write("test", [n](SqliteConnection& connection) {
+    connection.run("INSERT INTO numbers VALUES (?1)", n);
+  });
 }
 
 // Runs `work` in `count` threads at once.
@@ -198,7 +199,7 @@ TEST_F(SqliteDatabaseTest, IsDurableAtEveryCommitWithoutAWal) {
     EXPECT_EQ(number(connection, "PRAGMA synchronous"), 2);  // FULL
     EXPECT_EQ(number(connection, "PRAGMA trusted_schema"), 0);
   };
-  database->write(expect_settings);
+  database->write("test", expect_settings);
   database->read(expect_settings);
 }
 
@@ -219,9 +220,10 @@ TEST_F(SqliteDatabaseTest, KeepsWhatWasWritten) {
 
 TEST_F(SqliteDatabaseTest, HandsOverWhatTheWorkReturns) {
   const auto database = open();
-  EXPECT_EQ(database->write([](SqliteConnection& connection) {
-    return connection.run("INSERT INTO numbers VALUES (?1), (?2)", 1, 2);
-  }),
+  EXPECT_EQ(database->write("test",
+                            [](SqliteConnection& connection) {
+                              return connection.run("INSERT INTO numbers VALUES (?1), (?2)", 1, 2);
+                            }),
             2);
   EXPECT_EQ(database->read([](SqliteConnection& connection) {
     return number(connection, "SELECT sum(n) FROM numbers");
@@ -235,7 +237,7 @@ TEST_F(SqliteDatabaseTest, RollsBackWhenTheWorkThrowsAndGoesOn) {
     connection.run("INSERT INTO numbers VALUES (?1)", 1);
     throw std::runtime_error("the work's own");
   };
-  EXPECT_THROW(database->write(throw_after_insert), std::runtime_error);
+  EXPECT_THROW(database->write("test", throw_after_insert), std::runtime_error);
   EXPECT_EQ(all(*database), std::vector<int>{});
   insert(*database, 2);
   EXPECT_EQ(all(*database), std::vector<int>{2});
@@ -248,7 +250,7 @@ TEST_F(SqliteDatabaseTest, ThrowsUnavailableWhenSqliteCantAndGoesOn) {
     connection.run("INSERT INTO numbers VALUES (?1)", 2);
     connection.run("INSERT INTO numbers VALUES (?1)", 1);
   };
-  EXPECT_THROW(database->write(insert_twice), Unavailable);
+  EXPECT_THROW(database->write("test", insert_twice), Unavailable);
   EXPECT_THROW(numbers(*database, "SELECT x FROM missing"), Unavailable);
   EXPECT_EQ(all(*database), std::vector<int>{1});
   insert(*database, 3);
@@ -263,11 +265,11 @@ TEST_F(SqliteDatabaseTest, ReplacesTheConnectionOnWhichAWorkFailed) {
     if (unmarked) connection.run_once("CREATE TEMP TABLE mark (x)");
     return unmarked;
   };
-  EXPECT_TRUE(database->write(is_new));
-  EXPECT_FALSE(database->write(is_new));
+  EXPECT_TRUE(database->write("test", is_new));
+  EXPECT_FALSE(database->write("test", is_new));
   const auto fail = [](SqliteConnection& /*connection*/) { throw std::runtime_error("no"); };
-  EXPECT_THROW(database->write(fail), std::runtime_error);
-  EXPECT_TRUE(database->write(is_new));
+  EXPECT_THROW(database->write("test", fail), std::runtime_error);
+  EXPECT_TRUE(database->write("test", is_new));
 }
 
 TEST_F(SqliteDatabaseTest, LetsReadersWriteNothing) {
@@ -307,7 +309,7 @@ TEST_F(SqliteDatabaseTest, KeepsOthersFromCommittingWhileAReadLooks) {
 TEST_F(SqliteDatabaseTest, KeepsOthersFromWritingFromTheStartOfAWrite) {
   const auto database = open();
   SQLite::Database other = foreign();
-  database->write([&other](SqliteConnection& /*connection*/) {
+  database->write("test", [&other](SqliteConnection& /*connection*/) {
     EXPECT_THROW(other.exec("BEGIN IMMEDIATE"), SQLite::Exception);
   });
   EXPECT_NO_THROW(other.exec("BEGIN IMMEDIATE; COMMIT"));
@@ -322,7 +324,7 @@ TEST_F(SqliteDatabaseTest, LetsTwoOnOneFileWriteAndReadWithoutErrors) {
   in_threads(4, [&](int thread) {
     SqliteDatabase& database = *databases[static_cast<std::size_t>(thread % 2)];
     for (int i = 0; i < kEach; ++i) {
-      EXPECT_NO_THROW(database.write([](SqliteConnection& connection) {
+      EXPECT_NO_THROW(database.write("test", [](SqliteConnection& connection) {
         const int before = number(connection, "SELECT n FROM numbers");
         connection.run("UPDATE numbers SET n = ?1", before + 1);
       }));

@@ -3,7 +3,6 @@
 #include <utility>
 #include <variant>
 
-#include "common/fault_point.h"
 #include "common/json.h"
 #include "common/log.h"
 
@@ -66,10 +65,7 @@ PaymentAnswer HttpPaymentGateway::pay(const Claim& claim) {
   common::HttpHeaders headers = {{"Idempotency-Key", '"' + claim.idempotency_key() + '"'},
                                  {"X-Request-Id", common::current_request_id()}};
   if (bearer_token_) headers.emplace_back("Authorization", "Bearer " + *bearer_token_);
-  common::fault_point("before-call");
-  const auto result = client_.post("/payments/pay", headers, request_body(claim));
-  common::fault_point("after-call");
-  return interpret(result, claim.id);
+  return interpret(client_.post("/payments/pay", headers, request_body(claim)), claim.id);
 }
 
 }  // namespace invoice_app

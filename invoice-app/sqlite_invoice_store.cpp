@@ -152,7 +152,7 @@ std::int64_t count_pending(SqliteConnection& connection, std::int64_t through) {
 SqliteInvoiceStore::SqliteInvoiceStore(const std::string& path) : database_(path, kSchema) {}
 
 std::vector<AddOutcome> SqliteInvoiceStore::add(std::span<const std::vector<NewInvoice>> groups) {
-  return database_.write([&](SqliteConnection& connection) {
+  return database_.write("add", [&](SqliteConnection& connection) {
     std::vector<AddOutcome> outcomes;
     outcomes.reserve(groups.size());
     for (const auto& group : groups) outcomes.push_back(add_group(connection, group));
@@ -173,7 +173,7 @@ std::vector<Invoice> SqliteInvoiceStore::list(std::int64_t after, std::size_t li
 }
 
 PayRun SqliteInvoiceStore::request_payment() {
-  return database_.write([](SqliteConnection& connection) {
+  return database_.write("request", [](SqliteConnection& connection) {
     connection.run(
         "UPDATE invoices SET state = 0, generation = generation + 1, refusal = NULL "
         "WHERE state = 3");
@@ -212,7 +212,7 @@ std::vector<Claim> SqliteInvoiceStore::claim(const Lease& lease, std::size_t lim
   };
   // Most looks find nothing, and reading doesn't make anyone wait.
   if (database_.read(is_empty)) return {};
-  return database_.write([&](SqliteConnection& connection) {
+  return database_.write("claim", [&](SqliteConnection& connection) {
     std::vector<Claim> claims = find_claimable(connection, lease, limit);
     for (const Claim& claim : claims) {
       connection.run(
@@ -225,7 +225,7 @@ std::vector<Claim> SqliteInvoiceStore::claim(const Lease& lease, std::size_t lim
 }
 
 void SqliteInvoiceStore::settle(const std::string& owner, std::span<const Settlement> settlements) {
-  database_.write([&](SqliteConnection& connection) {
+  database_.write("settle", [&](SqliteConnection& connection) {
     for (const Settlement& settlement : settlements) {
       settle_one(connection, owner, settlement);
     }
@@ -233,7 +233,7 @@ void SqliteInvoiceStore::settle(const std::string& owner, std::span<const Settle
 }
 
 void SqliteInvoiceStore::release(const std::string& owner) {
-  database_.write([&](SqliteConnection& connection) {
+  database_.write("release", [&](SqliteConnection& connection) {
     connection.run(
         "UPDATE invoices SET claimable_at_ms = 0, lease_owner = NULL "
         "WHERE state = 1 AND claimable_at_ms > 0 AND lease_owner = ?1",

@@ -102,7 +102,7 @@ SqliteLedger::SqliteLedger(const std::string& path, const common::Clock& clock)
     : clock_(clock), database_(path, kSchema) {}
 
 std::vector<PaymentOutcome> SqliteLedger::record(std::span<const PaymentOrder> orders) {
-  return database_.write([&](SqliteConnection& connection) {
+  return database_.write("record", [&](SqliteConnection& connection) {
     const std::int64_t now_ms = clock_.now_ms();
     std::vector<PaymentOutcome> outcomes;
     outcomes.reserve(orders.size());

@@ -1,32 +1,48 @@
 #!/usr/bin/env bash
 # Does the crash suite catch what it is for? Builds the services with each mistake of tests/mutants,
 # one at a time, and runs the suite against it, which must find a broken promise.
-#
-#   scripts/mutants.sh CRASH_PROGRAM [TRIALS [SEED]]
-#
-# Needs what "make crash" needs. Works in build/mutants; the sources here are left alone.
 set -euo pipefail
 
-cd "$(dirname "$0")/.."
+usage() {
+  cat <<'END'
+Usage: scripts/mutants.sh CRASH_PROGRAM [TRIALS [SEED]]
+
+CRASH_PROGRAM  the crash suite, as "make faults" builds it
+TRIALS         within which each mistake must be caught (default 100)
+
+Works in build/mutants, where it keeps a log of each mistake; the sources here are left alone.
+Exit status: 0 all were caught, 1 not all, or one can't be built, 2 wrong usage.
+END
+}
+
+case ${1:-} in
+  -h | --help) usage; exit 0 ;;
+  '') usage >&2; exit 2 ;;
+esac
+
 crash=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 trials=${2:-100}
 seed=${3:-1}
+cd "$(dirname "$0")/.."
 work=$PWD/build/mutants
+source=$work/source
 jobs=$(nproc 2>/dev/null || echo 2)
 
-rm -rf "$work/source"
-mkdir -p "$work/source"
-tar -cf - --exclude=./build --exclude=./.git . | tar -xf - -C "$work/source"
+rm -rf "$source"
+mkdir -p "$source"
+tar -cf - --exclude=./build --exclude=./.git . | tar -xf - -C "$source"
 
-# build NAME: the services of $work/source, into $work/build/bin.
+# build NAME: the services of $source. ccache knows the files that no mistake has touched.
 build() {
-  {
-    cmake -S "$work/source" -B "$work/build" --preset faults -DBUILD_TESTING=OFF \
-      -DWARNINGS_AS_ERRORS=OFF -DHTTPLIB_INCLUDE_DIR="${HTTPLIB_INCLUDE_DIR:-}" &&
-      cmake --build "$work/build" --parallel "$jobs" --target invoice-app payment-provider
-  } >"$work/$1.log" 2>&1 || {
+  (
+    cd "$source"
+    export CCACHE_BASEDIR=$source CCACHE_NOHASHDIR=1
+    cmake --preset faults -DBUILD_TESTING=OFF -DHTTPLIB_DOWNLOAD_DIR="$work/../httplib" \
+      -DHTTPLIB_INCLUDE_DIR="${HTTPLIB_INCLUDE_DIR:-}" &&
+      cmake --build --preset faults --parallel "$jobs" --target invoice-app payment-provider
+  ) >"$work/$1.log" 2>&1 || {
     tail -n 30 "$work/$1.log"
-    echo "mutants.sh: FAIL: can't build $1"
+    echo "mutants.sh: FAIL: can't build $1; if the sources have changed, so must tests/mutants/$1.patch"
     exit 1
   }
 }
@@ -34,16 +50,23 @@ build() {
 survivors=
 for patch in tests/mutants/*.patch; do
   name=$(basename "$patch" .patch)
-  patch -s -d "$work/source" -p1 <"$patch"
+  started=$SECONDS
+  patch -s -d "$source" -p1 <"$patch" || {
+    echo "mutants.sh: FAIL: $patch doesn't fit the sources any more"
+    exit 1
+  }
   build "$name"
+  built=$SECONDS
   status=0
-  "$crash" "$work/build/bin" "$trials" "$seed" >"$work/$name.log" 2>&1 || status=$?
-  patch -s -R -d "$work/source" -p1 <"$patch"
+  "$crash" "$source/build/faults/bin" "$trials" "$seed" >"$work/$name.log" 2>&1 || status=$?
+  patch -s -R -d "$source" -p1 <"$patch"
+  times="built in $((built - started)) s, ran $((SECONDS - built)) s"
   if [[ $status -eq 1 ]]; then
-    printf '%-28s caught: %s\n' "$name" "$(sed -n 's/^VIOLATION in \(trial [0-9]*\).*): /\1: /p' "$work/$name.log")"
+    printf '%-28s caught (%s): %s\n' "$name" "$times" \
+      "$(sed -n 's/^VIOLATION in \(trial [0-9]*\).*): /\1: /p' "$work/$name.log")"
   else
     survivors="$survivors $name"
-    printf '%-28s SURVIVED: %s\n' "$name" "$(tail -n 1 "$work/$name.log")"
+    printf '%-28s SURVIVED (%s): %s\n' "$name" "$times" "$(tail -n 1 "$work/$name.log")"
   fi
 done
 

@@ -3,13 +3,17 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -241,6 +245,139 @@ TEST_F(EndToEnd, AProviderThatIsAwayGets503AndWhenItIsBackEverythingIsPaidWithou
   provider = start_provider({{"PORT", port}});
   EXPECT_TRUE(all_get_paid(app->url()));
   EXPECT_EQ(difference(kSeedUnpaid, payments(*provider)), "");
+}
+
+// Gone: nobody listens on its port. Silent: connections are made, and nothing is ever answered.
+enum class Absence { kGone, kSilent };
+
+class AwayInTheMiddleOfARun : public EndToEnd, public testing::WithParamInterface<Absence> {
+ protected:
+  static constexpr int kInvoices = 2000;
+
+  void take_away() {
+    if (GetParam() == Absence::kSilent) {
+      provider_->signal(SIGSTOP);
+    } else {
+      ASSERT_EQ(provider_->kill(), -SIGKILL);
+    }
+  }
+
+  void bring_back() {
+    if (GetParam() == Absence::kSilent) {
+      provider_->signal(SIGCONT);
+    } else {
+      const std::string port = std::to_string(provider_->port());
+      provider_ = start_provider({{"PORT", port}});
+    }
+  }
+
+  std::unique_ptr<ServiceProcess> provider_;
+};
+
+TEST_P(AwayInTheMiddleOfARun, ForTenSecondsItGets202Or503AndAllIsPaidFiveSecondsAfterItIsBack) {
+  constexpr std::chrono::seconds kAway(10);
+  constexpr std::chrono::seconds kPaidAfter(5);
+  provider_ = start_provider();
+  const auto app = start_invoice_app(provider_->url(), {{"SEED_INVOICES", "false"}});
+  add_invoices(app->url(), "A", kInvoices);
+  std::optional<common::HttpResult> result;
+  std::thread caller([&] { result = pay(*app); });
+  ASSERT_TRUE(eventually([&] { return !payments(*provider_).empty(); }));
+  take_away();
+  const auto away_since = std::chrono::steady_clock::now();
+  const json then = invoices(*app);
+  const auto is_paid = [](const json& invoice) { return invoice["IsPaid"] == true; };
+  ASSERT_FALSE(std::all_of(then.begin(), then.end(), is_paid)) << "not in the middle of the run";
+
+  caller.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - away_since, kAway);
+  const auto* reply = std::get_if<common::HttpReply>(&*result);
+  ASSERT_NE(reply, nullptr) << std::get<common::HttpFailure>(*result).message;
+  EXPECT_TRUE(reply->status == 202 || reply->status == 503) << reply->status;
+  EXPECT_GT(json::parse(reply->body)["Pending"], 0);
+
+  std::this_thread::sleep_until(away_since + kAway);  // being away for long is what is tested
+  bring_back();
+  EXPECT_TRUE(all_get_paid(app->url(), kPaidAfter));
+  EXPECT_EQ(difference(invoices(*app), payments(*provider_)), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Provider, AwayInTheMiddleOfARun,
+                         testing::Values(Absence::kGone, Absence::kSilent), [](const auto& test) {
+                           return test.param == Absence::kGone ? "Gone" : "Silent";
+                         });
+
+// Three of each on two databases, as Kubernetes runs them; each invoice-app calls another provider.
+class Replicas : public EndToEnd {
+ protected:
+  static constexpr std::size_t kReplicas = 3;
+
+  void SetUp() override {
+    for (std::size_t i = 0; i < kReplicas; ++i) {
+      const std::string number = std::to_string(i);
+      providers_.push_back(start("payment-provider-" + number, PAYMENT_PROVIDER_BINARY,
+                                 {{"DATABASE_URL", database("payments")}}));
+      apps_.push_back(start("invoice-app-" + number, INVOICE_APP_BINARY,
+                            {{"DATABASE_URL", database("invoices")},
+                             {"PAYMENT_PROVIDER_URL", providers_.back()->url()},
+                             {"SEED_INVOICES", "false"}}));
+    }
+  }
+
+  // What all replicas have counted of a metric, named with its labels.
+  static std::int64_t sum(const std::vector<std::unique_ptr<ServiceProcess>>& services,
+                          const std::string& metric) {
+    std::int64_t all = 0;
+    for (const auto& service : services) {
+      const auto reply = expect_status(patient_client(service->admin_url()).get("/metrics"), 200);
+      const std::size_t found = reply.body.find(metric + ' ');
+      if (found == std::string::npos) throw std::runtime_error("no " + metric);
+      all += std::stoll(reply.body.substr(found + metric.size()));
+    }
+    return all;
+  }
+
+  std::vector<std::unique_ptr<ServiceProcess>> providers_;
+  std::vector<std::unique_ptr<ServiceProcess>> apps_;
+};
+
+TEST_F(Replicas, ConcurrentCallsShareTheWorkAndEachWaitsForWhatWasDueWhenItBegan) {
+  constexpr int kInvoices = 3000;
+  constexpr std::size_t kCallers = 6;
+  add_invoices(apps_[0]->url(), "W", kInvoices);
+  std::vector<std::thread> callers;
+  for (std::size_t i = 0; i < kCallers; ++i) {
+    callers.emplace_back([this, i] {
+      const json report = json::parse(expect_status(pay(*apps_[i % kReplicas]), 200).body);
+      EXPECT_EQ(report["Pending"], 0);
+      // Whichever replica is asked: all that was due is paid by the time of the answer.
+      const json listed = invoices(*apps_[(i + 1) % kReplicas]);
+      EXPECT_EQ(listed, all_paid(listed));
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(difference(invoices(*apps_[0]), payments(*providers_[0])), "");
+  // Shared: nobody sent what another had.
+  EXPECT_EQ(sum(apps_, R"(invoice_payment_attempts_total{outcome="paid"})"), kInvoices);
+}
+
+TEST_F(Replicas, AClientThatHangsUpChangesNothing) {
+  constexpr int kInvoices = 3000;
+  add_invoices(apps_[0]->url(), "H", kInvoices);
+  for (const auto& app : apps_) {
+    common::HttpClient impatient(
+        {.base_url = app->url(), .call_timeout = std::chrono::milliseconds(5)});
+    EXPECT_TRUE(
+        std::holds_alternative<common::HttpFailure>(impatient.post("/invoices/pay", {}, "", "")));
+  }
+  EXPECT_TRUE(all_get_paid(apps_[0]->url()));
+  const json ledger = payments(*providers_[0]);
+  for (const auto& app : apps_) {
+    EXPECT_EQ(difference(invoices(*app), ledger), "");
+    const json again = json::parse(expect_status(pay(*app), 200).body);
+    EXPECT_EQ(again, json::parse(R"({"Paid": 0, "Refused": 0, "Pending": 0})"));
+  }
+  EXPECT_EQ(payments(*providers_[0]), ledger);
 }
 
 TEST_F(EndToEnd, TwoInvoiceAppsOnOneDatabaseTellTheSameTruth) {

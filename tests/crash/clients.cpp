@@ -15,7 +15,7 @@ using nlohmann::json;
 
 constexpr int kPayers = 3;
 constexpr int kMaxBatch = 40;
-constexpr int kMaxInvoices = 500;
+constexpr std::uint64_t kMaxBatches = 25;
 
 std::string id_of(const json& invoice) { return invoice.at("InvoiceId").get<std::string>(); }
 
@@ -31,16 +31,45 @@ common::HttpClient client_of(const std::string& url) {
                              .max_response_bytes = std::size_t{64} << 20U});
 }
 
-json new_invoice(std::int64_t number, std::mt19937_64& random) {
+// The n-th batch that is added, the same whenever it is asked for.
+json batch_of_invoices(std::uint64_t seed, std::uint64_t number) {
   // DKK is refused; the others have 2, 0 and 3 decimals.
   constexpr std::array<const char*, 8> kCurrencies = {"EUR", "EUR", "EUR", "EUR",
                                                       "GBP", "JPY", "KWD", "DKK"};
-  return {{"InvoiceId", "C" + std::to_string(number)},
-          {"Value", 1 + static_cast<std::int64_t>(random() % 1'000'000)},
-          {"Currency", kCurrencies[random() % kCurrencies.size()]}};
+  std::mt19937_64 random(seed * 1'013 + number);
+  json invoices = json::array();
+  for (std::uint64_t left = 1 + random() % kMaxBatch; left > 0; --left) {
+    invoices.push_back({{"InvoiceId", "C" + std::to_string(number) + "-" + std::to_string(left)},
+                        {"Value", 1 + static_cast<std::int64_t>(random() % 1'000'000)},
+                        {"Currency", kCurrencies[random() % kCurrencies.size()]}});
+  }
+  return invoices;
+}
+
+bool is_same_money(const json& invoice, const json& payment) {
+  return invoice.at("Value") == payment.at("value") &&
+         invoice.at("Currency") == payment.at("currency");
+}
+
+// What the status says of the numbers that come with it.
+void check_pay_report(int status, const std::string& body) {
+  const json report = json::parse(body);
+  const std::int64_t refused = report.at("Refused");
+  const std::int64_t pending = report.at("Pending");
+  const bool is_consistent =
+      report.at("Paid") >= 0 && (status == 200   ? pending + refused == 0
+                                 : status == 502 ? pending == 0 && refused > 0
+                                                 : pending > 0);
+  if (!is_consistent) throw Violation("paying gave " + std::to_string(status) + " with " + body);
 }
 
 }  // namespace
+
+Knowledge::Knowledge() {
+  accepted(json::parse(R"([{"InvoiceId": "I1", "Value": 12.15, "Currency": "EUR"},
+                           {"InvoiceId": "I2", "Value": 10.25, "Currency": "GBP"},
+                           {"InvoiceId": "I3", "Value": 66.13, "Currency": "DKK"}])"));
+}
 
 Knowledge::Snapshot Knowledge::snapshot() const {
   const std::lock_guard lock(mutex_);
@@ -65,6 +94,11 @@ void Knowledge::accepted(const json& invoices) {
 void Knowledge::paid(const std::set<std::string>& ids) {
   const std::lock_guard lock(mutex_);
   known_.paid.insert(ids.begin(), ids.end());
+}
+
+void Knowledge::payments(const std::map<std::string, json>& listed) {
+  const std::lock_guard lock(mutex_);
+  known_.payments.insert(listed.begin(), listed.end());
 }
 
 bool is_refusable(const json& invoice) { return invoice.at("Currency") == "DKK"; }
@@ -92,14 +126,38 @@ std::set<std::string> check_list(const json& list, const Knowledge::Snapshot& be
   return paid;
 }
 
-Clients::Clients(const Cluster& cluster, std::uint64_t seed) : cluster_(cluster) {
+std::map<std::string, json> check_ledger_list(const json& ledger,
+                                              const Knowledge::Snapshot& before) {
+  std::map<std::string, json> payments;
+  for (const json& payment : ledger) {
+    const std::string id = payment.at("id");
+    if (!payments.emplace(id, payment).second) throw Violation(id + " is paid twice");
+    const auto invoice = before.accepted.find(id);
+    if (invoice != before.accepted.end() && !is_same_money(invoice->second, payment)) {
+      throw Violation(invoice->second.dump() + " is paid as " + payment.dump());
+    }
+  }
+  for (const auto& [id, payment] : before.payments) {
+    const auto found = payments.find(id);
+    if (found == payments.end() || found->second != payment) {
+      throw Violation(payment.dump() + " was in the ledger, and isn't any more");
+    }
+  }
+  for (const std::string& id : before.paid) {
+    if (!payments.contains(id)) throw Violation(id + " is called paid, and not in the ledger");
+  }
+  return payments;
+}
+
+Clients::Clients(const Cluster& cluster, std::uint64_t seed) : cluster_(cluster), seed_(seed) {
   const auto start = [&](void (Clients::*step)(Random&)) {
-    const std::uint64_t own_seed = seed * 1'009 + threads_.size();
+    const std::uint64_t own_seed = seed_ * 1'009 + threads_.size();
     threads_.emplace_back(
         [this, step, own_seed] { run([&](Random& random) { (this->*step)(random); }, own_seed); });
   };
   start(&Clients::add);
   start(&Clients::list);
+  start(&Clients::list_ledger);
   for (int i = 0; i < kPayers; ++i) start(&Clients::pay);
 }
 
@@ -118,9 +176,10 @@ void Clients::stop() {
 }
 
 void Clients::run(const std::function<void(Random&)>& step, std::uint64_t seed) {
-  Random random(seed);
   try {
-    while (!stop_) {
+    for (std::uint64_t number = 0; !stop_; ++number) {
+      std::seed_seq sequence{seed, number};
+      Random random(sequence);
       step(random);
       ++calls_;
     }
@@ -130,35 +189,35 @@ void Clients::run(const std::function<void(Random&)>& step, std::uint64_t seed) 
   }
 }
 
-// Sends a batch until it is taken: adding again what may be there already is safe.
+common::HttpClient Clients::invoice_app(Random& random) const {
+  const std::size_t way = random() % (2 * Cluster::kReplicas);
+  return client_of(way < Cluster::kReplicas ? cluster_.invoice_app_url(way)
+                                            : cluster_.harmed_invoice_app_url());
+}
+
+// Sends a batch until it is taken, and later the old ones again: adding what is there already is
+// safe.
 void Clients::add(Random& random) {
-  if (next_id_ >= kMaxInvoices) return list(random);
-  json invoices = json::array();
-  for (std::uint64_t count = 1 + random() % kMaxBatch; count > 0; --count) {
-    invoices.push_back(new_invoice(next_id_++, random));
-  }
+  const bool is_new = next_batch_ < kMaxBatches;
+  const json invoices = batch_of_invoices(seed_, is_new ? next_batch_++ : random() % kMaxBatches);
   knowledge_.attempt(invoices);
   while (!stop_) {
-    auto client = client_of(cluster_.invoice_app_url(random() % Cluster::kReplicas));
-    const auto reply = reply_to(client.post("/invoices", {}, invoices.dump()));
-    if (reply && (reply->status == 200 || reply->status == 201)) {
-      knowledge_.accepted(invoices);
-      return;
-    }
-    if (reply) {
+    const auto reply = reply_to(invoice_app(random).post("/invoices", {}, invoices.dump()));
+    if (!reply) continue;
+    if (reply->status != 200 && (reply->status != 201 || !is_new)) {
       throw Violation("adding gave " + std::to_string(reply->status) + ": " + reply->body);
     }
+    knowledge_.accepted(invoices);
+    return;
   }
 }
 
 void Clients::pay(Random& random) {
   const Knowledge::Snapshot before = knowledge_.snapshot();
-  auto client = client_of(cluster_.invoice_app_url(random() % Cluster::kReplicas));
-  const auto reply = reply_to(client.post("/invoices/pay", {}, "", ""));
-  if (!reply || reply->status == 202 || reply->status == 503) return;
-  if (reply->status != 200 && reply->status != 502) {
-    throw Violation("paying gave " + std::to_string(reply->status) + ": " + reply->body);
-  }
+  const auto reply = reply_to(invoice_app(random).post("/invoices/pay", {}, "", ""));
+  if (!reply) return;
+  check_pay_report(reply->status, reply->body);
+  if (reply->status != 200 && reply->status != 502) return;
   // All that was due has ended, so what the provider takes is paid.
   std::set<std::string> paid;
   for (const auto& [id, invoice] : before.accepted) {
@@ -169,13 +228,24 @@ void Clients::pay(Random& random) {
 
 void Clients::list(Random& random) {
   const Knowledge::Snapshot before = knowledge_.snapshot();
-  auto client = client_of(cluster_.invoice_app_url(random() % Cluster::kReplicas));
-  const auto reply = reply_to(client.get("/invoices"));
+  const auto reply = reply_to(invoice_app(random).get("/invoices"));
   if (!reply) return;
   if (reply->status != 200) {
     throw Violation("listing gave " + std::to_string(reply->status) + ": " + reply->body);
   }
   knowledge_.paid(check_list(json::parse(reply->body), before));
+  ++lists_;
+}
+
+void Clients::list_ledger(Random& random) {
+  const Knowledge::Snapshot before = knowledge_.snapshot();
+  const std::string url = cluster_.provider_url(random() % Cluster::kReplicas);
+  const auto reply = reply_to(client_of(url).get("/payments"));
+  if (!reply) return;
+  if (reply->status != 200) {
+    throw Violation("listing payments gave " + std::to_string(reply->status) + ": " + reply->body);
+  }
+  knowledge_.payments(check_ledger_list(json::parse(reply->body), before));
   ++lists_;
 }
 

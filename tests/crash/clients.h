@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/http_client.h"
 #include "tests/crash/cluster.h"
 
 namespace tests {
@@ -25,13 +26,17 @@ namespace tests {
 class Knowledge {
  public:
   struct Snapshot {
-    std::map<std::string, nlohmann::json> accepted;  // by id, as sent
+    std::map<std::string, nlohmann::json> accepted;  // invoices by id, as sent
     std::set<std::string> paid;
+    std::map<std::string, nlohmann::json> payments;  // by the invoice's id, as listed
   };
+
+  Knowledge();  // knows the invoices that a new database has
 
   Snapshot snapshot() const;
   void accepted(const nlohmann::json& invoices);
   void paid(const std::set<std::string>& ids);
+  void payments(const std::map<std::string, nlohmann::json>& listed);
   std::set<std::string> attempted() const;
   void attempt(const nlohmann::json& invoices);
 
@@ -44,6 +49,11 @@ class Knowledge {
 // Throws Violation unless the list has everything that was known before it was asked for. Returns
 // the ids of what it lists as paid.
 std::set<std::string> check_list(const nlohmann::json& list, const Knowledge::Snapshot& before);
+
+// The same for the ledger: one payment at most for an invoice, as it was listed before, and one for
+// each that was known to be paid. Returns the payments by the invoice's id.
+std::map<std::string, nlohmann::json> check_ledger_list(const nlohmann::json& ledger,
+                                                        const Knowledge::Snapshot& before);
 
 // Whether the provider refuses this invoice, by the rules of Cluster's providers.
 bool is_refusable(const nlohmann::json& invoice);
@@ -66,17 +76,21 @@ class Clients {
  private:
   using Random = std::mt19937_64;
 
+  // Makes calls until the stop. What the n-th asks for is decided by `seed` and n.
   void run(const std::function<void(Random&)>& step, std::uint64_t seed);
   void add(Random& random);
   void pay(Random& random);
   void list(Random& random);
+  void list_ledger(Random& random);
+  common::HttpClient invoice_app(Random& random) const;  // any, in one of the ways to it
 
   const Cluster& cluster_;
+  const std::uint64_t seed_;
   Knowledge knowledge_;
   std::atomic<bool> stop_ = false;
   std::atomic<std::int64_t> calls_ = 0;
   std::atomic<std::int64_t> lists_ = 0;
-  std::atomic<std::int64_t> next_id_ = 0;
+  std::uint64_t next_batch_ = 0;  // the adder's
   std::mutex mutex_;
   std::exception_ptr failure_;  // guarded by mutex_
   std::vector<std::thread> threads_;

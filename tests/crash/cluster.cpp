@@ -36,12 +36,13 @@ Cluster::Cluster(std::filesystem::path binaries, std::filesystem::path data, std
     : binaries_(std::move(binaries)),
       data_(std::move(data)),
       ports_(free_ports(kProcesses, seed)),
-      processes_(kProcesses) {
-  proxy_ = std::make_unique<ChaosProxy>(std::vector<int>(ports_.begin() + kReplicas, ports_.end()),
-                                        seed);
+      processes_(kProcesses),
+      asked_to_stop_(kProcesses) {
+  const auto first_provider = ports_.begin() + kReplicas;
+  proxy_ = std::make_unique<ChaosProxy>(std::vector<int>(first_provider, ports_.end()), seed);
+  front_proxy_ = std::make_unique<ChaosProxy>(std::vector<int>(ports_.begin(), first_provider),
+                                              seed + 500'000);
   step_clock(0);
-  for (std::size_t process = 0; process < kProcesses; ++process) start(process);
-  for (std::size_t process = 0; process < kProcesses; ++process) await_ready(process);
 }
 
 std::filesystem::path Cluster::database(const std::string& name) const {
@@ -78,12 +79,34 @@ void Cluster::start(std::size_t process, std::optional<Death> death) {
   const char* binary = process < kReplicas ? "invoice-app" : "payment-provider";
   processes_[process] = std::make_unique<ServiceProcess>(binaries_ / binary, std::move(variables),
                                                          data_ / (name(process) + ".log"));
+  asked_to_stop_[process] = false;
 }
 
-void Cluster::await_ready(std::size_t process) { processes_[process]->await_ready(); }
+void Cluster::start_the_ended() {
+  for (std::size_t process = 0; process < kProcesses; ++process) {
+    if (!is_running(process)) start(process);
+  }
+  for (const auto& process : processes_) process->await_ready();
+}
+
+bool Cluster::gets_ready(std::size_t process) {
+  try {
+    processes_[process]->await_ready();
+    return true;
+  } catch (const std::runtime_error&) {
+    if (is_running(process)) throw;
+    return false;
+  }
+}
 
 void Cluster::kill(std::size_t process) {
   if (is_running(process)) processes_[process]->kill();
+}
+
+void Cluster::stop(std::size_t process) {
+  if (!is_running(process)) return;
+  asked_to_stop_[process] = true;
+  processes_[process]->signal(SIGTERM);
 }
 
 void Cluster::pause(std::size_t process) {
@@ -95,18 +118,28 @@ void Cluster::resume(std::size_t process) {
 }
 
 bool Cluster::is_running(std::size_t process) {
+  if (!processes_[process]) return false;
   const std::optional<int> end = processes_[process]->poll_end();
-  if (end && *end != -SIGKILL) {
+  // One that was asked to stop before it took notice of signals ends by the signal.
+  const bool has_stopped = asked_to_stop_[process] && (end == 0 || end == -SIGTERM);
+  const bool is_expected = !end || end == -SIGKILL || has_stopped;
+  if (!is_expected) {
     throw std::runtime_error(name(process) + " ended by itself with " + std::to_string(*end));
   }
   return !end.has_value();
 }
 
-void Cluster::heal() {
+bool Cluster::was_killed(std::size_t process) {
+  return processes_[process]->poll_end() == -SIGKILL;
+}
+
+std::int64_t Cluster::heal() {
+  const std::int64_t harmed = proxy_->harmed() + front_proxy_->harmed();
   proxy_->calm_down();
+  front_proxy_->calm_down();
   for (std::size_t process = 0; process < kProcesses; ++process) kill(process);
-  for (std::size_t process = 0; process < kProcesses; ++process) start(process);
-  for (std::size_t process = 0; process < kProcesses; ++process) await_ready(process);
+  start_the_ended();
+  return harmed;
 }
 
 void Cluster::step_clock(std::int64_t ms) {

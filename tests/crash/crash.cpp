@@ -1,18 +1,20 @@
 // The crash suite: trials in which processes are killed at random moments and at every named point
 // while clients call, and after each the question whether any promise was broken.
 //
-//   crash BINARIES TRIALS [SEED]
+//   crash BINARIES TRIALS [SEED [FIRST]]
 //
 // BINARIES: a directory of invoice-app and payment-provider built with FAULT_INJECTION. Trial n of
-// a seed takes the same decisions each time; when one fails, its data and logs are kept. Exit
-// status: 0 no violation, 1 a violation, 2 the suite itself could not go on.
+// a seed takes the same decisions each time (plan.h); when one fails, its data and logs are kept.
+// Exit status: 0 no violation, 1 a violation, 2 the suite itself could not go on, which is also
+// when a planned death didn't come.
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <string>
 
-#include "common/fault_point.h"
+#include "tests/crash/plan.h"
 #include "tests/crash/trial.h"
 
 namespace tests {
@@ -41,28 +43,6 @@ struct Totals {
   }
 };
 
-// The first trials are one for each point in each service, the process dying there early on; then
-// come those in which everything is left to chance.
-std::vector<PlannedDeath> planned_deaths(int hit) {
-  std::vector<PlannedDeath> deaths;
-  for (const std::string_view point : common::kFaultPoints) {
-    deaths.push_back({0, {point, hit}});
-    const bool is_call = point.ends_with("-call");  // which providers don't make
-    if (!is_call) deaths.push_back({Cluster::kReplicas, {point, hit}});
-  }
-  return deaths;
-}
-
-TrialOptions plan(const std::filesystem::path& binaries, std::uint64_t seed, std::uint64_t number) {
-  TrialOptions options{.binaries = binaries, .data = {}, .seed = seed * 1'000'000 + number};
-  const auto deaths = planned_deaths(1 + static_cast<int>(seed % 3));
-  if (number < deaths.size()) {
-    options.deaths = {deaths[number]};
-    options.chaos = std::chrono::milliseconds(200);
-  }
-  return options;
-}
-
 std::filesystem::path make_directory(std::uint64_t seed, std::uint64_t number) {
   const auto directory = std::filesystem::temp_directory_path() /
                          ("crash-" + std::to_string(seed) + "-" + std::to_string(number));
@@ -71,25 +51,34 @@ std::filesystem::path make_directory(std::uint64_t seed, std::uint64_t number) {
   return directory;
 }
 
-int run(const std::filesystem::path& binaries, std::uint64_t trials, std::uint64_t seed) {
+struct Arguments {
+  std::filesystem::path binaries;
+  std::uint64_t trials;
+  std::uint64_t seed = 1;
+  std::uint64_t first = 0;
+};
+
+int run(const Arguments& arguments) {
   constexpr std::uint64_t kPrintEvery = 50;
   Totals totals;
-  for (std::uint64_t number = 0; number < trials; ++number) {
-    TrialOptions options = plan(binaries, seed, number);
-    options.data = make_directory(seed, number);
+  for (std::uint64_t trial = 0; trial < arguments.trials; ++trial) {
+    const std::uint64_t number = arguments.first + trial;
+    const Plan plan = make_plan(arguments.seed, number);
+    const auto data = make_directory(arguments.seed, number);
+    std::ofstream(data / "plan") << plan;
     try {
-      totals.add(run_trial(options));
+      totals.add(run_trial(plan, arguments.binaries, data));
     } catch (const std::exception& error) {
       const bool violation = dynamic_cast<const Violation*>(&error) != nullptr;
       std::cout << (violation ? "VIOLATION" : "STOPPED") << " in trial " << number << " of seed "
-                << seed << " (data and logs in " << options.data.string() << "): " << error.what()
+                << arguments.seed << " (plan, data and logs in " << data.string()
+                << "): " << error.what() << "\nThe same again: crash "
+                << arguments.binaries.string() << " 1 " << arguments.seed << ' ' << number
                 << std::endl;
       return violation ? 1 : 2;
     }
-    std::filesystem::remove_all(options.data);
-    if (totals.trials % kPrintEvery == 0 && totals.trials < trials) {
-      totals.print();
-    }
+    std::filesystem::remove_all(data);
+    if (totals.trials % kPrintEvery == 0 && totals.trials < arguments.trials) totals.print();
   }
   totals.print();
   return 0;
@@ -99,10 +88,13 @@ int run(const std::filesystem::path& binaries, std::uint64_t trials, std::uint64
 }  // namespace tests
 
 int main(int argc, char** argv) {
-  if (argc < 3 || argc > 4) {
-    std::cerr << "usage: crash BINARIES TRIALS [SEED]\n";
+  if (argc < 3 || argc > 5) {
+    std::cerr << "usage: crash BINARIES TRIALS [SEED [FIRST]]\n";
     return 2;
   }
-  const std::uint64_t seed = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1;
-  return tests::run(argv[1], std::strtoull(argv[2], nullptr, 10), seed);
+  const auto number = [&](int index, std::uint64_t otherwise) {
+    return argc > index ? std::strtoull(argv[index], nullptr, 10) : otherwise;
+  };
+  return tests::run(
+      {.binaries = argv[1], .trials = number(2, 0), .seed = number(3, 1), .first = number(4, 0)});
 }

@@ -10,6 +10,7 @@
 
 #include "tests/crash/trial.h"
 #include "tests/support/api.h"
+#include "tests/support/eventually.h"
 
 namespace tests {
 namespace {
@@ -30,12 +31,26 @@ json same_everywhere(const std::array<std::string, Cluster::kReplicas>& urls,
   return first;
 }
 
-void check_seed_and_attempts(const json& list, const std::set<std::string>& attempted) {
-  const std::set<std::string> seed = {"I1", "I2", "I3"};
+void check_attempts(const json& list, const Knowledge& knowledge) {
+  const auto attempted = knowledge.attempted();
+  const auto accepted = knowledge.snapshot().accepted;
   for (const json& invoice : list) {
     const std::string id = invoice["InvoiceId"];
-    require(attempted.contains(id) || seed.contains(id), id + " was never sent by anyone");
+    require(attempted.contains(id) || accepted.contains(id), id + " was never sent by anyone");
   }
+}
+
+// It is refused again what was refused, and nothing else happens.
+void check_that_paying_again_pays_nothing(const std::string& url, std::int64_t refused) {
+  json report;
+  const bool has_ended = eventually([&] {
+    const auto result = patient_client(url).post("/invoices/pay", {}, "", "");
+    report = json::parse(std::get<common::HttpReply>(result).body);
+    require(report["Paid"] == 0, "paid again: " + report.dump());
+    return report["Pending"] == 0;
+  });
+  require(has_ended && report["Refused"] == refused,
+          std::to_string(refused) + " are refused; paying again gave " + report.dump());
 }
 
 // Exactly one payment with the same money for each paid invoice, and none besides.
@@ -58,8 +73,8 @@ void require_none(SQLite::Database& database, const std::string& sql, const std:
   if (query.executeStep()) throw Violation(query.getColumn(0).getString() + ": " + what);
 }
 
-std::string integrity(SQLite::Database& database) {
-  SQLite::Statement query(database, "PRAGMA integrity_check");
+std::string integrity(SQLite::Database& database, const std::string& schema) {
+  SQLite::Statement query(database, "PRAGMA " + schema + ".integrity_check");
   query.executeStep();
   return query.getColumn(0).getString();
 }
@@ -68,18 +83,21 @@ void check_databases(const Cluster& cluster) {
   SQLite::Database database(cluster.database("invoices"), SQLite::OPEN_READWRITE);
   database.setBusyTimeout(10'000);
   database.exec("ATTACH '" + cluster.database("payments").string() + "' AS ledger");
-  require(integrity(database) == "ok", "integrity_check: " + integrity(database));
+  for (const char* schema : {"main", "ledger"}) {
+    require(integrity(database, schema) == "ok", "integrity_check: " + integrity(database, schema));
+  }
 
+  require_none(database, "SELECT id FROM invoices WHERE state NOT IN (2, 3)",
+               "is neither paid nor refused");
   // A generation ends with a refusal that the provider recorded under that generation's key, and
   // with nothing else; so what it takes has one generation.
   require_none(database,
                "SELECT id FROM invoices WHERE currency <> 'DKK' AND (generation <> 1 OR state = 3)",
                "was held for refused, though the provider takes it");
   require_none(database,
-               "SELECT id FROM invoices WHERE state = 3 AND NOT EXISTS (SELECT 1 FROM payments "
-               "WHERE refusal IS NOT NULL "
-               "AND idempotency_key = 'pay:' || id || ':' || generation)",
-               "is refused, and the provider has no such decision");
+               "SELECT id FROM invoices WHERE state = 3 AND generation <> (SELECT count(*) "
+               "FROM payments WHERE invoice_id = id AND refusal IS NOT NULL)",
+               "has not one decision of the provider for each time that it was refused");
   require_none(database,
                "SELECT idempotency_key FROM payments JOIN invoices ON id = invoice_id "
                "WHERE NOT (substr(idempotency_key, 1, length(id) + 5) = 'pay:' || id || ':' "
@@ -109,12 +127,17 @@ FinalCounts check_invariants(const Cluster& cluster, const Knowledge& knowledge)
   const json list = same_everywhere(apps, "/invoices");
   const json ledger = same_everywhere(providers, "/payments");
   const auto paid = check_list(list, knowledge.snapshot());
-  check_seed_and_attempts(list, knowledge.attempted());
+  const auto refused = static_cast<std::int64_t>(list.size() - paid.size());
+  check_ledger_list(ledger, knowledge.snapshot());
+  check_attempts(list, knowledge);
   check_ledger(list, ledger);
+  for (const std::string& app : apps) check_that_paying_again_pays_nothing(app, refused);
+  require(same_everywhere(apps, "/invoices") == list, "paying again changed the invoices");
+  require(same_everywhere(providers, "/payments") == ledger, "paying again changed the ledger");
   check_databases(cluster);
   return {.invoices = static_cast<std::int64_t>(list.size()),
           .paid = static_cast<std::int64_t>(paid.size()),
-          .refused = static_cast<std::int64_t>(list.size() - paid.size())};
+          .refused = refused};
 }
 
 }  // namespace tests

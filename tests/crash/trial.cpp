@@ -1,10 +1,9 @@
 #include "tests/crash/trial.h"
 
-#include <optional>
-#include <random>
+#include <array>
 #include <thread>
+#include <variant>
 
-#include "common/fault_point.h"
 #include "tests/crash/clients.h"
 #include "tests/crash/invariants.h"
 #include "tests/support/api.h"
@@ -13,83 +12,107 @@
 namespace tests {
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-
-using Random = std::mt19937_64;
-
-std::optional<Death> random_death(Random& random) {
-  if (random() % 2 == 0) return std::nullopt;
-  return Death{common::kFaultPoints[random() % common::kFaultPoints.size()],
-               static_cast<int>(1 + random() % 20)};
-}
-
-// What goes wrong, one thing after the other.
+// Carries a plan out.
 class Chaos {
  public:
-  Chaos(Cluster& cluster, std::uint64_t seed) : cluster_(cluster), random_(seed) {}
+  Chaos(Cluster& cluster, const Plan& plan) : cluster_(cluster), plan_(plan) {}
 
-  void run_for(milliseconds time) {
-    const auto end = steady_clock::now() + time;
-    while (steady_clock::now() < end) {
-      std::this_thread::sleep_for(milliseconds(random_() % 40));  // part of the disorder
-      restart_the_dead();
-      misfortune();
+  // Starts everything. Whoever is to die comes first, alone on a fresh database, so that it is the
+  // one that creates and fills it.
+  void start_all() {
+    if (const auto& planned = plan_.planned_death) {
+      cluster_.start(planned->process, planned->death);
+      const bool got_ready = cluster_.gets_ready(planned->process);
+      if (!got_ready || planned->point.when == common::FaultPoint::When::kAtStart) die_twice();
     }
+    cluster_.start_the_ended();
+  }
+
+  void await_planned_death(const Clients& clients) {
+    const auto& planned = plan_.planned_death;
+    if (!planned || deaths_ > 0) return;
+    if (planned->point.when == common::FaultPoint::When::kAtStop) {
+      constexpr std::int64_t kUnderWay = 20;
+      eventually([&] { return clients.calls() > kUnderWay; });
+      cluster_.stop(planned->process);
+    }
+    die_twice();
+    cluster_.start(planned->process);
+  }
+
+  void run() {
+    for (const Misfortune& misfortune : plan_.misfortunes) {
+      std::this_thread::sleep_for(misfortune.after);  // part of the disorder
+      restart_the_dead();
+      happen(misfortune);
+    }
+    count_the_dead();
   }
 
   std::int64_t deaths() const { return deaths_; }
 
  private:
+  // The second time while it recovers from the first.
+  void die_twice() {
+    const auto& planned = *plan_.planned_death;
+    await_death(planned.death);
+    cluster_.start(planned.process, planned.again);
+    cluster_.gets_ready(planned.process);  // only at the very last point
+    await_death(planned.again);
+  }
+
+  void await_death(const Death& death) {
+    const std::size_t process = plan_.planned_death->process;
+    const bool has_ended = eventually([&] { return !cluster_.is_running(process); });
+    if (!has_ended || !cluster_.was_killed(process)) {
+      throw std::runtime_error(Cluster::name(process) + " was to die at \"" +
+                               std::string(death.point) + "\", and didn't");
+    }
+    ++deaths_;
+  }
+
   void restart_the_dead() {
     for (std::size_t process = 0; process < Cluster::kProcesses; ++process) {
       if (cluster_.is_running(process)) continue;
       ++deaths_;
-      cluster_.start(process, random_death(random_));
+      cluster_.start(process, plan_.death_of_restart(process, ++restarts_[process]));
     }
   }
 
-  void misfortune() {
-    const std::size_t process = random_() % Cluster::kProcesses;
-    switch (random_() % 8) {
-      case 0:
-      case 1:
-      case 2:
-        cluster_.kill(process);
+  void count_the_dead() {
+    for (std::size_t process = 0; process < Cluster::kProcesses; ++process) {
+      if (!cluster_.is_running(process)) ++deaths_;
+    }
+  }
+
+  void happen(const Misfortune& misfortune) {
+    using Kind = Misfortune::Kind;
+    switch (misfortune.kind) {
+      case Kind::kNone:
         break;
-      case 3:
-      case 4:
-        cluster_.pause(process);
-        std::this_thread::sleep_for(milliseconds(random_() % 120));
-        cluster_.resume(process);
+      case Kind::kKill:
+        cluster_.kill(misfortune.process);
         break;
-      case 5:  // past the end of every lease
-        cluster_.step_clock(11'000);
+      case Kind::kStop:
+        cluster_.stop(misfortune.process);
         break;
-      case 6:
-        cluster_.step_clock(static_cast<std::int64_t>(random_() % 40'000) - 20'000);
+      case Kind::kPause:
+        cluster_.pause(misfortune.process);
         break;
-      default:  // a quiet moment
+      case Kind::kResume:
+        cluster_.resume(misfortune.process);
+        break;
+      case Kind::kStepClock:
+        cluster_.step_clock(misfortune.step_ms);
         break;
     }
   }
 
   Cluster& cluster_;
-  Random random_;
+  const Plan& plan_;
+  std::array<std::uint64_t, Cluster::kProcesses> restarts_{};
   std::int64_t deaths_ = 0;
 };
-
-// Waits for the planned deaths to have come, as far as they do.
-void await_deaths(Cluster& cluster, const std::vector<PlannedDeath>& planned) {
-  constexpr std::chrono::seconds kPatience(3);
-  eventually(
-      [&] {
-        bool all = true;
-        for (const PlannedDeath& one : planned) all = all && !cluster.is_running(one.process);
-        return all;
-      },
-      kPatience);
-}
 
 bool all_has_ended(const std::string& invoice_app_url) {
   const auto result = patient_client(invoice_app_url).post("/invoices/pay", {}, "", "");
@@ -97,7 +120,7 @@ bool all_has_ended(const std::string& invoice_app_url) {
   return reply != nullptr && (reply->status == 200 || reply->status == 502);
 }
 
-// In a cluster that is well again, one call to any replica ends everything.
+// In a cluster that is well again, calls to any replica end everything.
 void settle_everything(Cluster& cluster) {
   cluster.step_clock(11'000);  // what the killed held, nobody holds any more
   for (std::size_t replica = 0; replica < Cluster::kReplicas; ++replica) {
@@ -109,19 +132,16 @@ void settle_everything(Cluster& cluster) {
 
 }  // namespace
 
-TrialReport run_trial(const TrialOptions& options) {
-  Cluster cluster(options.binaries, options.data, options.seed);
-  for (const PlannedDeath& planned : options.deaths) {
-    cluster.kill(planned.process);
-    cluster.start(planned.process, planned.death);
-  }
-  Clients clients(cluster, options.seed);
-  Chaos chaos(cluster, options.seed);
-  if (!options.deaths.empty()) await_deaths(cluster, options.deaths);
-  chaos.run_for(options.chaos);
-  const std::int64_t harmed = cluster.harmed_by_proxy();
+TrialReport run_trial(const Plan& plan, const std::filesystem::path& binaries,
+                      const std::filesystem::path& data) {
+  Cluster cluster(binaries, data, plan.seed);
+  Chaos chaos(cluster, plan);
+  chaos.start_all();
+  Clients clients(cluster, plan.seed);
+  chaos.await_planned_death(clients);
+  chaos.run();
   clients.begin_stop();
-  cluster.heal();
+  const std::int64_t harmed = cluster.heal();
   clients.stop();
   settle_everything(cluster);
   const FinalCounts counts = check_invariants(cluster, clients.knowledge());

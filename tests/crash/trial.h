@@ -1,16 +1,14 @@
-// One trial: a cluster under load, in which everything that can go wrong does, healed at the end,
-// and then everything checked that is promised (docs/exactly-once.md).
+// One trial: a cluster under load, in which everything goes wrong that the plan says, healed at the
+// end, and then everything checked that is promised (docs/exactly-once.md).
 
 #ifndef TESTS_CRASH_TRIAL_H_
 #define TESTS_CRASH_TRIAL_H_
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <stdexcept>
-#include <vector>
 
-#include "tests/crash/cluster.h"
+#include "tests/crash/plan.h"
 
 namespace tests {
 
@@ -18,21 +16,6 @@ namespace tests {
 class Violation : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
-};
-
-struct PlannedDeath {
-  std::size_t process;
-  Death death;
-};
-
-struct TrialOptions {
-  std::filesystem::path binaries;
-  std::filesystem::path data;  // an empty directory
-  std::uint64_t seed;
-  // Processes that are made to die at a point, from the start.
-  std::vector<PlannedDeath> deaths = {};
-  // For how long processes are killed, stopped and restarted at random while clients call.
-  std::chrono::milliseconds chaos{600};
 };
 
 struct TrialReport {
@@ -45,8 +28,11 @@ struct TrialReport {
   std::int64_t harmed = 0;  // pieces of traffic
 };
 
-// Throws Violation, or std::runtime_error when the trial itself can't go on.
-TrialReport run_trial(const TrialOptions& options);
+// `binaries`: the directory of invoice-app and payment-provider; `data`: an empty one. Throws
+// Violation, or std::runtime_error when the trial itself can't go on: a process ends by itself, or
+// a planned death doesn't come.
+TrialReport run_trial(const Plan& plan, const std::filesystem::path& binaries,
+                      const std::filesystem::path& data);
 
 }  // namespace tests
 

@@ -101,6 +101,7 @@ void ServiceProcess::await_ready() {
   if (!listens) fail("doesn't listen");
   common::HttpClient admin({.base_url = admin_url()});
   const bool ready = eventually([&] {
+    if (poll_end()) fail("ended instead of getting ready");
     const auto result = admin.get("/readyz");
     const auto* reply = std::get_if<common::HttpReply>(&result);
     return reply != nullptr && reply->status == 200;

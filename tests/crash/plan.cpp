@@ -1,0 +1,163 @@
+#include "tests/crash/plan.h"
+
+#include <array>
+#include <ostream>
+#include <random>
+#include <string_view>
+
+namespace tests {
+namespace {
+
+using common::FaultPoint;
+using common::kFaultPoints;
+using std::chrono::milliseconds;
+
+using Random = std::mt19937_64;
+
+bool is_in(const FaultPoint& point, std::size_t process) {
+  using enum FaultPoint::Where;
+  return point.where == kBoth ||
+         point.where == (process < Cluster::kReplicas ? kInvoiceApp : kProvider);
+}
+
+std::vector<FaultPoint> points_of(std::size_t process) {
+  std::vector<FaultPoint> points;
+  for (const FaultPoint& point : kFaultPoints) {
+    if (is_in(point, process)) points.push_back(point);
+  }
+  return points;
+}
+
+std::vector<std::string_view> points_at_start(std::size_t process) {
+  std::vector<std::string_view> names;
+  for (const FaultPoint& point : points_of(process)) {
+    if (point.when == FaultPoint::When::kAtStart) names.push_back(point.name);
+  }
+  return names;
+}
+
+int highest_hit(const FaultPoint& point, int under_load) {
+  return point.when == FaultPoint::When::kUnderLoad ? under_load : 1;
+}
+
+std::vector<PlannedDeath> planned_deaths(std::uint64_t seed) {
+  constexpr std::array<std::size_t, 2> kDoomed = {0, Cluster::kReplicas};  // one of each service
+  std::vector<PlannedDeath> deaths;
+  for (const std::size_t process : kDoomed) {
+    const auto at_start = points_at_start(process);
+    for (const FaultPoint& point : points_of(process)) {
+      const std::uint64_t turn = seed + deaths.size();
+      const int hit = 1 + static_cast<int>(turn % static_cast<unsigned>(highest_hit(point, 3)));
+      deaths.push_back({.process = process,
+                        .point = point,
+                        .death = {point.name, hit},
+                        .again = {at_start[turn % at_start.size()], 1}});
+    }
+  }
+  return deaths;
+}
+
+Misfortune random_misfortune(Random& random) {
+  using Kind = Misfortune::Kind;
+  Misfortune misfortune{.after = milliseconds(random() % 50),
+                        .kind = Kind::kNone,
+                        .process = random() % Cluster::kProcesses};
+  switch (random() % 10) {
+    case 0:
+    case 1:
+    case 2:
+      misfortune.kind = Kind::kKill;
+      break;
+    case 3:
+      misfortune.kind = Kind::kStop;
+      break;
+    case 4:
+    case 5:
+    case 6:
+      misfortune.kind = Kind::kPause;
+      break;
+    case 7:  // past the end of every lease
+      misfortune.kind = Kind::kStepClock;
+      misfortune.step_ms = 11'000;
+      break;
+    case 8:
+      misfortune.kind = Kind::kStepClock;
+      misfortune.step_ms = static_cast<std::int64_t>(random() % 40'000) - 20'000;
+      break;
+    default:  // a quiet moment
+      break;
+  }
+  return misfortune;
+}
+
+// What is paused goes on after one to three other misfortunes.
+std::vector<Misfortune> random_misfortunes(Random& random, int count) {
+  std::vector<Misfortune> all;
+  std::vector<std::pair<std::size_t, std::size_t>> paused;  // process, and before which it goes on
+  for (int i = 0; i < count; ++i) {
+    all.push_back(random_misfortune(random));
+    std::erase_if(paused, [&](const auto& pause) {
+      if (all.size() < pause.second) return false;
+      all.push_back({milliseconds(0), Misfortune::Kind::kResume, pause.first});
+      return true;
+    });
+    if (all.back().kind == Misfortune::Kind::kPause) {
+      paused.emplace_back(all.back().process, all.size() + 1 + random() % 3);
+    }
+  }
+  return all;
+}
+
+std::ostream& operator<<(std::ostream& out, const Misfortune& misfortune) {
+  constexpr std::array kNames = {"nothing", "SIGKILL", "SIGTERM", "SIGSTOP", "SIGCONT", "clock"};
+  out << "after " << misfortune.after.count() << " ms "
+      << kNames[static_cast<std::size_t>(misfortune.kind)];
+  if (misfortune.kind == Misfortune::Kind::kStepClock) return out << ' ' << misfortune.step_ms;
+  return out << " to " << Cluster::name(misfortune.process);
+}
+
+}  // namespace
+
+std::optional<Death> Plan::death_of_restart(std::size_t process, std::uint64_t restart) const {
+  std::seed_seq sequence{seed, std::uint64_t{process}, restart};
+  Random random(sequence);
+  if (random() % 2 == 0) return std::nullopt;
+  const auto points = points_of(process);
+  const FaultPoint& point = points[random() % points.size()];
+  return Death{point.name,
+               1 + static_cast<int>(random() % static_cast<unsigned>(highest_hit(point, 20)))};
+}
+
+std::uint64_t count_planned_deaths() { return planned_deaths(0).size(); }
+
+Plan make_plan(std::uint64_t seed, std::uint64_t number) {
+  constexpr int kMisfortunes = 24;
+  constexpr int kAfterPlannedDeath = 6;
+  Plan plan{.seed = seed * 1'000'000 + number, .planned_death = std::nullopt, .misfortunes = {}};
+  const auto deaths = planned_deaths(seed);
+  if (number < deaths.size()) plan.planned_death = deaths[number];
+  Random random(plan.seed);
+  plan.misfortunes =
+      random_misfortunes(random, plan.planned_death ? kAfterPlannedDeath : kMisfortunes);
+  return plan;
+}
+
+std::ostream& operator<<(std::ostream& out, const Plan& plan) {
+  if (const auto& planned = plan.planned_death) {
+    out << Cluster::name(planned->process) << " dies at \"" << planned->death.point << "\", hit "
+        << planned->death.hit << ", and in the next start at \"" << planned->again.point << "\"\n";
+  }
+  for (const Misfortune& misfortune : plan.misfortunes) out << misfortune << '\n';
+  constexpr std::uint64_t kShown = 5;
+  for (std::size_t process = 0; process < Cluster::kProcesses; ++process) {
+    for (std::uint64_t restart = 1; restart <= kShown; ++restart) {
+      const auto death = plan.death_of_restart(process, restart);
+      if (!death) continue;
+      out << Cluster::name(process) << ", restart " << restart << ": dies at \"" << death->point
+          << "\", hit " << death->hit << '\n';
+    }
+  }
+  return out;
+}
+
+}  // namespace tests

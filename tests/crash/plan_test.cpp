@@ -1,0 +1,73 @@
+#include "tests/crash/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+
+namespace tests {
+namespace {
+
+constexpr std::uint64_t kTrials = 200;
+
+std::string text(std::uint64_t seed, std::uint64_t number) {
+  std::ostringstream out;
+  out << make_plan(seed, number);
+  return out.str();
+}
+
+TEST(Plan, IsTheSameForTheSameSeedAndNumberAndForNoOther) {
+  std::set<std::string> plans;
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+    for (std::uint64_t number = 0; number < kTrials; ++number) {
+      const std::string plan = text(seed, number);
+      EXPECT_EQ(text(seed, number), plan);
+      EXPECT_TRUE(plans.insert(plan).second) << seed << ' ' << number;
+    }
+  }
+}
+
+TEST(Plan, LetsEachServiceDieAtEachOfItsPoints) {
+  std::multiset<std::string> app;
+  std::multiset<std::string> provider;
+  for (const common::FaultPoint& point : common::kFaultPoints) {
+    using enum common::FaultPoint::Where;
+    if (point.where != kProvider) app.insert(std::string(point.name));
+    if (point.where != kInvoiceApp) provider.insert(std::string(point.name));
+  }
+  std::multiset<std::string> app_dies;
+  std::multiset<std::string> provider_dies;
+  for (std::uint64_t number = 0; number < kTrials; ++number) {
+    const auto planned = make_plan(1, number).planned_death;
+    EXPECT_EQ(planned.has_value(), number < count_planned_deaths());
+    if (!planned) continue;
+    const bool is_app = planned->process < Cluster::kReplicas;
+    (is_app ? app_dies : provider_dies).insert(std::string(planned->death.point));
+  }
+  EXPECT_EQ(app_dies, app);
+  EXPECT_EQ(provider_dies, provider);
+}
+
+TEST(Plan, LetsAProcessDieAgainInTheStartAfterAPlannedDeath) {
+  std::map<std::string_view, common::FaultPoint::When> when;
+  for (const common::FaultPoint& point : common::kFaultPoints) when[point.name] = point.when;
+  for (std::uint64_t number = 0; number < count_planned_deaths(); ++number) {
+    const auto planned = make_plan(1, number).planned_death;
+    EXPECT_EQ(when.at(planned->again.point), common::FaultPoint::When::kAtStart);
+  }
+}
+
+TEST(Plan, HasEveryKindOfMisfortune) {
+  std::set<Misfortune::Kind> kinds;
+  for (std::uint64_t number = 0; number < kTrials; ++number) {
+    for (const Misfortune& misfortune : make_plan(1, number).misfortunes) {
+      kinds.insert(misfortune.kind);
+    }
+  }
+  EXPECT_EQ(kinds.size(), 6U);
+}
+
+}  // namespace
+}  // namespace tests
