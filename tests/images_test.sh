@@ -54,6 +54,8 @@ fail() {
 stop_engine() {
   kill "$engine_pid" 2>/dev/null || true
   wait "$engine_pid" 2>/dev/null || true
+  # It leaves the network of containers mounted that had the host's.
+  umount "$work"/exec/netns/* 2>/dev/null || true
 }
 
 remove_what_was_made() {
