@@ -70,6 +70,7 @@ class Cluster {
   const std::filesystem::path binaries_;
   const std::filesystem::path data_;
   std::int64_t clock_offset_ms_ = 0;
+  int pay_wait_seconds_ = 1;
   std::vector<int> ports_;
   std::unique_ptr<ChaosProxy> proxy_;        // between the services
   std::unique_ptr<ChaosProxy> front_proxy_;  // between clients and invoice-apps

@@ -3,6 +3,7 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 
+#include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -40,15 +41,19 @@ void check_attempts(const json& list, const Knowledge& knowledge) {
   }
 }
 
+constexpr std::chrono::seconds kPatience(120);  // it takes no time, on a machine that has some
+
 // It is refused again what was refused, and nothing else happens.
 void check_that_paying_again_pays_nothing(const std::string& url, std::int64_t refused) {
   json report;
-  const bool has_ended = eventually([&] {
-    const auto result = patient_client(url).post("/invoices/pay", {}, "", "");
-    report = json::parse(std::get<common::HttpReply>(result).body);
-    require(report["Paid"] == 0, "paid again: " + report.dump());
-    return report["Pending"] == 0;
-  });
+  const bool has_ended = eventually(
+      [&] {
+        const auto result = patient_client(url).post("/invoices/pay", {}, "", "");
+        report = json::parse(std::get<common::HttpReply>(result).body);
+        require(report["Paid"] == 0, "paid again: " + report.dump());
+        return report["Pending"] == 0;
+      },
+      kPatience);
   require(has_ended && report["Refused"] == refused,
           std::to_string(refused) + " are refused; paying again gave " + report.dump());
 }
