@@ -263,6 +263,7 @@ TEST(GroupCommit, ServesManyThreads) {
       return Numbers(requests.begin(), requests.end());
     });
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (int thread = 0; thread < kThreads; ++thread) {
       threads.emplace_back([&, thread] {
         for (int i = 0; i < kEach; ++i) {

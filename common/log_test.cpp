@@ -202,6 +202,7 @@ TEST(NewRequestId, Is32HexadecimalDigitsAndNeverTheSame) {
 TEST(LogFromManyThreads, KeepsLinesWhole) {
   const auto lines = logged(LogFormat::kJson, [] {
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int thread = 0; thread < 4; ++thread) {
       threads.emplace_back([thread] {
         const RequestIdScope scope(std::to_string(thread));
