@@ -28,7 +28,7 @@
 namespace common {
 
 // Shorter than the 5 s that probes and invoice-app's calls wait, so that they get an answer.
-inline constexpr std::chrono::seconds kLongestLockWait{4};
+inline constexpr std::chrono::seconds kLongestLockWait{3};
 
 // A connection with its prepared statements. Not thread-safe.
 class SqliteConnection {

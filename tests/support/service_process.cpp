@@ -91,7 +91,7 @@ ServiceProcess::~ServiceProcess() {
   ::waitpid(pid_, nullptr, 0);
 }
 
-void ServiceProcess::await_ready() {
+void ServiceProcess::await_listening() {
   const bool listens = eventually([this] {
     if (poll_end()) fail("ended instead of getting ready");
     port_ = logged_port("public");
@@ -99,6 +99,10 @@ void ServiceProcess::await_ready() {
     return port_ != 0 && admin_port_ != 0;
   });
   if (!listens) fail("doesn't listen");
+}
+
+void ServiceProcess::await_ready() {
+  await_listening();
   common::HttpClient admin({.base_url = admin_url()});
   const bool ready = eventually([&] {
     if (poll_end()) fail("ended instead of getting ready");

@@ -43,11 +43,12 @@ class ServiceProcess {
   ServiceProcess(const ServiceProcess&) = delete;
   ServiceProcess& operator=(const ServiceProcess&) = delete;
 
+  void await_listening();
   // Waits until it listens and says that it is ready.
   void await_ready();
 
-  int port() const { return port_; }              // after await_ready()
-  int admin_port() const { return admin_port_; }  // after await_ready()
+  int port() const { return port_; }              // after await_listening()
+  int admin_port() const { return admin_port_; }  // after await_listening()
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   std::string admin_url() const { return "http://127.0.0.1:" + std::to_string(admin_port_); }
   pid_t pid() const { return pid_; }

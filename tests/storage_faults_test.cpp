@@ -1,0 +1,339 @@
+// Both programs on storage in trouble: locked, full, read-only, or with a file that isn't theirs
+// any more. They say so in time (503, and not ready), stay alive, write nothing in part, and go on
+// by themselves when the trouble is over.
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "tests/support/api.h"
+#include "tests/support/eventually.h"
+#include "tests/support/service_process.h"
+
+namespace tests {
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+using Ids = std::vector<std::string>;
+
+struct Program {
+  const char* name;
+  const char* binary;
+  const char* write_path;
+  const char* list_path;
+  const char* id;  // the names of what is written
+  const char* value;
+  const char* currency;
+};
+
+void PrintTo(const Program& program, std::ostream* out) { *out << program.name; }
+
+// The longest that a probe of Kubernetes waits, and a call of invoice-app.
+constexpr seconds kProbeTimeout{5};
+
+class StorageFaults : public testing::TestWithParam<Program> {
+ protected:
+  // Starts the program, or a script that does.
+  void start(const std::string& binary) {
+    process_ = std::make_unique<ServiceProcess>(binary,
+                                                Environment{{"DATABASE_URL", "sqlite:" + file_},
+                                                            {"SEED_INVOICES", "false"},
+                                                            {"HTTP_THREADS", "24"}},
+                                                directory_ / "log");
+  }
+  void start_and_write() {
+    start(GetParam().binary);
+    process_->await_ready();
+    ASSERT_LT(write("before"), 300);
+  }
+
+  static int status(const common::HttpResult& result) {
+    const auto* reply = std::get_if<common::HttpReply>(&result);
+    return reply == nullptr ? 0 : reply->status;
+  }
+
+  common::HttpResult post(const std::string& id) const {
+    return patient_client(process_->url())
+        .post(
+            GetParam().write_path, {},
+            json{{GetParam().id, id}, {GetParam().value, 1}, {GetParam().currency, "EUR"}}.dump());
+  }
+  int write(const std::string& id) const { return status(post(id)); }
+  common::HttpResult list() const {
+    return patient_client(process_->url()).get(GetParam().list_path);
+  }
+  Ids ids() const {
+    Ids ids;
+    for (const json& element : get_json(process_->url(), GetParam().list_path)) {
+      ids.push_back(element[GetParam().id]);
+    }
+    return ids;
+  }
+
+  // As a probe asks.
+  common::HttpResult probe(const std::string& path) const {
+    return common::HttpClient({.base_url = process_->admin_url(), .call_timeout = kProbeTimeout})
+        .get(path);
+  }
+  bool is_ready() const { return status(probe("/readyz")) == 200; }
+
+  // Once, and in time: 503 with its reason.
+  void expect_not_ready() const {
+    const auto reply = expect_status(probe("/readyz"), 503);
+    EXPECT_EQ(reply.header("Content-Type"), "application/problem+json");
+    EXPECT_NE(reply.body.find(file_), std::string::npos) << reply.body;
+  }
+  static void expect_unavailable(const common::HttpResult& result) {
+    ASSERT_EQ(status(result), 503);
+    const auto& reply = std::get<common::HttpReply>(result);
+    EXPECT_EQ(reply.header("Content-Type"), "application/problem+json");
+    EXPECT_EQ(reply.header("Retry-After"), "1");
+  }
+
+  // Everything that was answered is there, nothing else is, and more can be written.
+  void expect_recovery(Ids expected) const {
+    EXPECT_TRUE(eventually([this] { return is_ready(); }));
+    EXPECT_EQ(ids(), expected);
+    EXPECT_LT(write("after"), 300);
+    expected.emplace_back("after");
+    EXPECT_EQ(ids(), expected);
+    SQLite::Database database(file_, SQLite::OPEN_READWRITE);
+    EXPECT_EQ(database.execAndGet("PRAGMA integrity_check").getString(), "ok");
+  }
+
+  // A line of /proc/PID/status, such as "Threads" or "VmRSS" (in kB).
+  int proc_status(const std::string& name) const {
+    std::ifstream lines("/proc/" + std::to_string(process_->pid()) + "/status");
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with(name + ":")) return std::stoi(line.substr(name.size() + 1));
+    }
+    ADD_FAILURE() << "no " << name;
+    return 0;
+  }
+
+  const TemporaryDirectory directory_;
+  const std::string file_ = directory_ / "data.db";
+  std::unique_ptr<ServiceProcess> process_;
+};
+
+seconds taken_by(const std::function<void()>& work) {
+  const auto begin = steady_clock::now();
+  work();
+  return std::chrono::duration_cast<seconds>(steady_clock::now() - begin);
+}
+
+TEST_P(StorageFaults, ALockedDatabaseIsSaidToBeUnavailableInTimeAndTheProcessStaysAlive) {
+  start_and_write();
+  const int threads = proc_status("Threads");
+  const int memory_kb = proc_status("VmRSS");
+  SQLite::Database other(file_, SQLite::OPEN_READWRITE);
+  other.exec("BEGIN EXCLUSIVE");
+
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 16; ++i) {
+    callers.emplace_back([this, i] {
+      // A write may have to wait for one that waits already.
+      const auto taken = taken_by(
+          [&] { expect_unavailable(i % 2 == 0 ? post("locked" + std::to_string(i)) : list()); });
+      EXPECT_LT(taken, 2 * kProbeTimeout);
+    });
+  }
+  std::atomic<bool> ended = false;
+  for (int i = 0; i < 6; ++i) {  // more than the admin listener has threads
+    callers.emplace_back([this, &ended] {
+      while (!ended) EXPECT_NE(status(probe("/readyz")), 0) << "no answer in time";
+    });
+  }
+  EXPECT_TRUE(eventually([this] { return !is_ready(); }));
+  for (int i = 0; i < 20; ++i) {
+    const auto taken = taken_by([this] { expect_status(probe("/livez"), 200); });
+    EXPECT_LE(taken, seconds(1));  // behind a check it would take longer
+  }
+  ended = true;
+  for (std::thread& caller : callers) caller.join();
+  expect_not_ready();
+  EXPECT_EQ(proc_status("Threads"), threads);
+  EXPECT_LT(proc_status("VmRSS"), memory_kb + 64 * 1024);
+
+  other.exec("ROLLBACK");
+  expect_recovery({"before"});
+}
+
+TEST_P(StorageFaults, AReaderThatStaysStopsWritesAndNoReads) {
+  start_and_write();
+  SQLite::Database other(file_, SQLite::OPEN_READWRITE);
+  SQLite::Statement rows(other, "SELECT * FROM sqlite_master");
+  rows.executeStep();
+  expect_unavailable(post("not-taken"));
+  EXPECT_EQ(ids(), Ids{"before"});
+  rows.reset();
+  expect_recovery({"before"});
+}
+
+TEST_P(StorageFaults, WithoutSpaceNothingIsTakenAndReadsGoOn) {
+  start_and_write();
+  const rlimit none{.rlim_cur = 0, .rlim_max = RLIM_INFINITY};
+  rlimit before{};
+  ASSERT_EQ(prlimit(process_->pid(), RLIMIT_FSIZE, &none, &before), 0);
+  for (int i = 0; i < 50; ++i) expect_unavailable(post("no-space-" + std::to_string(i)));
+  EXPECT_EQ(ids(), Ids{"before"});
+  expect_not_ready();
+  expect_status(probe("/livez"), 200);
+  ASSERT_EQ(prlimit(process_->pid(), RLIMIT_FSIZE, &before, nullptr), 0);
+  expect_recovery({"before"});
+}
+
+TEST_P(StorageFaults, WhenSpaceRunsOutWhatWasAnsweredIsThere) {
+  start_and_write();
+  const rlimit full{.rlim_cur = std::filesystem::file_size(file_), .rlim_max = RLIM_INFINITY};
+  rlimit before{};
+  ASSERT_EQ(prlimit(process_->pid(), RLIMIT_FSIZE, &full, &before), 0);
+  Ids expected = {"before"};
+  bool is_full = false;
+  for (int i = 0; !is_full && i < 2000; ++i) {
+    const std::string id = "filling-up-" + std::to_string(i);
+    is_full = write(id) == 503;
+    if (!is_full) expected.push_back(id);
+  }
+  EXPECT_TRUE(is_full);
+  EXPECT_EQ(ids(), expected);
+  ASSERT_EQ(prlimit(process_->pid(), RLIMIT_FSIZE, &before, nullptr), 0);
+  expect_recovery(expected);
+}
+
+// The superuser may write to what is read-only, unless it has given that right away.
+std::string script_that_obeys_permissions(const TemporaryDirectory& directory,
+                                          const std::string& binary) {
+  const std::string script = directory / "start.sh";
+  std::ofstream(script) << "#!/bin/sh\n"
+                        << "if [ \"$(id -u)\" -ne 0 ]; then exec '" << binary << "'; fi\n"
+                        << "exec setpriv --bounding-set=-dac_override '" << binary << "'\n";
+  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+  return script;
+}
+
+TEST_P(StorageFaults, AReadOnlyDatabaseIsReadAndNotReadyUntilItCanBeWritten) {
+  start_and_write();
+  EXPECT_EQ(process_->stop(), 0);
+  using std::filesystem::perms;
+  std::filesystem::permissions(file_, perms::owner_read);
+  start(script_that_obeys_permissions(directory_, GetParam().binary));
+  process_->await_listening();
+  expect_not_ready();
+  expect_status(probe("/livez"), 200);
+  expect_unavailable(post("not-taken"));
+  EXPECT_EQ(ids(), Ids{"before"});
+  std::filesystem::permissions(file_, perms::owner_read | perms::owner_write);
+  expect_recovery({"before"});
+}
+
+TEST_P(StorageFaults, ANewDatabaseInAReadOnlyDirectoryRefusesTheStart) {
+  using std::filesystem::perms;
+  const std::string binary = script_that_obeys_permissions(directory_, GetParam().binary);
+  std::filesystem::create_directory(directory_ / "read-only");
+  std::filesystem::permissions(directory_ / "read-only", perms::owner_read | perms::owner_exec);
+  const std::string file = directory_ / "read-only" / "new.db";
+  ServiceProcess process(binary, {{"DATABASE_URL", "sqlite:" + file}}, directory_ / "log");
+  EXPECT_EQ(process.wait(), 1);
+  EXPECT_NE(process.log().find(file), std::string::npos) << process.log();
+}
+
+std::string read_file(const std::string& name) {
+  std::ostringstream content;
+  content << std::ifstream(name, std::ios::binary).rdbuf();
+  return content.str();
+}
+
+// What may happen to the file behind the program's back.
+struct Harm {
+  const char* what;
+  void (*harm)(const std::string& file);
+};
+
+constexpr Harm kHarms[] = {
+    {"overwritten",
+     [](const std::string& file) {
+       std::ofstream(file, std::ios::binary) << std::string(20'000, 'g');
+     }},
+    {"replaced",
+     [](const std::string& file) {
+       std::ofstream(file + ".new", std::ios::binary) << std::string(20'000, 'g');
+       std::filesystem::rename(file + ".new", file);
+     }},
+    {"emptied", [](const std::string& file) { std::filesystem::resize_file(file, 0); }},
+    {"deleted", [](const std::string& file) { std::filesystem::remove(file); }},
+};
+
+TEST_P(StorageFaults, AFileThatIsNoDatabaseAnyMoreIsLeftAsItIsUntilTheRightOneIsBack) {
+  start_and_write();
+  Ids expected = {"before"};
+  for (const auto& [what, harm] : kHarms) {
+    SCOPED_TRACE(what);
+    std::filesystem::copy_file(file_, file_ + ".good");
+    harm(file_);
+    const std::string harmed = read_file(file_);
+    expect_unavailable(post("not-taken"));
+    expect_unavailable(list());
+    expect_not_ready();
+    expect_status(probe("/livez"), 200);
+    EXPECT_EQ(std::filesystem::exists(file_), std::string(what) != "deleted");
+    EXPECT_EQ(read_file(file_), harmed);
+
+    std::filesystem::rename(file_ + ".good", file_);
+    EXPECT_TRUE(eventually([this] { return is_ready(); }));
+    EXPECT_EQ(ids(), expected);
+    expected.push_back(std::string("once-") + what);
+    EXPECT_LT(write(expected.back()), 300);
+  }
+  expect_recovery(expected);
+}
+
+constexpr Program kInvoiceApp{
+    "InvoiceApp", INVOICE_APP_BINARY, "/invoices", "/invoices", "InvoiceId", "Value", "Currency"};
+constexpr Program kPaymentProvider{
+    "PaymentProvider", PAYMENT_PROVIDER_BINARY, "/payments/pay", "/payments", "id", "value",
+    "currency"};
+
+std::string name_of(const testing::TestParamInfo<Program>& info) { return info.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(Programs, StorageFaults, testing::Values(kInvoiceApp, kPaymentProvider),
+                         name_of);
+
+// Asking for payment needs the database too, and whoever asks in vain may ask again.
+class PayingOnALockedDatabase : public StorageFaults {};
+
+TEST_P(PayingOnALockedDatabase, IsAnsweredInTimeByEachOfManyCallers) {
+  start_and_write();
+  SQLite::Database other(file_, SQLite::OPEN_READWRITE);
+  other.exec("BEGIN EXCLUSIVE");
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 16; ++i) {
+    callers.emplace_back([this] {
+      common::HttpClient client({.base_url = process_->url(), .call_timeout = kProbeTimeout});
+      expect_unavailable(client.post("/invoices/pay", {}, "", ""));
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  other.exec("ROLLBACK");
+  expect_recovery({"before"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Programs, PayingOnALockedDatabase, testing::Values(kInvoiceApp), name_of);
+
+}  // namespace
+}  // namespace tests
