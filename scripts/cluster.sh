@@ -3,7 +3,8 @@
 
 readonly REPLICAS=3
 readonly READY_SECONDS=180  # for new pods, after all old ones were deleted
-readonly FORWARD_ATTEMPTS=6 # of 5 seconds each
+readonly FORWARD_ATTEMPTS=4 # to forward a port
+readonly FORWARD_SECONDS=20 # for each
 readonly POD_FACTS='
   def is_ready: any(.status.conditions[]?; .type == "Ready" and .status == "True");
   def restarts: [.status.containerStatuses[]?.restartCount] | add // 0;'
@@ -64,11 +65,11 @@ forward() {
   for ((attempt = 0; attempt <= FORWARD_ATTEMPTS; attempt++)); do
     if [[ $attempt -gt 0 ]]; then
       stop_forward "$name.pid"
-      kubectl ${context:+--context "$context"} port-forward --address 127.0.0.1 -n "$namespace" \
-        "$target" ":$port" </dev/null >"$name.log" 2>&1 &
-      echo $! >"$name.pid"
+      : >"$name.pid"
+      run_forward "$name" -n "$namespace" "$target" ":$port" </dev/null >"$name.log" 2>&1 &
     fi
-    if await $((attempt > 0 ? 5 : 0)) forward_answers "$name"; then
+    await $((attempt > 0 ? FORWARD_SECONDS : 0)) forward_is_settled "$name" || continue
+    if forward_answers "$name"; then
       forwarded_url "$name"
       return
     fi
@@ -76,18 +77,30 @@ forward() {
   fail "kubectl port-forward to $target in $namespace doesn't work: $(tail -n 1 "$name.log")"
 }
 
+# NAME.pid is there for as long as the process is, so that nobody else's is ever taken for it.
+run_forward() {
+  local name=$1
+  shift
+  kubectl ${context:+--context "$context"} port-forward --address 127.0.0.1 "$@" &
+  echo $! >"$name.pid"
+  wait $! || true
+  rm -f "$name.pid"
+}
+
 forwarded_url() {
   sed -n 's|^Forwarding from \(127.0.0.1:[0-9]*\) -> .*|http://\1|p' "$1.log"
 }
 
 forward_answers() {
-  [[ -s $1.pid ]] && kill -0 "$(cat "$1.pid")" 2>/dev/null && [[ -n $(forwarded_url "$1") ]] &&
+  [[ -s $1.pid && -n $(forwarded_url "$1") ]] &&
     curl -s -o /dev/null --max-time 5 "$(forwarded_url "$1")/"
 }
 
+forward_is_settled() { forward_answers "$1" || [[ ! -e $1.pid ]]; }
+
 stop_forward() {
   if [[ -s $1 ]]; then kill "$(cat "$1")" 2>/dev/null || true; fi
-  rm -f "$1"
+  await 5 test ! -e "$1" || true
 }
 
 stop_forwards() {

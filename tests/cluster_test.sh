@@ -20,12 +20,11 @@ export BIN_DIR
 
 cd "$(dirname "$0")/.."
 work=$(mktemp -d "${TMPDIR:-/tmp}/cluster-test.XXXXXX")
-python=$(python3 -c 'import sys; print(sys.executable)')
 jobs=
 # shellcheck source=tests/support/test_sh.sh
 . tests/support/test_sh.sh
 
-fake_cluster() { "$python" -I tests/support/fake_cluster.py "$@"; }
+fake_cluster() { python3 tests/support/fake_cluster.py "$@"; }
 
 clean_up() {
   local cluster
@@ -41,15 +40,6 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# Without its site-packages, python starts in half the time; and it is started often.
-make_kubectl() {
-  mkdir "$work/bin"
-  printf '#!/bin/sh\nexec "%s" -I -S "%s" kubectl "$@"\n' \
-    "$python" "$PWD/tests/support/fake_cluster.py" >"$work/bin/kubectl"
-  chmod +x "$work/bin/kubectl"
-  PATH=$work/bin:$PATH
-}
-
 # start NAME [FAULTS]: a cluster, which the tests that follow in this shell are about.
 start() {
   export FAKE_CLUSTER=$work/$1.cluster FAULT=${2:-}
@@ -58,11 +48,12 @@ start() {
 
 # left_nothing NAME: in the cluster, and of kubectl.
 left_nothing() {
-  local forward
+  local deadline=$((SECONDS + 10))
   ! ls "$FAKE_CLUSTER"/objects/-/Namespace/invoice-test* 2>/dev/null ||
     wrong "$1" "its namespace is still there"
-  for forward in "$FAKE_CLUSTER"/forward-*; do
-    ! kill -0 "${forward##*-}" 2>/dev/null || wrong "$1" "a kubectl port-forward is still running"
+  while ls "$FAKE_CLUSTER"/forward-* >/dev/null 2>&1; do
+    [[ $SECONDS -lt $deadline ]] || wrong "$1" "a kubectl port-forward is still running"
+    sleep 0.1
   done
   ! grep -F a-token-that-nobody-guesses "$work/$1.out" || wrong "$1" "it printed the token"
 }
@@ -115,7 +106,9 @@ faults_of_the_token() {
   left_nothing token
 }
 
-make_kubectl
+mkdir "$work/bin"
+ln -s "$PWD/tests/support/fake_kubectl.sh" "$work/bin/kubectl"
+PATH=$work/bin:$PATH
 export KILL_INVOICES=1000
 for scenario in good_cluster faults_of_pods_and_objects faults_of_the_token; do
   $scenario &

@@ -2,15 +2,18 @@
 """A stand-in for a Kubernetes cluster with one node, for the test of test.sh: what is in k8s/, as
 real processes of the two programs that share two SQLite files.
 
-    fake_cluster.py up                   starts it, in the directory FAKE_CLUSTER
-    fake_cluster.py kubectl ARGUMENTS... what test.sh asks of kubectl
-    fake_cluster.py down                 ends it
+    fake_cluster.py up     starts it, in the directory FAKE_CLUSTER
+    fake_cluster.py down   ends it
+
+fake_kubectl.sh is its kubectl.
 
 Environment: BIN_DIR has the programs. FAULT has words that say what is wrong with this cluster; each
 stands where it takes effect.
 """
 
 import base64
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -18,6 +21,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -42,11 +46,6 @@ KINDS = {
     "service": "Service",
     "serviceaccount": "ServiceAccount",
 }
-
-
-def die(message):
-    print(message, file=sys.stderr)
-    sys.exit(1)
 
 
 # --- Objects ---
@@ -161,7 +160,7 @@ def wait_for(condition):
     deadline = time.monotonic() + 30
     while not (value := condition()):
         if time.monotonic() > deadline:
-            die("fake_cluster.py: what was waited for did not happen")
+            sys.exit("fake_cluster.py: what was waited for did not happen")
         time.sleep(0.02)
     return value
 
@@ -336,7 +335,7 @@ def shown(o):
 def get(args):
     if args.raw:
         if not path_of("Deployment", "invoicing", "invoice-app").exists():
-            die("Error from server (NotFound): the server could not find the requested resource")
+            sys.exit("Error from server (NotFound): the server could not find the requested resource")
         print("{}")
         return
     kind = next(KINDS[k] for k in KINDS if re.fullmatch(k + "(s|es)?", args.words[1]))
@@ -345,7 +344,7 @@ def get(args):
     if len(args.words) > 2:
         objects = [o for o in objects if o["metadata"]["name"] == args.words[2]]
         if not objects and not args.ignore_not_found:
-            die(f'Error from server (NotFound): {args.words[1]} "{args.words[2]}" not found')
+            sys.exit(f'Error from server (NotFound): {args.words[1]} "{args.words[2]}" not found')
     objects = [shown(o) for o in objects]
     if args.output == "name":
         for o in objects:
@@ -373,7 +372,7 @@ def is_restricted(pod):
 
 
 def create(args):
-    decoder, text = json.JSONDecoder(), sys.stdin.read().strip()
+    decoder, text = json.JSONDecoder(), args.input.strip()
     while text:
         o, end = decoder.raw_decode(text)
         text = text[end:].strip()
@@ -387,14 +386,12 @@ def create(args):
             namespace = load(path_of("Namespace", None, args.namespace))
             mode = namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
             if mode != "restricted" or not is_restricted(o):
-                die("Error from server (Forbidden): violates PodSecurity")
+                sys.exit("Error from server (Forbidden): violates PodSecurity")
             start_pod(o)
 
 
 def spoil_data():
     """What must not happen when pods die."""
-    import sqlite3
-
     if "loses-invoice" in FAULTS:
         with sqlite3.connect(CLUSTER / "invoice-app-data" / "invoices.db", timeout=30) as database:
             database.execute("DELETE FROM invoices WHERE id = 'I1'")
@@ -419,7 +416,13 @@ def delete(args):
     start_replicas(load(path_of("Deployment", args.namespace, name)))
 
 
-def port_forward(args):
+def show_context(_):
+    print("fake")
+
+
+def port_forward(*arguments):
+    """In a process of its own, which leaves a file in the cluster's directory while it runs."""
+    args = Arguments(("port-forward", *arguments))
     kind, name = args.words[1].split("/")
     port = int(args.words[2].lstrip(":"))
     if kind == "service":
@@ -427,13 +430,18 @@ def port_forward(args):
     else:
         pods = [p for p in listed("Pod", args.namespace) if p["metadata"]["name"] == name]
     if not pods:
-        die(f"error: no pod for {args.words[1]}")
-    (CLUSTER / f"forward-{os.getpid()}").touch()
-    listener = listen(0)
-    print(f"Forwarding from 127.0.0.1:{listener.getsockname()[1]} -> {port}", flush=True)
-    while True:
-        if not join(listener.accept()[0], pods[0], port):
-            die("error: lost connection to pod")
+        sys.exit(f"error: no pod for {args.words[1]}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    running = CLUSTER / f"forward-{os.getpid()}"
+    running.touch()
+    try:
+        listener = listen(0)
+        print(f"Forwarding from 127.0.0.1:{listener.getsockname()[1]} -> {port}", flush=True)
+        while join(listener.accept()[0], pods[0], port):
+            pass
+        sys.exit("error: lost connection to pod")
+    finally:
+        running.unlink()
 
 
 def can_i(args):
@@ -463,7 +471,8 @@ class Arguments:
     SHORT = {"-n": "namespace", "-l": "labels", "-o": "output", "-f": "file", "-A": "all-namespaces"}
     FLAGS = {"ignore-not-found", "force", "all-namespaces"}
 
-    def __init__(self, arguments):
+    def __init__(self, arguments, text=""):
+        self.input = text
         self.words = []
         self.options = {}
         rest = list(arguments)
@@ -483,27 +492,42 @@ class Arguments:
         return self.options.get(option)
 
 
-def kubectl(*arguments):
-    args = Arguments(arguments)
-    if args.words[0] == "config":
-        print("fake")
-        return
-    verbs = {
-        "get": get,
-        "create": create,
-        "delete": delete,
-        "port-forward": port_forward,
-        "auth": can_i,
-    }
-    if args.words[0] != "port-forward" and not args.request_timeout:
-        die("error: a call without a time limit")
+def kubectl(arguments, text=""):
+    args = Arguments(arguments, text)
+    if not args.request_timeout:
+        sys.exit("error: a call without a time limit")
+    verbs = {"get": get, "create": create, "delete": delete, "auth": can_i, "config": show_context}
     verbs[args.words[0]](args)
 
 
-def up():
+def answer(client):
+    """Does for fake_kubectl.sh what it was called for: starting a Python each time takes too long."""
+    stream = client.makefile("rwb")
+
+    def line():
+        return stream.readline().decode().rstrip("\n")
+
+    os.environ["FAULT"] = line()
+    FAULTS.clear()
+    FAULTS.update(os.environ["FAULT"].split())
+    arguments = [line() for _ in range(int(line()))]
+    text = stream.read(int(line())).decode()
+    out, result = io.StringIO(), 0
+    try:
+        with contextlib.redirect_stdout(out):
+            kubectl(arguments, text)
+    except SystemExit as end:
+        result = end.code
+    status, error = (result, "") if isinstance(result, int) else (1, result)
+    stream.write(f"{status}\n{error}\n{out.getvalue()}".encode())
+    stream.close()
+    client.close()
+
+
+def fill():
+    """With what deploy.sh would put there."""
     from support.manifests import ROOT, documents
 
-    CLUSTER.mkdir(parents=True)
     (CLUSTER / "first-pods").touch()
     (CLUSTER / "token").write_text(TOKEN, encoding="utf-8")
     for path in sorted((ROOT / "k8s").glob("**/*.yaml")):
@@ -519,10 +543,29 @@ def up():
     service = load(path_of("Service", "invoicing", "invoice-app"))
     service["spec"]["ports"][0]["nodePort"] = start_route("outside", "invoicing", "invoice-app", "8081")[1]
     put(service)
-    deployments = listed("Deployment")
-    for deployment in deployments:
+    for deployment in listed("Deployment"):
         start_replicas(deployment)
     wait_for(lambda: all(is_ready(pod) for pod in listed("Pod")))
+
+
+def serve():
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who were killed
+    fill()
+    listener = listen(0)
+    (CLUSTER / "port").write_text(str(listener.getsockname()[1]), encoding="utf-8")
+    while True:
+        answer(listener.accept()[0])
+
+
+def up():
+    CLUSTER.mkdir(parents=True)
+    (CLUSTER / "python").write_text(sys.executable, encoding="utf-8")
+    with open(CLUSTER / "log", "wb") as log:
+        spawn([sys.executable, __file__, "serve"], log)
+    try:
+        wait_for((CLUSTER / "port").exists)
+    finally:
+        sys.stderr.write((CLUSTER / "log").read_text(encoding="utf-8"))
 
 
 def down():
@@ -534,4 +577,4 @@ def down():
 if __name__ == "__main__":
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
     command, *rest = sys.argv[1:]
-    {"up": up, "down": down, "route": route, "kubectl": kubectl}[command](*rest)
+    {"up": up, "serve": serve, "route": route, "port-forward": port_forward, "down": down}[command](*rest)

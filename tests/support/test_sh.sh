@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # $work
 # Runs test.sh and looks at what it says. To be sourced by the tests of test.sh, with $work set to a
 # directory for what is temporary.
 
