@@ -17,6 +17,7 @@ create services
 delete pods
 get    pods log
 create pods portforward
+get    pods portforward
 list   events'
 
 # What a team may do nowhere.

@@ -8,6 +8,8 @@ usage() {
 Usage: tests/cluster_test.sh BIN_DIR
 
 BIN_DIR  has invoice-app and payment-provider
+
+Environment: PYTHON3, a python3 that has PyYAML
 END
 }
 
@@ -24,7 +26,7 @@ jobs=
 # shellcheck source=tests/support/test_sh.sh
 . tests/support/test_sh.sh
 
-fake_cluster() { python3 tests/support/fake_cluster.py "$@"; }
+fake_cluster() { "${PYTHON3:-python3}" tests/support/fake_cluster.py "$@"; }
 
 clean_up() {
   local cluster
@@ -87,7 +89,7 @@ faults_of_pods_and_objects() {
   says objects 'FAILED   every replica of invoice-app .*: invoice-app-.*-2 lists something else .*'
   says objects 'FAILED   every replica of payment-provider .*: payment-provider-.*-2 lists some.*'
   says objects 'FAILED   nothing leads .*: there is: Service payment-provider \(NodePort\);'
-  says objects 'FAILED   a team .*: kubectl auth can-i says of team-invoicing yes in payments: delete pods;'
+  says objects 'FAILED   a team .*: .* says of team-invoicing yes in payments: delete pods;'
   says objects "ok       a stranger can't call it any more when a policy forbids it"
   says objects "FAILED   a stranger can't connect to the provider: .*reached.* HTTP 401"
   says objects 'FAILED   invoices and ledger outlive all pods: GET /invoices has changed'
@@ -100,7 +102,7 @@ faults_of_the_token() {
   start token "no-secret no-token-demanded policies-ignored"
   POLICY_SECONDS=1 tests token 1
   says token 'FAILED   both namespaces have the same token .*: namespace payments: .*NotFound.*'
-  says token 'FAILED   the provider wants the token: GET /payments without a token gave 200, not 401'
+  says token 'FAILED   the provider wants .*: GET /payments without a token gave 200, not 401'
   says token 'FAILED   the provider answers a stranger with 401, at least: .* got: paid'
   ends token 'test.sh: FAIL: 16 checks passed, 3 failed, 1 skipped; first: both namespaces .*'
   left_nothing token

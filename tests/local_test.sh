@@ -32,7 +32,7 @@ trap clean_up EXIT
 # finds MISTAKE PATTERN: of the last line.
 finds() {
   mkfifo "$work/port"
-  python3 tests/support/fake_pair.py "$1" >"$work/port" &
+  "${PYTHON3:-python3}" tests/support/fake_pair.py "$1" >"$work/port" &
   pid=$!
   read -r port <"$work/port"
   rm "$work/port"

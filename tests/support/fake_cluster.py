@@ -7,8 +7,8 @@ real processes of the two programs that share two SQLite files.
 
 fake_kubectl.sh is its kubectl.
 
-Environment: BIN_DIR has the programs. FAULT has words that say what is wrong with this cluster; each
-stands where it takes effect.
+Environment: BIN_DIR has the programs. FAULT has words that say what is wrong with this cluster;
+each stands where it takes effect.
 """
 
 import base64
@@ -70,7 +70,8 @@ def load(path):
 
 def listed(kind, namespace="*", labels=None):
     found = []
-    for path in sorted(OBJECTS.glob(f"{'-' if kind in CLUSTER_SCOPED else namespace}/{kind}/*.json")):
+    folder = "-" if kind in CLUSTER_SCOPED else namespace
+    for path in sorted(OBJECTS.glob(f"{folder}/{kind}/*.json")):
         try:
             o = load(path)
         except FileNotFoundError:  # deleted meanwhile
@@ -86,7 +87,12 @@ def listed(kind, namespace="*", labels=None):
 
 def spawn(arguments, log, **options):
     process = subprocess.Popen(
-        arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **options
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        **options,
     )
     with open(CLUSTER / "pids", "a", encoding="utf-8") as pids:
         pids.write(f"{process.pid}\n")
@@ -216,7 +222,7 @@ def delete_pod(pod):
 
 
 def policies_admit(source, pods, port):
-    """Whether the policies that are there let the pod (NAMESPACE/NAME; "outside": none) call these."""
+    """Whether the policies let the source (NAMESPACE/NAME of a pod, or "outside") call these."""
     from support.manifests import Party, may_call
 
     if "policies-ignored" in FAULTS:
@@ -253,7 +259,8 @@ def pump(source, target):
 def join(client, pod, container_port):
     """Connects a caller with a pod; False if that can't be called."""
     try:
-        server = socket.create_connection(("127.0.0.1", port_of(pod, container_port) or 1), timeout=5)
+        port = port_of(pod, container_port) or 1
+        server = socket.create_connection(("127.0.0.1", port), timeout=5)
         server.settimeout(None)
     except OSError:
         client.close()
@@ -289,7 +296,9 @@ def route(source, namespace, service, port):
         if not admitted and listener is not None:
             listener.close()
             listener = None
-        accept_for(0.3, listener, lambda client: any(join(client, pod, int(port)) for pod in pods[:1]))
+        accept_for(
+            0.3, listener, lambda client: any(join(client, pod, int(port)) for pod in pods[:1])
+        )
 
 
 def accept_for(seconds, listener, use):
@@ -325,7 +334,8 @@ def with_status(pod):
 def shown(o):
     if o["kind"] == "Pod":
         return with_status(o)
-    if o["kind"] == "Service" and o["metadata"]["name"] == "payment-provider" and "node-port" in FAULTS:
+    name = o["metadata"]["name"]
+    if (o["kind"], name) == ("Service", "payment-provider") and "node-port" in FAULTS:
         o["spec"] |= {"type": "NodePort", "ports": [{"port": 8082, "nodePort": 30082}]}
     if o["kind"] == "Node" and "no-way-to-node" in FAULTS:
         o["status"]["addresses"] = []
@@ -335,7 +345,7 @@ def shown(o):
 def get(args):
     if args.raw:
         if not path_of("Deployment", "invoicing", "invoice-app").exists():
-            sys.exit("Error from server (NotFound): the server could not find the requested resource")
+            sys.exit("Error from server (NotFound): there is no such resource")
         print("{}")
         return
     kind = next(KINDS[k] for k in KINDS if re.fullmatch(k + "(s|es)?", args.words[1]))
@@ -393,10 +403,12 @@ def create(args):
 def spoil_data():
     """What must not happen when pods die."""
     if "loses-invoice" in FAULTS:
-        with sqlite3.connect(CLUSTER / "invoice-app-data" / "invoices.db", timeout=30) as database:
+        invoices = CLUSTER / "invoice-app-data" / "invoices.db"
+        with sqlite3.connect(invoices, timeout=30) as database:
             database.execute("DELETE FROM invoices WHERE id = 'I1'")
     if "loses-payment" in FAULTS:
-        with sqlite3.connect(CLUSTER / "payment-provider-data" / "payments.db", timeout=30) as database:
+        payments = CLUSTER / "payment-provider-data" / "payments.db"
+        with sqlite3.connect(payments, timeout=30) as database:
             database.execute("DELETE FROM payments WHERE invoice_id = 'I2'")
 
 
@@ -459,8 +471,9 @@ def can_i(args):
         for role in roles
         for rule in role["rules"]
     )
-    if "rights-too-wide" in FAULTS and (args.as_group, args.namespace) == ("team-invoicing", "payments"):
-        allowed = allowed or (verb, resource) == ("delete", "pods")
+    asked = (args.as_group, verb, resource, args.namespace)
+    if "rights-too-wide" in FAULTS and asked == ("team-invoicing", "delete", "pods", "payments"):
+        allowed = True
     print("yes" if allowed else "no")
     sys.exit(0 if allowed else 1)
 
@@ -468,8 +481,8 @@ def can_i(args):
 class Arguments:
     """kubectl's arguments: words, options with a value, and flags."""
 
-    SHORT = {"-n": "namespace", "-l": "labels", "-o": "output", "-f": "file", "-A": "all-namespaces"}
-    FLAGS = {"ignore-not-found", "force", "all-namespaces"}
+    SHORT = {"-n": "namespace", "-l": "labels", "-o": "output", "-f": "file"}
+    FLAGS = {"ignore-not-found", "force"}
 
     def __init__(self, arguments, text=""):
         self.input = text
@@ -501,7 +514,7 @@ def kubectl(arguments, text=""):
 
 
 def answer(client):
-    """Does for fake_kubectl.sh what it was called for: starting a Python each time takes too long."""
+    """Does what fake_kubectl.sh was called for: starting a Python each time takes too long."""
     stream = client.makefile("rwb")
 
     def line():
@@ -538,10 +551,11 @@ def fill():
             meta = {"name": "provider-token", "namespace": namespace}
             data = {"token": base64.b64encode(TOKEN.encode()).decode()}
             put({"kind": "Secret", "metadata": meta, "data": data})
-    addresses = [{"type": "Hostname", "address": "node"}, {"type": "InternalIP", "address": "127.0.0.1"}]
+    addresses = [{"type": "InternalIP", "address": "127.0.0.1"}]
     put({"kind": "Node", "metadata": {"name": "node"}, "status": {"addresses": addresses}})
     service = load(path_of("Service", "invoicing", "invoice-app"))
-    service["spec"]["ports"][0]["nodePort"] = start_route("outside", "invoicing", "invoice-app", "8081")[1]
+    _, node_port = start_route("outside", "invoicing", "invoice-app", "8081")
+    service["spec"]["ports"][0]["nodePort"] = node_port
     put(service)
     for deployment in listed("Deployment"):
         start_replicas(deployment)
@@ -577,4 +591,11 @@ def down():
 if __name__ == "__main__":
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
     command, *rest = sys.argv[1:]
-    {"up": up, "serve": serve, "route": route, "port-forward": port_forward, "down": down}[command](*rest)
+    commands = {
+        "up": up,
+        "down": down,
+        "serve": serve,
+        "route": route,
+        "port-forward": port_forward,
+    }
+    commands[command](*rest)
