@@ -84,7 +84,8 @@ start_strangers() {
     stranger_target
     stranger_caller control "${provider/payment-provider.payments/target.$namespace}"
     stranger_caller stranger "$provider"
-  } | kube create -n "$namespace" -f - >/dev/null
+  } | jq -s '{apiVersion: "v1", kind: "List", items: .}' |
+    kube create -n "$namespace" -f - >/dev/null
   await "$STRANGER_READY_SECONDS" strangers_are_ready "$namespace" ||
     fail "not ready after $STRANGER_READY_SECONDS s: $(jq -r "$POD_FACTS"'.items[]
       | select(is_ready | not) | "\(.metadata.name) (\(.status.phase), \(

@@ -223,20 +223,24 @@ def delete_pod(pod):
 
 def policies_admit(source, pods, port):
     """Whether the policies let the source (NAMESPACE/NAME of a pod, or "outside") call these."""
-    from support.manifests import Party, may_call
+    from support.network import Party
 
     if "policies-ignored" in FAULTS:
         return True
     policies = listed("NetworkPolicy")
     if "policy-open" in FAULTS:
         policies = [p for p in policies if p["metadata"]["namespace"] != "payments"]
-    caller = Party()
+    caller = Party("203.0.113.1")
     if source != "outside":
         namespace, name = source.split("/")
         labels = load(path_of("Pod", namespace, name))["metadata"]["labels"]
-        caller = Party(namespace, labels)
-    called = [Party(p["metadata"]["namespace"], p["metadata"]["labels"]) for p in pods]
-    return all(may_call(policies, caller, party, "TCP", port) for party in called)
+        caller = Party("10.0.0.1", namespace, labels)
+    called = [Party("10.0.0.2", p["metadata"]["namespace"], p["metadata"]["labels"]) for p in pods]
+    return all(
+        caller.lets(policies, "egress", party, "TCP", port)
+        and party.lets(policies, "ingress", caller, "TCP", port)
+        for party in called
+    )
 
 
 def pods_behind(namespace, service):
@@ -365,27 +369,11 @@ def get(args):
         print(json.dumps({"kind": "List", "items": objects}))
 
 
-def is_restricted(pod):
-    """What Pod Security's profile "restricted" demands of pods like ours."""
-    security = pod["spec"]["securityContext"]
-    return (
-        security["runAsNonRoot"]
-        and security["runAsUser"] > 0
-        and security["seccompProfile"]["type"] == "RuntimeDefault"
-        and all(
-            c["securityContext"]["capabilities"]["drop"] == ["ALL"]
-            and c["securityContext"]["allowPrivilegeEscalation"] is False
-            for c in pod["spec"]["containers"]
-        )
-        and all(set(volume) & {"emptyDir", "secret"} for volume in pod["spec"]["volumes"])
-    )
-
-
 def create(args):
-    decoder, text = json.JSONDecoder(), args.input.strip()
-    while text:
-        o, end = decoder.raw_decode(text)
-        text = text[end:].strip()
+    from support.pod_security import broken_rules
+
+    document = json.loads(args.input)
+    for o in document["items"] if document["kind"] == "List" else [document]:
         if o["kind"] not in CLUSTER_SCOPED:
             o["metadata"]["namespace"] = args.namespace
         put(o)
@@ -395,7 +383,7 @@ def create(args):
         if o["kind"] == "Pod":
             namespace = load(path_of("Namespace", None, args.namespace))
             mode = namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
-            if mode != "restricted" or not is_restricted(o):
+            if mode != "restricted" or broken_rules(o["spec"]):
                 sys.exit("Error from server (Forbidden): violates PodSecurity")
             start_pod(o)
 
@@ -539,12 +527,12 @@ def answer(client):
 
 def fill():
     """With what deploy.sh would put there."""
-    from support.manifests import ROOT, documents
+    from support.manifests import ROOT, parse
 
     (CLUSTER / "first-pods").touch()
     (CLUSTER / "token").write_text(TOKEN, encoding="utf-8")
     for path in sorted((ROOT / "k8s").glob("**/*.yaml")):
-        for o in documents(path):
+        for o in parse(path.read_text(encoding="utf-8")):
             put(o)
     for namespace in ("invoicing", "payments"):
         if not ("no-secret" in FAULTS and namespace == "payments"):

@@ -13,7 +13,8 @@ case " $* " in
   *" -f - "*) input=$(cat) ;;
 esac
 
-exec 3<>"/dev/tcp/127.0.0.1/$(cat "$FAKE_CLUSTER/port")"
+read -r port <"$FAKE_CLUSTER/port" || [[ -n $port ]]
+exec 3<>"/dev/tcp/127.0.0.1/$port"
 printf '%s\n' "${FAULT:-}" $# "$@" ${#input} >&3
 printf '%s' "$input" >&3
 {
