@@ -1,0 +1,257 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of the files that are sourced together
+# Checks of the two services that need nothing but their URLs, and what all checks are made of. To be
+# sourced by test.sh; for bash 3.2.
+#
+#   check NAME COMMAND...  runs the command and prints a line that says what became of it. The command
+#                          runs in a subshell: what it leaves for others is in files in $work.
+#   must NAME COMMAND...   the same, and ends the test if it fails
+#   fail, skip, note       what a check's command says: why it failed, why it was skipped (both end
+#                          it), or what else there is to know
+#
+# Bash forgets "set -e" in $(…), and ignores it in conditions: what runs there ends with fail, or its
+# status is looked at.
+
+work=       # directory for everything temporary, from prepare_checks on
+id=         # of the invoice that this run adds
+finished=   # "yes" when all checks were run
+outcome=    # of the last check: ok, skipped or failed
+passed=0
+failures=0
+skipped=0
+readonly SKIP_STATUS=77
+readonly MAX_PRINTED=20
+
+fail() {
+  if [[ -z $work ]]; then
+    echo "test.sh: FAIL: $*"
+  else
+    echo "$*" >"$work/said"
+  fi
+  exit 1
+}
+
+skip() {
+  echo "$*" >"$work/said"
+  exit "$SKIP_STATUS"
+}
+
+note() { echo "$*" >"$work/said"; }
+
+prepare_checks() {
+  local tool
+  for tool in curl jq; do
+    command -v "$tool" >/dev/null ||
+      fail "$tool is missing; install it (on Debian and Ubuntu: make deps), then run this again"
+  done
+  work=$(mktemp -d "${TMPDIR:-/tmp}/invoice-test.XXXXXX")
+  chmod 700 "$work"
+  : >"$work/said"
+  : >"$work/token.curl"
+  : >"$work/failures"
+  : >"$work/skips"
+  id="test-$(date +%Y%m%dT%H%M%S)-$$-$RANDOM"
+  INVOICE_URL=${INVOICE_URL:-}
+  PROVIDER_URL=${PROVIDER_URL:-}
+  PROVIDER_URL=${PROVIDER_URL%/}
+  if [[ -n ${PROVIDER_TOKEN_FILE:-} ]]; then use_token "$PROVIDER_TOKEN_FILE"; fi
+}
+
+# Hands the token in FILE to curl through a file: arguments can be read by every user of the machine.
+use_token() { printf 'header = "Authorization: Bearer %s"\n' "$(cat "$1")" >"$work/token.curl"; }
+
+check() {
+  local name=$1 status
+  shift
+  : >"$work/said"
+  set +e # in "check || …" the command's own errors would not end it
+  (set -e && "$@")
+  status=$?
+  set -e
+  case $status in
+    0)
+      outcome=ok
+      passed=$((passed + 1))
+      echo "ok       $name$(sed 's/.*/ (&)/' "$work/said")"
+      ;;
+    "$SKIP_STATUS")
+      outcome=skipped
+      skipped=$((skipped + 1))
+      echo "$name: $(cat "$work/said")" >>"$work/skips"
+      echo "SKIPPED  $name: $(cat "$work/said")"
+      ;;
+    *)
+      outcome=failed
+      failures=$((failures + 1))
+      [[ -s $work/said ]] || note "stopped by an unexpected error (status $status); see above"
+      echo "$name: $(cat "$work/said")" >>"$work/failures"
+      echo "FAILED   $name: $(cat "$work/said")"
+      ;;
+  esac
+  : >"$work/said"
+}
+
+must() {
+  check "$@"
+  if [[ $outcome != ok ]]; then fail "without this the rest can't be tested"; fi
+}
+
+# print_verdict STATUS: of the shell.
+print_verdict() {
+  local counts="$passed checks passed, $failures failed, $skipped skipped"
+  if [[ $failures -gt 0 ]]; then
+    echo "test.sh: FAIL: $counts; first: $(head -n 1 "$work/failures")"
+  elif [[ -z $finished ]]; then
+    [[ -s $work/said ]] || note "stopped by an unexpected error (status $1); see above"
+    echo "test.sh: FAIL: $(cat "$work/said") ($counts)"
+  else
+    echo "test.sh: PASS: $counts$(sed 's/^/; SKIPPED /' "$work/skips" | tr -d '\n')"
+  fi
+}
+
+# await SECONDS COMMAND...: until it succeeds; fails when it hasn't after that time.
+await() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [[ $SECONDS -lt $deadline ]] || return 1
+    sleep 0.3
+  done
+}
+
+# call FILE METHOD URL [CURL'S ARGUMENTS...]: writes the answer's body to FILE and prints its status;
+# 000 when there was no answer.
+call() {
+  local file=$1 method=$2 url=$3
+  shift 3
+  : >"$file"
+  curl -sSg -o "$file" -w '%{http_code}' --connect-timeout 5 --max-time 60 -X "$method" "$@" "$url" \
+    2>"$work/curl-error" || true
+}
+
+# post_json FILE URL BODY_FILE
+post_json() { call "$1" POST "$2" -H 'Content-Type: application/json' --data-binary "@$3"; }
+
+# What a failed call has to say, on one line.
+why() {
+  head -c 500 "$1" | tr '\n' ' '
+  tr '\n' ' ' <"$work/curl-error"
+}
+
+# fetch_list FILE URL [CURL'S ARGUMENTS...]: a JSON array, one element per line.
+fetch_list() {
+  local file=$1 url=$2 status
+  shift 2
+  status=$(call "$work/answer" GET "$url" "$@")
+  [[ $status == 200 ]] || fail "GET $url gave $status instead of 200: $(why "$work/answer")"
+  jq -c 'if type == "array" then .[] else error("not an array") end' "$work/answer" >"$file" 2>&1 ||
+    fail "GET $url didn't give a JSON array: $(why "$file")"
+}
+
+fetch_invoices() { fetch_list "$1" "$INVOICE_URL/invoices"; }
+
+fetch_ledger() { fetch_list "$1" "$PROVIDER_URL/payments" -K "$work/token.curl"; }
+
+# Sets INVOICE_URL and PROVIDER_URL before they are used. On a cluster they change when pods die.
+connect() { if [[ $mode == cluster ]]; then connect_to_cluster; fi; }
+
+answers_invoices() { [[ $(call "$work/answer" GET "$INVOICE_URL/invoices") == 200 ]]; }
+
+await_service() {
+  connect
+  await 30 answers_invoices ||
+    fail "GET $INVOICE_URL/invoices didn't give 200 for 30 s: $(why "$work/answer")." \
+      "Is invoice-app running there?"
+}
+
+# pay SECONDS STATUSES: until the answer is 200. Answers of the STATUSES are waited out for so long.
+pay() {
+  local deadline=$((SECONDS + $1)) status
+  while true; do
+    status=$(call "$work/answer" POST "$INVOICE_URL/invoices/pay")
+    case " $2 " in
+      *" $status "*) ;;
+      *)
+        [[ $status == 200 ]] || fail "POST /invoices/pay gave $status: $(why "$work/answer")"
+        return
+        ;;
+    esac
+    [[ $SECONDS -lt $deadline ]] ||
+      fail "not all was paid after $1 s; the last answer was $status: $(why "$work/answer")"
+    sleep 1
+  done
+}
+
+# check_all_paid FILE: the list of invoices, with this run's own among them.
+check_all_paid() {
+  local unpaid
+  unpaid=$(jq -r 'select(.IsPaid != true) | .InvoiceId' "$1" | sed -n 1,5p | tr '\n' ' ')
+  [[ -z $unpaid ]] || fail "POST /invoices/pay gave 200, but these are not paid: $unpaid"
+  jq -e -s --arg id "$id" 'any(.[]; .InvoiceId == $id)' "$1" >/dev/null ||
+    fail "the new invoice $id has vanished from GET /invoices"
+}
+
+# check_paid_once INVOICES LEDGER: every invoice has exactly one payment, with its money. (The ledger
+# may have more: others may pay at the same provider.)
+check_paid_once() {
+  local wrong
+  wrong=$(jq -r -n --slurpfile invoices "$1" --slurpfile ledger "$2" '
+    (reduce $ledger[] as $p ({}; .[$p.id] += [{value: $p.value, currency: $p.currency}]))
+      as $payments
+    | $invoices[]
+    | select($payments[.InvoiceId] != [{value: .Value, currency: .Currency}])
+    | "\(.InvoiceId) (\(.Value) \(.Currency)): \($payments[.InvoiceId] // [] | tojson)"' |
+    sed -n 1,5p | tr '\n' ';')
+  [[ -z $wrong ]] || fail "not exactly one payment with the same money in the ledger for: $wrong"
+}
+
+# --- The checks of test.sh ---
+
+add_unpaid_invoice() {
+  local status
+  connect
+  echo "{\"InvoiceId\":\"$id\",\"Value\":12.15,\"Currency\":\"EUR\"}" >"$work/body"
+  status=$(post_json "$work/answer" "$INVOICE_URL/invoices" "$work/body")
+  [[ $status == 201 ]] || fail "adding invoice $id gave $status instead of 201: $(why "$work/answer")"
+  fetch_invoices "$work/new"
+  jq -e -s --arg id "$id" 'map(select(.InvoiceId == $id)) == [
+      {"InvoiceId": $id, "Value": 12.15, "Currency": "EUR", "IsPaid": false}]' \
+    "$work/new" >/dev/null ||
+    fail "the new invoice $id is not listed once, as it was added and unpaid, in GET /invoices"
+}
+
+pay_all() {
+  connect
+  pay "${PAY_SECONDS:-60}" "202 503"
+  fetch_invoices "$work/invoices"
+  check_all_paid "$work/invoices"
+  note "$(wc -l <"$work/invoices" | tr -d ' ') invoices"
+}
+
+check_ledger() {
+  connect
+  [[ -n $PROVIDER_URL ]] || skip "PROVIDER_URL is not set"
+  fetch_ledger "$work/ledger"
+  check_paid_once "$work/invoices" "$work/ledger"
+}
+
+pay_again() {
+  connect
+  pay "${PAY_SECONDS:-60}" "202 503"
+  fetch_invoices "$work/invoices-again"
+  cmp -s "$work/invoices" "$work/invoices-again" || fail "GET /invoices has changed"
+  [[ -n $PROVIDER_URL ]] || return 0
+  fetch_ledger "$work/ledger-again"
+  cmp -s "$work/ledger" "$work/ledger-again" || fail "the ledger has changed"
+}
+
+print_paid() {
+  local file=$work/paid count
+  jq -r 'select(.IsPaid) | "  \(.InvoiceId)  \(.Value) \(.Currency)"' "$work/invoices" >"$file"
+  count=$(wc -l <"$file" | tr -d ' ')
+  if [[ $count -gt $MAX_PRINTED ]]; then
+    echo "Paid invoices (the newest $MAX_PRINTED of $count):"
+  else
+    echo "Paid invoices:"
+  fi
+  tail -n "$MAX_PRINTED" "$file"
+}

@@ -1,0 +1,210 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of the files that are sourced together
+# Checks of both services on a cluster. To be sourced by test.sh; for bash 3.2.
+
+readonly BATCH=5000 # invoices in one request, about 400 KB
+readonly KILL_PAY_SECONDS=180
+
+# What a team may do in its own namespace and nowhere else: verb, resource, subresource.
+readonly OWN_RIGHTS='
+get    deployments.apps
+create deployments.apps
+patch  deployments.apps
+delete deployments.apps
+update deployments.apps scale
+patch  poddisruptionbudgets.policy
+update configmaps
+create services
+delete pods
+get    pods log
+create pods portforward
+get    pods portforward
+list   events'
+
+# What a team may do nowhere.
+readonly NO_RIGHTS='
+get    secrets
+list   secrets
+create pods
+create pods exec
+update networkpolicies.networking.k8s.io
+update resourcequotas
+create rolebindings.rbac.authorization.k8s.io'
+
+# check_pods NAMESPACE NAME
+check_pods() {
+  local wrong
+  get_pods "$1" "$2" >"$work/pods.json"
+  wrong=$(jq -r --argjson replicas "$REPLICAS" "$POD_FACTS"'
+    [.items[] | select(.metadata.deletionTimestamp == null)]
+    | (length | select(. != $replicas) | "there are \(.)"),
+      (.[] | select(is_ready | not) | "\(.metadata.name) is not ready"),
+      (.[] | select(restarts > 0) | "\(.metadata.name) was restarted, \(restarts) times")' \
+    "$work/pods.json" | tr '\n' ';')
+  [[ -z $wrong ]] || fail "$wrong see kubectl describe pods -n $1"
+}
+
+# check_replicas NAMESPACE NAME PORT LIST: each lists what the Service does (pay_again looked last).
+check_replicas() {
+  local pods pod url
+  pods=$(pod_names "$1" "$2")
+  for pod in $pods; do
+    url=$(forward "$1" "pod/$pod" "$3")
+    fetch_list "$work/replica" "$url/$4" -K "$work/token.curl"
+    case $4 in
+      invoices) cmp -s "$work/replica" "$work/invoices-again" ;;
+      payments) cmp -s "$work/replica" "$work/ledger-again" ;;
+    esac || fail "$pod lists something else at GET /$4 than the Service did"
+  done
+}
+
+check_no_way_in() {
+  local kind
+  {
+    kube get services -n payments -o json | jq -r '.items[]
+      | select((.spec.type // "ClusterIP") != "ClusterIP" or (.spec.externalIPs // [] | length > 0)
+          or any(.spec.ports[]?; .nodePort))
+      | "Service \(.metadata.name) (\(.spec.type))"'
+    kube get ingresses -n payments -o json | jq -r '.items[] | "Ingress \(.metadata.name)"'
+    for kind in httproutes grpcroutes tlsroutes tcproutes; do
+      kube get customresourcedefinitions "$kind.gateway.networking.k8s.io" --ignore-not-found \
+        -o name >"$work/kind"
+      [[ -s $work/kind ]] || continue
+      kube get "$kind.gateway.networking.k8s.io" -A -o json | jq -r '.items[]
+        | select(.metadata.namespace == "payments"
+            or any(.spec.rules[]?.backendRefs[]?; .namespace == "payments"))
+        | "\(.kind) \(.metadata.namespace)/\(.metadata.name)"'
+    done
+    kube get pods -n payments -o json | jq -r '.items[]
+      | select(.spec.hostNetwork
+          or any((.spec.containers + (.spec.initContainers // []))[].ports[]?; .hostPort))
+      | "Pod \(.metadata.name) (port of the node)"'
+  } >"$work/ways-in"
+  [[ ! -s $work/ways-in ]] || fail "there is: $(tr '\n' ';' <"$work/ways-in")"
+}
+
+check_token_is_demanded() {
+  local status
+  connect
+  status=$(call "$work/answer" GET "$PROVIDER_URL/payments")
+  [[ $status == 401 ]] || fail "GET /payments without a token gave $status, not 401"
+  echo '{"id":"I1","value":12.15,"currency":"EUR"}' >"$work/body"
+  status=$(post_json "$work/answer" "$PROVIDER_URL/payments/pay" "$work/body")
+  [[ $status == 401 ]] || fail "POST /payments/pay without a token gave $status, not 401"
+  status=$(call "$work/answer" GET "$PROVIDER_URL/payments" -H 'Authorization: Bearer wrong')
+  [[ $status == 401 ]] || fail "GET /payments with a wrong token gave $status, not 401"
+  status=$(call "$work/answer" GET "$PROVIDER_URL/payments" -K "$work/token.curl")
+  [[ $status == 200 ]] || fail "GET /payments with the token gave $status: $(why "$work/answer")"
+}
+
+# --- What the teams may do ---
+
+# expect_right ANSWER TEAM NAMESPACE VERB RESOURCE [SUBRESOURCE]
+expect_right() {
+  local answer
+  answer=$(try_kube auth can-i "$4" "$5" ${6:+--subresource "$6"} -n "$3" \
+    --as someone --as-group "$2") || true # its status says "no" as well
+  case $answer in
+    "$1" | "$1 "*) ;;
+    yes* | no*) echo "$2 ${answer%% *} in $3: $4 $5${6:+/$6}" ;;
+    *) fail "kubectl auth can-i $4 $5: $(kubectl_error)" ;;
+  esac
+}
+
+# wrong_rights TEAM OWN_NAMESPACE OTHER_NAMESPACE: prints what isn't as it should be.
+wrong_rights() {
+  local verb resource subresource
+  while read -r verb resource subresource; do
+    [[ -n $verb ]] || continue
+    expect_right yes "$1" "$2" "$verb" "$resource" "$subresource"
+    expect_right no "$1" "$3" "$verb" "$resource" "$subresource"
+  done <<<"$OWN_RIGHTS"
+  while read -r verb resource subresource; do
+    [[ -n $verb ]] || continue
+    expect_right no "$1" "$2" "$verb" "$resource" "$subresource"
+    expect_right no "$1" "$3" "$verb" "$resource" "$subresource"
+  done <<<"$NO_RIGHTS"
+}
+
+check_rights() {
+  local wrong
+  wrong=$(wrong_rights team-invoicing invoicing payments)
+  wrong+=$(wrong_rights team-payments payments invoicing)
+  [[ -z $wrong ]] || fail "kubectl auth can-i says of $(tr '\n' ';' <<<"$wrong")"
+}
+
+# --- What dies ---
+
+await_new_pods() {
+  local service
+  for service in "invoicing invoice-app" "payments payment-provider"; do
+    # shellcheck disable=SC2086  # two words
+    await "$READY_SECONDS" pods_are_new $service ||
+      fail "$service: not $REPLICAS new pods were ready after $READY_SECONDS s"
+    # shellcheck disable=SC2086
+    check_pods $service
+  done
+  await_service
+}
+
+# Which pods await_new_pods doesn't take for new ones.
+note_old_pods() {
+  pod_names invoicing invoice-app >"$work/old-pods"
+  pod_names payments payment-provider >>"$work/old-pods"
+}
+
+# delete_all_pods [ARGUMENTS OF kubectl delete...]
+delete_all_pods() {
+  delete_pods payments payment-provider "$@"
+  delete_pods invoicing invoice-app "$@"
+}
+
+check_all_pods_replaced() {
+  connect
+  fetch_invoices "$work/invoices-before"
+  fetch_ledger "$work/ledger-before"
+  note_old_pods
+  delete_all_pods
+  await_new_pods
+  fetch_invoices "$work/invoices-after"
+  cmp -s "$work/invoices-before" "$work/invoices-after" || fail "GET /invoices has changed"
+  fetch_ledger "$work/ledger-after"
+  cmp -s "$work/ledger-before" "$work/ledger-after" || fail "the ledger has changed"
+}
+
+# add_many COUNT
+add_many() {
+  local from to status
+  for ((from = 0; from < $1; from = to)); do
+    to=$((from + BATCH < $1 ? from + BATCH : $1))
+    jq -n -c --arg id "$id-$1" --argjson from "$from" --argjson to "$to" \
+      '[range($from; $to) | {InvoiceId: "\($id)-\(.)", Value: (. % 1000 + 0.25), Currency: "EUR"}]' \
+      >"$work/body"
+    status=$(post_json "$work/answer" "$INVOICE_URL/invoices" "$work/body")
+    [[ $status == 201 ]] || fail "adding $((to - from)) invoices gave $status: $(why "$work/answer")"
+  done
+}
+
+check_pods_killed_while_paying() {
+  local count payer status
+  for count in ${KILL_INVOICES:-5000 40000}; do
+    connect
+    add_many "$count"
+    note_old_pods
+    call "$work/payer-answer" POST "$INVOICE_URL/invoices/pay" >"$work/payer-status" &
+    payer=$!
+    delete_all_pods --force --grace-period=0
+    wait "$payer"
+    await_new_pods
+    pay "$KILL_PAY_SECONDS" "000 202 503"
+    fetch_invoices "$work/invoices-after"
+    check_all_paid "$work/invoices-after"
+    fetch_ledger "$work/ledger-after"
+    check_paid_once "$work/invoices-after" "$work/ledger-after"
+    status=$(cat "$work/payer-status")
+    if [[ $status != 200 ]]; then
+      note "of $count; the run that the pods died in ended with $status"
+      return
+    fi
+  done
+  skip "all $count were paid before the pods were dead (and each once)"
+}

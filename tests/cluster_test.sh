@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Tests test.sh with a cluster that is one of real processes (tests/support/fake_cluster.py): it
+# passes with a good one, again and again, and finds whatever is wrong with a bad one.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+Usage: tests/cluster_test.sh BIN_DIR
+
+BIN_DIR  has invoice-app and payment-provider
+
+Environment: PYTHON3, a python3 that has PyYAML
+END
+}
+
+case ${1:-} in
+  -h | --help) usage; exit 0 ;;
+  '' | -*) usage >&2; exit 2 ;;
+esac
+BIN_DIR=$(cd "$1" && pwd)
+export BIN_DIR
+
+cd "$(dirname "$0")/.."
+work=$(mktemp -d "${TMPDIR:-/tmp}/cluster-test.XXXXXX")
+jobs=
+# shellcheck source=tests/support/test_sh.sh
+. tests/support/test_sh.sh
+
+fake_cluster() { "${PYTHON3:-python3}" tests/support/fake_cluster.py "$@"; }
+
+clean_up() {
+  local cluster
+  if [[ -n $jobs ]]; then
+    # shellcheck disable=SC2086  # several
+    kill $jobs 2>/dev/null || true
+    wait
+  fi
+  for cluster in "$work"/*.cluster; do
+    if [[ -d $cluster ]]; then FAKE_CLUSTER=$cluster fake_cluster down; fi
+  done
+  rm -rf "$work"
+}
+trap clean_up EXIT
+
+# start NAME [FAULTS]: a cluster, which the tests that follow in this shell are about.
+start() {
+  export FAKE_CLUSTER=$work/$1.cluster FAULT=${2:-}
+  fake_cluster up
+}
+
+# left_nothing NAME: in the cluster, and of kubectl.
+left_nothing() {
+  local deadline=$((SECONDS + 10))
+  ! ls "$FAKE_CLUSTER"/objects/-/Namespace/invoice-test* 2>/dev/null ||
+    wrong "$1" "its namespace is still there"
+  while ls "$FAKE_CLUSTER"/forward-* >/dev/null 2>&1; do
+    [[ $SECONDS -lt $deadline ]] || wrong "$1" "a kubectl port-forward is still running"
+    sleep 0.1
+  done
+  ! grep -F a-token-that-nobody-guesses "$work/$1.out" || wrong "$1" "it printed the token"
+}
+
+good_cluster() {
+  start good
+  tests good 0
+  says good "Testing what runs on the cluster of kubectl's context fake"
+  says good 'ok       invoice-app can be reached from outside \(http://127.*, the NodePort\)'
+  says good "ok       a stranger can't connect to the provider"
+  says good 'ok       pods that die in the middle .* \(of 1000; .* ended with (000|202|503)\)'
+  says good '  I1  12\.15 EUR'
+  ends good 'test.sh: PASS: 20 checks passed, 0 failed, 0 skipped'
+  left_nothing good
+
+  # The same cluster again, now with a network like many a developer's.
+  FAULT="no-way-to-node policies-ignored" POLICY_SECONDS=1 tests again 0 --cluster
+  says again 'ok       invoice-app can be reached .*, a forwarded port: .*'
+  says again 'SKIPPED  .*: NetworkPolicies are NOT enforced .* the caller still got: paid'
+  says again 'ok       the provider answers a stranger with 401, at least'
+  ends again 'test.sh: PASS: 19 checks passed, 0 failed, 1 skipped; SKIPPED .* NOT enforced .*'
+  left_nothing again
+}
+
+faults_of_pods_and_objects() {
+  start objects "unready restarted node-port rights-too-wide replica policy-open loses-invoice \
+    loses-payment"
+  tests objects 1
+  says objects 'FAILED   invoice-app has 3 pods.*: invoice-app-.*-0 is not ready; .*'
+  says objects 'FAILED   payment-provider has 3 pods.*: payment-provider-.*-0 was restarted, 1 .*'
+  says objects 'FAILED   every replica of invoice-app .*: invoice-app-.*-2 lists something else .*'
+  says objects 'FAILED   every replica of payment-provider .*: payment-provider-.*-2 lists some.*'
+  says objects 'FAILED   nothing leads .*: there is: Service payment-provider \(NodePort\);'
+  says objects 'FAILED   a team .*: .* says of team-invoicing yes in payments: delete pods;'
+  says objects "ok       a stranger can't call it any more when a policy forbids it"
+  says objects "FAILED   a stranger can't connect to the provider: .*reached.* HTTP 401"
+  says objects 'FAILED   invoices and ledger outlive all pods: GET /invoices has changed'
+  says objects 'FAILED   pods that die .*: not exactly one payment .* for: I2 \(10\.25 GBP\): \[\].*'
+  ends objects 'test.sh: FAIL: 11 checks passed, 9 failed, 0 skipped; first: invoice-app has .*'
+  left_nothing objects
+}
+
+faults_of_the_token() {
+  start token "no-secret no-token-demanded policies-ignored"
+  POLICY_SECONDS=1 tests token 1
+  says token 'FAILED   both namespaces have the same token .*: namespace payments: .*NotFound.*'
+  says token 'FAILED   the provider wants .*: GET /payments without a token gave 200, not 401'
+  says token 'FAILED   the provider answers a stranger with 401, at least: .* got: paid'
+  ends token 'test.sh: FAIL: 16 checks passed, 3 failed, 1 skipped; first: both namespaces .*'
+  left_nothing token
+}
+
+mkdir "$work/bin"
+ln -s "$PWD/tests/support/fake_kubectl.sh" "$work/bin/kubectl"
+PATH=$work/bin:$PATH
+export KILL_INVOICES=1000
+for scenario in good_cluster faults_of_pods_and_objects faults_of_the_token; do
+  $scenario &
+  jobs="$jobs $!"
+done
+for job in $jobs; do wait "$job"; done
+jobs=
+echo "cluster_test.sh: PASS"

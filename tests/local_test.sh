@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Tests test.sh without a cluster: it passes with a good pair, and finds each mistake of a bad one.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+Usage: tests/local_test.sh BIN_DIR
+
+BIN_DIR  has invoice-app and payment-provider
+END
+}
+
+case ${1:-} in
+  -h | --help) usage; exit 0 ;;
+  '' | -*) usage >&2; exit 2 ;;
+esac
+BIN_DIR=$(cd "$1" && pwd)
+export BIN_DIR
+
+cd "$(dirname "$0")/.."
+work=$(mktemp -d "${TMPDIR:-/tmp}/local-test.XXXXXX")
+pid=
+# shellcheck source=tests/support/test_sh.sh
+. tests/support/test_sh.sh
+
+clean_up() {
+  if [[ -n $pid ]]; then kill "$pid" 2>/dev/null || true; fi
+  rm -rf "$work"
+}
+trap clean_up EXIT
+
+# finds MISTAKE PATTERN: of the last line.
+finds() {
+  mkfifo "$work/port"
+  "${PYTHON3:-python3}" tests/support/fake_pair.py "$1" >"$work/port" &
+  pid=$!
+  read -r port <"$work/port"
+  rm "$work/port"
+  PAY_SECONDS=1 PROVIDER_URL=http://127.0.0.1:$port \
+    tests "$1" "$([[ $1 == none ]] && echo 0 || echo 1)" "http://127.0.0.1:$port"
+  ends "$1" "$2"
+  kill "$pid"
+  wait "$pid" 2>/dev/null || true
+  pid=
+}
+
+# kubectl_fails MESSAGE
+kubectl_fails() {
+  mkdir -p "$work/bin"
+  printf '#!/bin/sh\necho "%s" >&2\nexit 1\n' "$1" >"$work/bin/kubectl"
+  chmod +x "$work/bin/kubectl"
+  PATH=$work/bin:$PATH
+}
+
+tests own-pair 0 --local
+says own-pair "Testing a pair of this machine's own"
+says own-pair '  I1  12\.15 EUR'
+ends own-pair 'test.sh: PASS: 5 checks passed, 0 failed, 0 skipped'
+
+kubectl_fails "no cluster here"
+tests without-cluster 0
+says without-cluster "Testing a pair .* own, as there is no cluster with invoice-app: no cluster here"
+tests cluster-wanted 1 --cluster
+ends cluster-wanted "test.sh: FAIL: .* can't be found on the cluster: no cluster here\. .*"
+
+tests two-modes 2 --local http://127.0.0.1:1
+tests context-of-nothing 2 --local --context minikube
+tests unknown-option 2 --bogus
+
+finds none 'test.sh: PASS: 5 checks passed, 0 failed, 0 skipped'
+finds pays-nothing 'test.sh: FAIL: .*POST /invoices/pay gave 200, but these are not paid: test-.*'
+finds never-ends 'test.sh: FAIL: .*not all was paid after 1 s; the last answer was 202.*'
+finds refuses 'test.sh: FAIL: .*POST /invoices/pay gave 502.*'
+finds loses-invoice 'test.sh: FAIL: .*the new invoice test-.* has vanished.*'
+finds drops-new 'test.sh: FAIL: .*is not listed once, as it was added and unpaid.*'
+finds adds-twice 'test.sh: FAIL: .*is not listed once, as it was added and unpaid.*'
+finds paid-at-once 'test.sh: FAIL: .*is not listed once, as it was added and unpaid.*'
+finds pays-twice 'test.sh: FAIL: .*not exactly one payment with the same money .*'
+finds no-payment 'test.sh: FAIL: .*not exactly one payment with the same money .*'
+finds other-money 'test.sh: FAIL: .*not exactly one payment with the same money .*'
+finds pays-again 'test.sh: FAIL: .*the ledger has changed'
+
+echo "local_test.sh: PASS"

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# The kubectl of fake_cluster.py: hands its arguments, and its input where "-f -" asks for it, to the
+# process that is the cluster.
+set -euo pipefail
+export LC_ALL=C # lengths in bytes
+
+input=
+case " $* " in
+  *" port-forward "*)
+    exec "$(cat "$FAKE_CLUSTER/python")" -S \
+      "$(dirname "$(readlink "$0")")/fake_cluster.py" "$@"
+    ;;
+  *" -f - "*) input=$(cat) ;;
+esac
+
+read -r port <"$FAKE_CLUSTER/port" || [[ -n $port ]]
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+printf '%s\n' "${FAULT:-}" $# "$@" ${#input} >&3
+printf '%s' "$input" >&3
+{
+  read -r status
+  read -r error
+  cat
+} <&3
+[[ -z $error ]] || echo "$error" >&2
+exit "$status"
