@@ -195,11 +195,13 @@ check_all_paid() {
 check_paid_once() {
   local wrong
   wrong=$(jq -r -n --slurpfile invoices "$1" --slurpfile ledger "$2" '
-    (reduce $ledger[] as $p ({}; .[$p.id] += [{value: $p.value, currency: $p.currency}]))
-      as $payments
-    | $invoices[]
-    | select($payments[.InvoiceId] != [{value: .Value, currency: .Currency}])
-    | "\(.InvoiceId) (\(.Value) \(.Currency)): \($payments[.InvoiceId] // [] | tojson)"' |
+    [($invoices[] | {id: .InvoiceId, invoice: [{value: .Value, currency: .Currency}]}),
+      ($ledger[] | {id: .id, payment: [{value: .value, currency: .currency}]})]
+    | group_by(.id)[]
+    | (map(.invoice // []) | add) as $invoice
+    | (map(.payment // []) | add) as $payments
+    | select($invoice != [] and $invoice != $payments)
+    | "\(.[0].id) \($invoice | tojson): \($payments | tojson)"' |
     sed -n 1,5p | tr '\n' ';')
   [[ -z $wrong ]] || fail "not exactly one payment with the same money in the ledger for: $wrong"
 }
