@@ -78,7 +78,7 @@ void run(int count) {
 
 int main(int argc, char** argv) {
   try {
-    run(argc > 1 ? std::atoi(argv[1]) : 1'000'000);
+    run(argc > 1 ? static_cast<int>(std::strtol(argv[1], nullptr, 10)) : 1'000'000);
   } catch (const std::exception& error) {
     std::cerr << "bench_list: " << error.what() << '\n';
     return EXIT_FAILURE;

@@ -62,6 +62,7 @@ double bare_posts_per_second(int count) {
   std::atomic<int> answered = 0;
   const double seconds = seconds_of([&] {
     std::vector<std::thread> clients;
+    clients.reserve(kConnections);
     for (int i = 0; i < kConnections; ++i) {
       clients.emplace_back([&] {
         httplib::Client client("127.0.0.1", port);
@@ -100,6 +101,7 @@ class Cluster {
   void pay() {
     std::atomic<int> paid = 0;
     std::vector<std::thread> callers;
+    callers.reserve(invoice_apps_.size());
     for (const auto& app : invoice_apps_) {
       callers.emplace_back([&paid, url = app->url()] {
         const auto result = tests::patient_client(url).post("/invoices/pay", {}, "");
@@ -168,8 +170,8 @@ void run(int count, int rounds) {
 
 int main(int argc, char** argv) {
   try {
-    const int count = argc > 1 ? std::atoi(argv[1]) : 30'000;
-    const int rounds = argc > 2 ? std::atoi(argv[2]) : 3;
+    const int count = argc > 1 ? static_cast<int>(std::strtol(argv[1], nullptr, 10)) : 30'000;
+    const int rounds = argc > 2 ? static_cast<int>(std::strtol(argv[2], nullptr, 10)) : 3;
     check(count >= kConnections && rounds > 0, "usage: bench_pay [INVOICES [ROUNDS]]");
     run(count, rounds);
   } catch (const std::exception& error) {

@@ -9,7 +9,7 @@ namespace common {
 namespace {
 
 std::optional<std::string> from_process(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
+  const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): none are set
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 

@@ -51,6 +51,9 @@ class HttpClient {
   explicit HttpClient(HttpClientOptions options);
   ~HttpClient();
   HttpClient(HttpClient&&) noexcept;
+  HttpClient& operator=(HttpClient&&) noexcept;
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
 
   HttpResult get(const std::string& path, const HttpHeaders& headers = {});
   HttpResult post(const std::string& path, const HttpHeaders& headers, const std::string& body,

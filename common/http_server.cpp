@@ -110,6 +110,7 @@ void hand_over(HttpResponse response, bool is_http_1_0, httplib::Response& res) 
   res.status = response.status;
   for (const auto& [name, value] : response.headers) res.set_header(name, value);
   if (!response.next_chunk) {
+    // NOLINTNEXTLINE(performance-move-const-arg,readability-redundant-string-cstr): newer versions
     res.set_content(std::move(response.body), response.content_type.c_str());
     return;
   }

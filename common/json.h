@@ -33,6 +33,7 @@ class JsonValue {
       std::variant<std::nullptr_t, bool, JsonNumber, std::string, JsonArray, JsonObject>;
 
   JsonValue() = default;  // null
+  // NOLINTNEXTLINE(google-explicit-constructor): a value is what it holds
   JsonValue(Variant value) : value_(std::move(value)) {}
 
   // The value as a T, or nullptr when it is of another type.

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154  # variables of the script that sources this
 # The images of deploy.sh: their tag, their build, and how they get onto the cluster's nodes. To be
 # sourced by it, and uses its variables; for bash 3.2.
 #

@@ -44,9 +44,12 @@ echo "clang-format"
 sources '*.h' '*.cpp' | xargs clang-format --dry-run -Werror ||
   failed+=('clang-format (make fmt)')
 
-# The database is g++'s: clang doesn't know all of its warnings.
+# Sources that the build knows of, but for tests: GoogleTest's macros make those take four times as long
+# for findings of no use. The database is g++'s: clang doesn't know all of its warnings.
 echo "clang-tidy"
-sources '*.cpp' | xargs -P "${JOBS:-2}" -n 1 clang-tidy -p "$database" --quiet \
+sources '*.cpp' | grep -v '_test\.cpp$' | while read -r file; do
+  if grep -qF "\"$PWD/${file#./}\"" "$database/compile_commands.json"; then echo "$file"; fi
+done | xargs -P "${JOBS:-2}" -n 1 clang-tidy -p "$database" --quiet \
   --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option \
   2> >(grep -Ev '^[0-9]+ warnings? generated' >&2) ||
   failed+=(clang-tidy)

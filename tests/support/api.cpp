@@ -49,8 +49,9 @@ bool all_get_paid(const std::string& invoice_app_url, std::chrono::seconds patie
   return eventually(
       [&] {
         const auto invoices = get_json(invoice_app_url, "/invoices");
-        return std::all_of(invoices.begin(), invoices.end(),
-                           [](const auto& invoice) { return invoice["IsPaid"] == true; });
+        return std::all_of(invoices.begin(), invoices.end(), [](const auto& invoice) {
+          return invoice["IsPaid"].template get<bool>();
+        });
       },
       patience);
 }

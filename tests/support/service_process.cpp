@@ -22,6 +22,7 @@ namespace {
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
   std::vector<char*> result;
+  result.reserve(strings.size() + 1);
   for (std::string& string : strings) result.push_back(string.data());
   result.push_back(nullptr);
   return result;
@@ -31,7 +32,9 @@ pid_t spawn(const std::string& binary, const Environment& environment,
             const std::filesystem::path& log_file) {
   std::vector<std::string> arguments = {binary};
   std::vector<std::string> variables;
-  for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
+  variables.reserve(environment.size());
+  for (const auto& [name, value] : environment)
+    variables.push_back(std::string(name).append("=").append(value));
 
   posix_spawn_file_actions_t actions{};
   posix_spawn_file_actions_init(&actions);
@@ -58,7 +61,8 @@ Environment with_defaults(Environment environment) {
   environment.try_emplace("ADMIN_PORT", "0");
   environment.try_emplace("LOG_FORMAT", "json");
   for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
-    if (const char* value = std::getenv(name)) environment.try_emplace(name, value);
+    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): none are set
+    if (value != nullptr) environment.try_emplace(name, value);
   }
   return environment;
 }
