@@ -120,7 +120,7 @@ MUTATIONS = [
      "test_are_never_fewer_than_three_during_an_update"),
     ("invoice-app/deployment.yaml", "GracePeriodSeconds: 45", "GracePeriodSeconds: 30",
      "test_have_time_to_drain_and_to_finish"),
-    ("invoice-app/configmap.yaml", 'DRAIN_SECONDS: "5"', 'DRAIN_SECONDS: "0"',
+    ("invoice-app/configmap.yaml", 'DRAIN_SECONDS: "10"', 'DRAIN_SECONDS: "0"',
      "test_have_time_to_drain_and_to_finish"),
     ("invoice-app/deployment.yaml", "image: invoice-app:0.1.0", "image: invoice-app:latest",
      "test_take_images_that_are_tagged_and_already_there"),
