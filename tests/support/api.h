@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/http_client.h"
+#include "tests/support/eventually.h"
 
 namespace tests {
 
@@ -24,8 +25,7 @@ nlohmann::json get_json(const std::string& base_url, const std::string& path);
 void add_invoices(const std::string& invoice_app_url, const std::string& prefix, int count);
 
 // Waits until no invoice is unpaid; false when that doesn't come.
-bool all_get_paid(const std::string& invoice_app_url,
-                  std::chrono::seconds patience = std::chrono::seconds(20));
+bool all_get_paid(const std::string& invoice_app_url, std::chrono::seconds patience = kPatience);
 
 // "" when the ledger has exactly one payment for each of the invoices, with the same money, and no
 // other payments; else what is wrong.

@@ -8,7 +8,14 @@
 
 namespace tests {
 
-inline constexpr std::chrono::seconds kPatience{20};  // generous: sanitizers are slow
+// How many times as long, and as much memory, as without sanitizers things may take.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr int kSlowdown = 10;
+#else
+inline constexpr int kSlowdown = 1;
+#endif
+
+inline constexpr std::chrono::seconds kPatience{60};
 
 // Whether the condition came true before the deadline.
 template <typename Condition>
