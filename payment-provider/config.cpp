@@ -30,7 +30,7 @@ Config read_config(common::Environment& environment) {
       environment, {.port = 8082, .admin_port = 9082, .database_url = "sqlite:payments.db"});
   const std::string currencies = environment.text(
       "ACCEPTED_CURRENCIES", "", "ISO 4217 codes with commas between them, or empty for all",
-      "payments in other currencies are refused",
+      "if set, payments in other currencies are refused",
       [](const std::string& value) { return read_currencies(value).has_value(); });
   config.rules.accepted_currencies = read_currencies(currencies).value();
   return config;

@@ -9,6 +9,7 @@ Usage: scripts/mutants.sh CRASH_PROGRAM [TRIALS [SEED]]
 
 CRASH_PROGRAM  the crash suite, as "make faults" builds it
 TRIALS         within which each mistake must be caught (default 100)
+SEED           of the trials (default 1)
 
 Works in build/mutants, where it keeps a log of each mistake; the sources here are left alone.
 Exit status: 0 all were caught, 1 not all, or one can't be built, 2 wrong usage.
