@@ -208,7 +208,9 @@ class HttpClient::Impl {
     fault_point("after-call");
     if (!result) {
       if (!client_.trace().has_sent) {
-        return HttpFailure{.kind = HttpFailure::Kind::kNotSent, .message = "can't connect"};
+        return HttpFailure{
+            .kind = HttpFailure::Kind::kNotSent,
+            .message = "can't connect to " + url_.host + ":" + std::to_string(url_.port)};
       }
       if (steady_clock::now() >= limits.deadline) return no_answer("timed out");
       return no_answer(is_too_large ? "too large" : httplib::to_string(result.error()));

@@ -1,6 +1,7 @@
 #include "invoice-app/circuit_breaker.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace invoice_app {
 
@@ -15,27 +16,27 @@ std::int64_t CircuitBreaker::pause_left_ms(std::int64_t now_ms) const {
   return open_ ? std::max<std::int64_t>(0, open_until_ms_ - now_ms) : 0;
 }
 
-void CircuitBreaker::on_success() {
+bool CircuitBreaker::on_success() {
   std::lock_guard lock(mutex_);
-  open_ = false;
   failures_in_a_row_ = 0;
+  return std::exchange(open_, false);
 }
 
-void CircuitBreaker::on_failure(std::int64_t now_ms, const std::string& reason) {
+bool CircuitBreaker::on_failure(std::int64_t now_ms, const std::string& reason) {
   std::lock_guard lock(mutex_);
   last_failure_ = reason;
   ++failures_in_a_row_;
   if (open_) {
     // Calls that were under way when it opened say nothing new; a failed trial doubles the pause.
-    if (now_ms < open_until_ms_) return;
+    if (now_ms < open_until_ms_) return false;
     pause_ms_ = std::min(2 * pause_ms_, options_.longest_pause_ms);
   } else {
-    if (failures_in_a_row_ < options_.failures_to_open) return;
+    if (failures_in_a_row_ < options_.failures_to_open) return false;
     pause_ms_ = options_.first_pause_ms;
   }
-  open_ = true;
   open_until_ms_ = now_ms + pause_ms_;
   ++times_opened_;
+  return !std::exchange(open_, true);
 }
 
 void CircuitBreaker::try_again() {

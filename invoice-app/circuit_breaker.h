@@ -34,8 +34,9 @@ class CircuitBreaker {
   // How long it stays open from now on; 0 unless kOpen.
   std::int64_t pause_left_ms(std::int64_t now_ms) const;
 
-  void on_success();
-  void on_failure(std::int64_t now_ms, const std::string& reason);
+  // Whether that closed or opened it, for whoever tells the operator.
+  bool on_success();
+  bool on_failure(std::int64_t now_ms, const std::string& reason);
 
   // Ends the pause, so that the next call is made at once: somebody asks for it.
   void try_again();

@@ -113,6 +113,16 @@ TEST(CircuitBreaker, TryingAgainLeavesAClosedOneClosed) {
   EXPECT_EQ(breaker.state(0), State::kClosed);
 }
 
+TEST(CircuitBreaker, TellsOnceWhenItOpensAndOnceWhenItCloses) {
+  CircuitBreaker breaker({.failures_to_open = 2, .first_pause_ms = 10, .longest_pause_ms = 100});
+  EXPECT_FALSE(breaker.on_success());
+  EXPECT_FALSE(breaker.on_failure(0, "timed out"));
+  EXPECT_TRUE(breaker.on_failure(0, "timed out"));
+  EXPECT_FALSE(breaker.on_failure(50, "timed out"));  // a failed trial
+  EXPECT_TRUE(breaker.on_success());
+  EXPECT_FALSE(breaker.on_success());
+}
+
 TEST(CircuitBreaker, RemembersTheLastFailure) {
   CircuitBreaker breaker(kOptions);
   breaker.on_failure(0, "connection refused");

@@ -275,9 +275,13 @@ PaymentAnswer PaymentWorkers::call(PaymentGateway& gateway, const Claim& claim) 
       break;
   }
   if (answer.kind == PaymentAnswer::Kind::kUnknown) {
-    breaker_.on_failure(steady_ms(), answer.reason);
-  } else {
-    breaker_.on_success();
+    if (breaker_.on_failure(steady_ms(), answer.reason)) {
+      common::log_error(
+          "payment-provider can't be used and is left alone, but for a try now and then",
+          {{"reason", answer.reason}});
+    }
+  } else if (breaker_.on_success()) {
+    common::log_info("payment-provider can be used again");
   }
   const bool closed = breaker_.state(steady_ms()) == CircuitBreaker::State::kClosed;
   metrics_.provider_left_alone.Set(closed ? 0 : 1);

@@ -51,9 +51,9 @@ struct PaymentWorkersOptions {
   std::chrono::milliseconds retry_look_interval{25};
 
   // An attempt with an unknown outcome is repeated after a random time up to
-  // first_retry_ms * 2^attempt, at most longest_retry_ms ("full jitter"), on top of what the retry
-  // budget makes it wait; together less than lease_ms, by which the store tells retries that were
-  // put off before the clock was set back.
+  // first_retry_ms * 2^(attempt - 1), at most longest_retry_ms ("full jitter"), on top of what the
+  // retry budget makes it wait; together less than lease_ms, by which the store tells retries that
+  // were put off before the clock was set back.
   std::int64_t first_retry_ms = 50;
   std::int64_t longest_retry_ms = 2'000;
 };

@@ -38,7 +38,7 @@ struct Plan {
   std::optional<PlannedDeath> planned_death;
   std::vector<Misfortune> misfortunes;
 
-  // Where, if anywhere, a process is to die that is restarted for the how manieth time.
+  // Where, if anywhere, a restarted process is to die, by which restart it is.
   std::optional<Death> death_of_restart(std::size_t process, std::uint64_t restart) const;
 };
 
