@@ -1,5 +1,6 @@
 #include "invoice-app/routes.h"
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <variant>
@@ -21,6 +22,9 @@ using common::JsonValue;
 constexpr common::PayableNames kNames = {"InvoiceId", "Value", "Currency"};
 constexpr std::size_t kListPage = 1000;            // invoices read in one transaction
 constexpr std::size_t kMaxAddBytes = 1024 * 1024;  // an array of thousands
+// A body of 1 MiB can become more than 20 MiB of JSON values, or more than 20,000 rows.
+constexpr std::size_t kMaxAddBytesAtOneTime = 4 * kMaxAddBytes;
+constexpr std::chrono::seconds kLongestAddWait(10);
 
 void append_json(std::string& out, const Invoice& invoice) {
   common::append_payable(out, kNames, invoice.id, invoice.amount);
@@ -75,6 +79,7 @@ std::string to_json(const std::vector<Invoice>& invoices, bool as_array) {
 
 Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices)
     : store_(store),
+      additions_at_one_time_(kMaxAddBytesAtOneTime, kLongestAddWait),
       pay_invoices_(pay_invoices),
       additions_([&store](auto groups) { return store.add(groups); }) {}
 
@@ -98,6 +103,7 @@ HttpResponse Routes::list_invoices() const {
 }
 
 HttpResponse Routes::add_invoices(const HttpRequest& request) {
+  const common::ByteBudget::Share share(additions_at_one_time_, request.body.size());
   const auto parsed = common::parse_json(request.body);
   if (const auto* error = std::get_if<common::JsonError>(&parsed)) {
     return bad_request(error->message);

@@ -3,6 +3,7 @@
 #ifndef INVOICE_APP_ROUTES_H_
 #define INVOICE_APP_ROUTES_H_
 
+#include "common/byte_budget.h"
 #include "common/group_commit.h"
 #include "common/http_router.h"
 #include "invoice-app/invoice_store.h"
@@ -24,6 +25,7 @@ class Routes {
 
  private:
   InvoiceStore& store_;
+  common::ByteBudget additions_at_one_time_;  // bytes of bodies
   PayInvoices& pay_invoices_;
   // Clients that add invoices at the same time share commits.
   common::GroupCommit<std::vector<NewInvoice>, AddOutcome> additions_;

@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
+#include <algorithm>
+#include <atomic>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "invoice-app/fake_invoice_store.h"
@@ -310,6 +314,55 @@ TEST_F(InvoiceRoutes, OtherPathsAndMethodsAreRefused) {
   }
   EXPECT_EQ(store_.calls(Call::kAdd), 0);
   EXPECT_EQ(store_.calls(Call::kRequestPayment), 0);
+}
+
+// ---- many large bodies at one time ----
+
+// Takes a while to add, so that others wait meanwhile, and knows the most that it had to add at
+// once.
+class SlowStore : public FakeInvoiceStore {
+ public:
+  std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) override {
+    std::size_t count = 0;
+    for (const auto& group : groups) count += group.size();
+    most_at_once_ = std::max(most_at_once_, count);
+    std::this_thread::sleep_for(milliseconds(20));
+    return std::vector<AddOutcome>(groups.size());
+  }
+
+  std::size_t most_at_once() const { return most_at_once_; }
+
+ private:
+  std::size_t most_at_once_ = 0;  // read when nobody adds
+};
+
+// Or a few clients could take all memory, and a transaction so long that all replicas stop writing.
+TEST(InvoiceRoutesUnderLoad, LargeBodiesTakeTurns) {
+  constexpr std::size_t kBodyBytes = 1000 * 1000;
+  constexpr std::size_t kAtOnce = 4;  // 4 MiB
+  std::string body = "[" + std::string(kI1);
+  std::size_t invoices_in_body = 1;
+  for (; body.size() < kBodyBytes - 100; ++invoices_in_body) body += "," + std::string(kI1);
+  body += "]";
+
+  SlowStore store;
+  FakeProvider provider;
+  prometheus::Registry registry;
+  PayMetrics metrics(registry);
+  const common::SystemClock clock;
+  PaymentWorkers workers(store, provider.gateways(), clock, metrics, {.owner = "worker"});
+  PayInvoices pay_invoices(store, workers, {});
+  Routes routes(store, pay_invoices);
+  common::HttpRequest request;
+  request.body = body;
+  std::vector<std::jthread> clients;
+  std::atomic<int> answered = 0;
+  for (int i = 0; i < 16; ++i) {
+    clients.emplace_back([&] { answered += routes.add_invoices(request).status == 200 ? 1 : 0; });
+  }
+  clients.clear();
+  EXPECT_EQ(answered, 16);
+  EXPECT_LE(store.most_at_once(), kAtOnce * invoices_in_body);
 }
 
 }  // namespace
