@@ -44,7 +44,7 @@ struct Program {
 void PrintTo(const Program& program, std::ostream* out) { *out << program.name; }
 
 // The longest that a probe of Kubernetes waits, and a call of invoice-app.
-constexpr seconds kProbeTimeout{5};
+constexpr seconds kProbeTimeout{5 * kSlowdown};
 
 class StorageFaults : public testing::TestWithParam<Program> {
  protected:
