@@ -1,8 +1,8 @@
 // Points at which tests let a process die as if killed there (docs/exactly-once.md). They are
 // compiled in with FAULT_INJECTION alone; without it, they are nothing.
 //
-// The environment says when: FAULT_POINT names the point and FAULT_HIT at which of the times that it
-// is reached, from 1. FAULT_CLOCK_FILE names a file whose text is added to the time of day, in
+// The environment says when: FAULT_POINT names the point and FAULT_HIT at which of the times that
+// it is reached, from 1. FAULT_CLOCK_FILE names a file whose text is added to the time of day, in
 // milliseconds; it may change at any time. Thread-safe.
 
 #ifndef COMMON_FAULT_POINT_H_

@@ -31,7 +31,7 @@ sigset_t stop_signals() {
 void give_large_blocks_back() {
 #ifdef __GLIBC__
   constexpr int kLargeBlock = 256 * 1024;
-  mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+  mallopt(M_MMAP_THRESHOLD, kLargeBlock);  // NOLINT(concurrency-mt-unsafe): no threads yet
 #endif
 }
 
