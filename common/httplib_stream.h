@@ -26,7 +26,6 @@ class HttplibStream : public httplib::Stream {
     input_.remove_prefix(count);
     return static_cast<ssize_t>(count);
   }
-  // Some of these are virtual in some versions of the library only.
   // NOLINTBEGIN(modernize-use-override)
   const char* buffered_data(size_t& size) const {
     size = input_.size();
