@@ -128,19 +128,20 @@ apt_proxy() {
   echo "${http_proxy:-$proxy}"
 }
 
+# That of this machine's apt; nothing where that isn't Debian's, and then debootstrap knows one.
 debian_mirror() {
-  local mirror
   # shellcheck disable=SC2016  # apt-get fills it in
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' \
-    'Label: Debian' 'Component: main' 2>/dev/null | head -n 1)
-  echo "${mirror:-http://deb.debian.org/debian}"
+  apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' \
+    'Label: Debian' 'Component: main' 2>/dev/null | head -n 1 || true
 }
 
 make_base() {
   [[ $(id -u) -eq 0 ]] || fail "$base can't be pulled, and only root can make it"
   scripts/install-packages.sh images
-  say "$base can't be pulled; making it from $(debian_mirror)"
-  http_proxy=$(apt_proxy) debootstrap --variant=minbase trixie "$work/base" "$(debian_mirror)" \
+  local mirror
+  mirror=$(debian_mirror)
+  say "$base can't be pulled; making it with debootstrap"
+  http_proxy=$(apt_proxy) debootstrap --variant=minbase trixie "$work/base" ${mirror:+"$mirror"} \
     >"$work/debootstrap.log" 2>&1 || {
     tail -n 20 "$work/debootstrap.log" >&2
     fail "debootstrap failed; its last words are above"
