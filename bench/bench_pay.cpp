@@ -33,7 +33,7 @@ namespace {
 using Seconds = std::chrono::duration<double>;
 using std::chrono::steady_clock;
 
-constexpr int kConnections = 32;  // invoice-app's default
+constexpr int kConnections = 128;  // invoice-app's default
 
 template <typename Work>
 double seconds_of(Work work) {

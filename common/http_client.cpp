@@ -1,7 +1,5 @@
 #include "common/http_client.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -149,8 +147,7 @@ class LimitedClient : public httplib::ClientImpl {
   // NOLINTEND(modernize-use-override, performance-unnecessary-value-param)
 
   bool run(const Socket& socket, const Call& call) {
-    TcpConnection connection{FileDescriptor(::fcntl(socket.sock, F_DUPFD_CLOEXEC, 0))};
-    if (connection.fd() < 0) return false;
+    TcpConnection connection(FileDescriptor::borrow(socket.sock));
     // The server has closed, or said something unasked, which would be taken for its answer.
     char unasked = 0;
     trace_.was_stale = connection.read(&unasked, 1) >= 0;

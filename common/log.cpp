@@ -1,13 +1,16 @@
 #include "common/log.h"
 
 #include <spdlog/logger.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
@@ -56,18 +59,29 @@ std::string dump(const Json& value) {
   return value.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
+std::string json_value(std::string_view value) {
+  const auto plain = [](char c) { return c >= ' ' && c < 127 && c != '"' && c != '\\'; };
+  if (!std::all_of(value.begin(), value.end(), plain)) return dump(nlohmann::json(value));
+  return std::string("\"").append(value).append("\"");
+}
+std::string json_value(std::int64_t value) { return std::to_string(value); }
+std::string json_value(double value) { return dump(nlohmann::json(value)); }
+
+// Not through a JSON document, which takes longer than all else that is done for a short request.
 std::string json_line(LogLevel level, std::string_view message,
                       std::initializer_list<LogField> fields) {
-  nlohmann::ordered_json line;
-  line["time"] = to_rfc3339(SystemClock().now_ms());
-  line["level"] = name_of(level);
-  line["service"] = logging().service;
-  line["message"] = message;
-  if (!request_id_of_thread.empty()) line["request_id"] = request_id_of_thread;
-  for (const LogField& field : fields) {
-    std::visit([&](const auto& value) { line[std::string(field.key)] = value; }, field.value);
+  std::string line = R"({"time":")" + to_rfc3339(SystemClock().now_ms());
+  line.append(R"(","level":")").append(name_of(level));
+  line.append(R"(","service":)").append(json_value(logging().service));
+  line.append(R"(,"message":)").append(json_value(message));
+  if (!request_id_of_thread.empty()) {
+    line.append(R"(,"request_id":)").append(json_value(std::string_view(request_id_of_thread)));
   }
-  return dump(line);
+  for (const LogField& field : fields) {
+    line.append(",").append(json_value(field.key)).append(":");
+    std::visit([&](const auto& value) { line.append(json_value(value)); }, field.value);
+  }
+  return line += '}';
 }
 
 // A value as it is when that can't be misread, else quoted.
@@ -77,7 +91,7 @@ std::string text_value(std::string_view value) {
   return dump(nlohmann::json(value));
 }
 std::string text_value(std::int64_t value) { return std::to_string(value); }
-std::string text_value(double value) { return dump(nlohmann::json(value)); }
+std::string text_value(double value) { return json_value(value); }
 
 std::string text_line(LogLevel level, std::string_view message,
                       std::initializer_list<LogField> fields) {
@@ -94,6 +108,48 @@ std::string text_line(LogLevel level, std::string_view message,
   return line;
 }
 
+// Standard output. Who comes while another thread writes leaves its line to that one, and a thread
+// writes until nothing is left: so lines stay whole and in order, and nobody waits for the pipe but
+// the one that writes, unless much is waiting.
+class StdoutSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ private:
+  static constexpr std::size_t kMaxWaitingBytes = 1024 * 1024;
+
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    std::unique_lock lock(mutex_);
+    written_.wait(lock, [this] { return waiting_.size() < kMaxWaitingBytes; });
+    waiting_.append(message.payload.data(), message.payload.size()).append("\n");
+    if (is_writing_) return;
+    is_writing_ = true;
+    while (!waiting_.empty()) {
+      lines_.swap(waiting_);
+      lock.unlock();
+      write_to_stdout(lines_);
+      lines_.clear();
+      lock.lock();
+      written_.notify_all();
+    }
+    is_writing_ = false;
+  }
+
+  void flush_() override {}
+
+  // What can't be written is lost.
+  static void write_to_stdout(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t count = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
+      if (count < 0 && errno != EINTR) return;
+      bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable written_;
+  bool is_writing_ = false;  // guarded by mutex_
+  std::string waiting_;      // guarded by mutex_
+  std::string lines_;        // of the thread that writes
+};
+
 }  // namespace
 
 void init_logging(std::string service, LogLevel level, LogFormat format) {
@@ -101,9 +157,7 @@ void init_logging(std::string service, LogLevel level, LogFormat format) {
   state.service = std::move(service);
   state.json =
       format == LogFormat::kJson || (format == LogFormat::kAuto && isatty(STDOUT_FILENO) == 0);
-  state.logger = std::make_shared<spdlog::logger>(
-      state.service, std::make_shared<spdlog::sinks::stdout_sink_mt>());
-  state.logger->set_pattern("%v");
+  state.logger = std::make_shared<spdlog::logger>(state.service, std::make_shared<StdoutSink>());
   state.logger->set_level(to_spdlog(level));
 }
 

@@ -3,7 +3,7 @@
 //
 //   log_info("payment accepted", {{"invoice_id", id}, {"amount_minor", amount}});
 //
-// spdlog writes the lines. Thread-safe once init_logging has returned; before that, lines are
+// spdlog takes the lines. Thread-safe once init_logging has returned; before that, lines are
 // dropped. Nothing here throws, and no bytes in a field can break a line.
 
 #ifndef COMMON_LOG_H_

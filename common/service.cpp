@@ -96,7 +96,7 @@ ServiceConfig read_service_config(Environment& environment, const ServiceDefault
   config.database_path = url.substr(kSqliteScheme.size());
   config.provider_token = environment.secret_file(
       "PROVIDER_TOKEN_FILE", "file with the bearer token that payment-provider demands");
-  config.http_threads = environment.integer("HTTP_THREADS", 128, 2, 512,
+  config.http_threads = environment.integer("HTTP_THREADS", defaults.http_threads, 2, 1024,
                                             "connections of the public API served at one time");
   config.drain_seconds = environment.integer("DRAIN_SECONDS", 0, 0, 300,
                                              "how long requests are still served after SIGTERM");

@@ -29,6 +29,7 @@ struct ServiceDefaults {
   int port;
   int admin_port;
   std::string database_url;
+  int http_threads;
 };
 
 // The part of the configuration that both services have.

@@ -253,14 +253,15 @@ ServiceConfig read_config(const std::map<std::string, std::string>& variables) {
     return found == variables.end() ? std::nullopt : std::optional(found->second);
   });
   return read_service_config(
-      environment, {.port = 8081, .admin_port = 9081, .database_url = "sqlite:default.db"});
+      environment,
+      {.port = 8081, .admin_port = 9081, .database_url = "sqlite:default.db", .http_threads = 100});
 }
 
 TEST(ServiceConfig, HasDefaults) {
   const ServiceConfig config = read_config({});
   EXPECT_EQ(config.port, 8081);
   EXPECT_EQ(config.admin_port, 9081);
-  EXPECT_EQ(config.http_threads, 128);
+  EXPECT_EQ(config.http_threads, 100);
   EXPECT_EQ(config.drain_seconds, 0);
   EXPECT_EQ(config.database_path, "default.db");
   EXPECT_EQ(config.provider_token, std::nullopt);

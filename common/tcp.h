@@ -15,10 +15,11 @@ namespace common {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
-// Owns a file descriptor.
+// Owns a file descriptor, unless it is borrowed.
 class FileDescriptor {
  public:
   explicit FileDescriptor(int fd = -1) : fd_(fd) {}
+  static FileDescriptor borrow(int fd);
   ~FileDescriptor();
   FileDescriptor(FileDescriptor&& other) noexcept;
   FileDescriptor& operator=(FileDescriptor&& other) noexcept;
@@ -29,6 +30,7 @@ class FileDescriptor {
 
  private:
   int fd_;
+  bool is_owned_ = true;
 };
 
 // A flag that whoever polls descriptors sees at once. Thread-safe; never lowered again.

@@ -1,6 +1,7 @@
 #include "common/tcp.h"
 
 #include <gtest/gtest.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -45,6 +46,24 @@ class TcpConnectionTest : public testing::Test {
   TcpConnection far_{FileDescriptor()};
   std::array<char, 500> buffer_{};
 };
+
+TEST(FileDescriptor, IsClosedAtTheEndUnlessItIsBorrowed) {
+  const StopSignal signal;  // somebody's descriptor
+  const auto is_open = [](int fd) { return ::fcntl(fd, F_GETFD) >= 0; };
+  FileDescriptor::borrow(signal.fd());
+  {
+    FileDescriptor moved;
+    moved = FileDescriptor::borrow(signal.fd());
+  }
+  EXPECT_TRUE(is_open(signal.fd()));
+  int copy = -1;
+  {
+    const FileDescriptor owned(::dup(signal.fd()));
+    copy = owned.get();
+    EXPECT_TRUE(is_open(copy));
+  }
+  EXPECT_FALSE(is_open(copy));
+}
 
 TEST_F(TcpConnectionTest, ReadsWhatIsThere) {
   EXPECT_EQ(near_.read(buffer_.data(), buffer_.size()), -1);

@@ -6,13 +6,15 @@ namespace invoice_app {
 
 Config read_config(common::Environment& environment) {
   Config config;
-  config.service = common::read_service_config(
-      environment, {.port = 8081, .admin_port = 9081, .database_url = "sqlite:invoices.db"});
+  config.service = common::read_service_config(environment, {.port = 8081,
+                                                             .admin_port = 9081,
+                                                             .database_url = "sqlite:invoices.db",
+                                                             .http_threads = 128});
   config.payment_provider_url =
       environment.text("PAYMENT_PROVIDER_URL", "http://127.0.0.1:8082", "http://HOST[:PORT][/PATH]",
                        "base URL of payment-provider", common::is_http_base_url);
   config.pay_concurrency =
-      environment.integer("PAY_CONCURRENCY", 32, 1, 256, "calls to payment-provider at one time");
+      environment.integer("PAY_CONCURRENCY", 128, 1, 256, "calls to payment-provider at one time");
   config.pay_wait_seconds = environment.integer(
       "PAY_WAIT_SECONDS", 25, 1, 300, "how long POST /invoices/pay waits before it answers 202");
   config.seed_invoices =

@@ -28,7 +28,7 @@ TEST(InvoiceAppConfig, HasDefaultsForEverything) {
   EXPECT_EQ(config.service.database_path, "invoices.db");
   EXPECT_EQ(config.service.provider_token, std::nullopt);
   EXPECT_EQ(config.payment_provider_url, "http://127.0.0.1:8082");
-  EXPECT_EQ(config.pay_concurrency, 32);
+  EXPECT_EQ(config.pay_concurrency, 128);
   EXPECT_EQ(config.pay_wait_seconds, 25);
   EXPECT_TRUE(config.seed_invoices);
 }

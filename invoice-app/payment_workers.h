@@ -43,7 +43,7 @@ struct PaymentWorkersOptions {
   std::size_t max_claim = 256;   // invoices in one claim
   std::size_t max_settle = 256;  // settlements that are gathered for one transaction
   // Settlements wait for others for at most this, unless nothing else is under way.
-  std::chrono::milliseconds gather{5};
+  std::chrono::milliseconds gather{25};
 
   // How often to look for what other processes have requested or left behind, and, while retries
   // of our own are put off, for those.

@@ -27,7 +27,11 @@ std::optional<std::vector<common::Currency>> read_currencies(std::string_view li
 Config read_config(common::Environment& environment) {
   Config config;
   config.service = common::read_service_config(
-      environment, {.port = 8082, .admin_port = 9082, .database_url = "sqlite:payments.db"});
+      environment, {.port = 8082,
+                    .admin_port = 9082,
+                    .database_url = "sqlite:payments.db",
+                    // Three invoice-apps with all of their calls under way, and some to spare.
+                    .http_threads = 512});
   const std::string currencies = environment.text(
       "ACCEPTED_CURRENCIES", "", "ISO 4217 codes with commas between them, or empty for all",
       "if set, payments in other currencies are refused",
