@@ -91,7 +91,9 @@ ServiceConfig read_service_config(Environment& environment, const ServiceDefault
   const std::string url = environment.text(
       "DATABASE_URL", defaults.database_url, "sqlite:PATH",
       "where the data is kept; the file is created if need be", [](const std::string& value) {
-        return value.starts_with(kSqliteScheme) && value.size() > kSqliteScheme.size();
+        // Not ":memory:", of which each connection would have its own.
+        return value.starts_with(kSqliteScheme) && value.size() > kSqliteScheme.size() &&
+               value[kSqliteScheme.size()] != ':';
       });
   config.database_path = url.substr(kSqliteScheme.size());
   config.provider_token = environment.secret_file(

@@ -271,11 +271,22 @@ TEST(ServiceConfig, HasDefaults) {
 
 TEST(ServiceConfig, RefusesBadValuesAndNamesThem) {
   const std::vector<std::pair<std::string, std::string>> bad = {
-      {"PORT", "-1"},           {"PORT", "65536"},          {"PORT", "http"},
-      {"ADMIN_PORT", "8081x"},  {"HTTP_THREADS", "0"},      {"DRAIN_SECONDS", "-1"},
-      {"DRAIN_SECONDS", "301"}, {"DATABASE_URL", "a.db"},   {"DATABASE_URL", "sqlite:"},
-      {"LOG_LEVEL", "loud"},    {"LOG_FORMAT", "xml"},      {"DATABASE_URL", "postgresql://h"},
-      {"PORT", " 1"},           {"HTTP_THREADS", "999999"}, {"PROVIDER_TOKEN_FILE", "/no/such"}};
+      {"PORT", "-1"},
+      {"PORT", "65536"},
+      {"PORT", "http"},
+      {"ADMIN_PORT", "8081x"},
+      {"HTTP_THREADS", "0"},
+      {"DRAIN_SECONDS", "-1"},
+      {"DRAIN_SECONDS", "301"},
+      {"DATABASE_URL", "a.db"},
+      {"DATABASE_URL", "sqlite:"},
+      {"LOG_LEVEL", "loud"},
+      {"LOG_FORMAT", "xml"},
+      {"DATABASE_URL", "postgresql://h"},
+      {"DATABASE_URL", "sqlite::memory:"},
+      {"PORT", " 1"},
+      {"HTTP_THREADS", "999999"},
+      {"PROVIDER_TOKEN_FILE", "/no/such"}};
   for (const auto& [name, value] : bad) {
     try {
       read_config({{name, value}});

@@ -22,9 +22,6 @@ using common::JsonValue;
 constexpr common::PayableNames kNames = {"InvoiceId", "Value", "Currency"};
 constexpr std::size_t kListPage = 1000;            // invoices read in one transaction
 constexpr std::size_t kMaxAddBytes = 1024 * 1024;  // an array of thousands
-// A body of 1 MiB can become more than 20 MiB of JSON values, or more than 20,000 rows.
-constexpr std::size_t kMaxAddBytesAtOneTime = 4 * kMaxAddBytes;
-constexpr std::chrono::seconds kLongestAddWait(10);
 
 void append_json(std::string& out, const Invoice& invoice) {
   common::append_payable(out, kNames, invoice.id, invoice.amount);
@@ -77,9 +74,9 @@ std::string to_json(const std::vector<Invoice>& invoices, bool as_array) {
 
 }  // namespace
 
-Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices)
+Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices, const AddLimits& limits)
     : store_(store),
-      additions_at_one_time_(kMaxAddBytesAtOneTime, kLongestAddWait),
+      additions_at_one_time_(limits.bytes_at_one_time, limits.longest_wait),
       pay_invoices_(pay_invoices),
       additions_([&store](auto groups) { return store.add(groups); }) {}
 

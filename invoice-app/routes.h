@@ -3,6 +3,9 @@
 #ifndef INVOICE_APP_ROUTES_H_
 #define INVOICE_APP_ROUTES_H_
 
+#include <chrono>
+#include <cstddef>
+
 #include "common/byte_budget.h"
 #include "common/group_commit.h"
 #include "common/http_router.h"
@@ -11,11 +14,18 @@
 
 namespace invoice_app {
 
+// What is worked on at one time of the bodies that add invoices. One of 1 MiB can become more than
+// 20 MiB of JSON values, or more than 20,000 rows.
+struct AddLimits {
+  std::size_t bytes_at_one_time = 4 * 1024 * 1024;
+  std::chrono::milliseconds longest_wait{10'000};  // for one's turn; after it, Unavailable
+};
+
 // Thread-safe, as the server calls it from many threads.
 class Routes {
  public:
   // The references must outlive the routes and the routers that they are added to.
-  Routes(InvoiceStore& store, PayInvoices& pay_invoices);
+  Routes(InvoiceStore& store, PayInvoices& pay_invoices, const AddLimits& limits = {});
 
   void add_to(common::HttpRouter& router);
 

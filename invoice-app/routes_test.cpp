@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
-#include <algorithm>
 #include <atomic>
+#include <latch>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -14,6 +14,7 @@
 #include "invoice-app/fake_invoice_store.h"
 #include "invoice-app/fake_payment_gateway.h"
 #include "tests/support/bad_payables.h"
+#include "tests/support/eventually.h"
 #include "tests/support/router_client.h"
 
 namespace invoice_app {
@@ -318,51 +319,46 @@ TEST_F(InvoiceRoutes, OtherPathsAndMethodsAreRefused) {
 
 // ---- many large bodies at one time ----
 
-// Takes a while to add, so that others wait meanwhile, and knows the most that it had to add at
-// once.
-class SlowStore : public FakeInvoiceStore {
+// Adds nothing before open() is called.
+class GatedStore : public FakeInvoiceStore {
  public:
   std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) override {
-    std::size_t count = 0;
-    for (const auto& group : groups) count += group.size();
-    most_at_once_ = std::max(most_at_once_, count);
-    std::this_thread::sleep_for(milliseconds(20));
-    return std::vector<AddOutcome>(groups.size());
+    is_adding_ = true;
+    gate_.wait();
+    return FakeInvoiceStore::add(groups);
   }
 
-  std::size_t most_at_once() const { return most_at_once_; }
+  bool is_adding() const { return is_adding_; }
+  void open() { gate_.count_down(); }
 
  private:
-  std::size_t most_at_once_ = 0;  // read when nobody adds
+  std::atomic<bool> is_adding_ = false;
+  std::latch gate_{1};
 };
 
 // Or a few clients could take all memory, and a transaction so long that all replicas stop writing.
 TEST(InvoiceRoutesUnderLoad, LargeBodiesTakeTurns) {
-  constexpr std::size_t kBodyBytes = 1000 * 1000;
-  constexpr std::size_t kAtOnce = 4;  // 4 MiB
-  std::string body = "[" + std::string(kI1);
-  std::size_t invoices_in_body = 1;
-  for (; body.size() < kBodyBytes - 100; ++invoices_in_body) body += "," + std::string(kI1);
-  body += "]";
-
-  SlowStore store;
+  GatedStore store;
   FakeProvider provider;
   prometheus::Registry registry;
   PayMetrics metrics(registry);
   const common::SystemClock clock;
   PaymentWorkers workers(store, provider.gateways(), clock, metrics, {.owner = "worker"});
   PayInvoices pay_invoices(store, workers, {});
-  Routes routes(store, pay_invoices);
-  common::HttpRequest request;
-  request.body = body;
-  std::vector<std::jthread> clients;
-  std::atomic<int> answered = 0;
-  for (int i = 0; i < 16; ++i) {
-    clients.emplace_back([&] { answered += routes.add_invoices(request).status == 200 ? 1 : 0; });
-  }
-  clients.clear();
-  EXPECT_EQ(answered, 16);
-  EXPECT_LE(store.most_at_once(), kAtOnce * invoices_in_body);
+  const std::string large = kI1 + std::string(1000, ' ');
+  Routes routes(store, pay_invoices,
+                {.bytes_at_one_time = large.size(), .longest_wait = milliseconds(1)});
+  tests::RouterClient client;
+  routes.add_to(client.router());
+
+  int status = 0;
+  std::jthread first([&] { status = client.post("/invoices", large).status; });
+  EXPECT_TRUE(tests::eventually([&] { return store.is_adding(); }));
+  EXPECT_EQ(problem(client.post("/invoices", kI1)), "503 about:blank");
+  store.open();
+  first.join();
+  EXPECT_EQ(status, 201);
+  EXPECT_EQ(client.post("/invoices", kI1).status, 200);
 }
 
 }  // namespace

@@ -153,7 +153,10 @@ HttpResponse Routes::list_payments() const {
 std::optional<HttpResponse> Routes::demand_token(const HttpRequest& request) const {
   if (!token_) return std::nullopt;
   const auto values = request.header_values("Authorization");
-  if (values.size() == 1 && equal_in_constant_time(values.front(), "Bearer " + *token_)) {
+  constexpr std::string_view kScheme = "Bearer ";
+  if (values.size() == 1 &&
+      common::equal_ignoring_case(values[0].substr(0, kScheme.size()), kScheme) &&
+      equal_in_constant_time(values[0].substr(kScheme.size()), *token_)) {
     return std::nullopt;
   }
   HttpResponse response =

@@ -246,10 +246,13 @@ TEST_F(PaymentRoutes, WithATokenEveryRequestMustBearIt) {
     }
   }
   EXPECT_EQ(provider_.payments(), json::array());
-  const HttpHeaders right = {{"authorization", "Bearer s3cret"}};
-  EXPECT_EQ(guarded.pay(kI1, right).status, 200);
-  EXPECT_EQ(guarded.client().get("/payments", right).status, 200);
-  EXPECT_EQ(problem(guarded.client().get("/nothing", right)), "404 about:blank");
+  // RFC 9110, section 11.1: the scheme in any case.
+  for (const char* credentials : {"Bearer s3cret", "bearer s3cret", "BEARER s3cret"}) {
+    const HttpHeaders right = {{"authorization", credentials}};
+    EXPECT_EQ(guarded.pay(kI1, right).status, 200);
+    EXPECT_EQ(guarded.client().get("/payments", right).status, 200);
+    EXPECT_EQ(problem(guarded.client().get("/nothing", right)), "404 about:blank");
+  }
 }
 
 class BrokenLedger : public Ledger {
