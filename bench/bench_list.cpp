@@ -65,10 +65,10 @@ void run(int count) {
   const long growth = kilobytes(invoice_app, "VmHWM") - before;
   const auto listed = std::count(reply.body.begin(), reply.body.end(), '{');
 
-  std::cout << "start to ready: " << start_ms << " ms\n"
+  std::cout << "start to ready: " << static_cast<int>(start_ms) << " ms\n"
             << "list of " << listed << " invoices: " << reply.body.size() / 1'000'000 << " MB in "
-            << list_ms << " ms; resident memory " << before << " kB, at most " << growth
-            << " kB more meanwhile\n";
+            << static_cast<int>(list_ms) << " ms; resident memory " << before << " kB, at most "
+            << growth << " kB more meanwhile\n";
   if (listed != count) throw std::runtime_error("the list is not complete");
   if (growth > kMaxGrowthKilobytes) throw std::runtime_error("that is too much memory");
   if (start_ms > kMaxStartMs) throw std::runtime_error("that is a slow start");

@@ -85,7 +85,17 @@ def listed(kind, namespace="*", labels=None):
 # --- Processes ---
 
 
+def birth(pid):
+    """When a process began, which tells it from a later one of the same number."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(stat.rpartition(")")[2].split()[19])
+
+
 def spawn(arguments, log, **options):
+    """Starts a process, of which it returns number and birth."""
     process = subprocess.Popen(
         arguments,
         stdin=subprocess.DEVNULL,
@@ -94,16 +104,17 @@ def spawn(arguments, log, **options):
         start_new_session=True,
         **options,
     )
-    with open(CLUSTER / "pids", "a", encoding="utf-8") as pids:
-        pids.write(f"{process.pid}\n")
-    return process.pid
+    started = process.pid, birth(process.pid)
+    with open(CLUSTER / "processes", "a", encoding="utf-8") as processes:
+        processes.write(json.dumps(started) + "\n")
+    return started
 
 
-def kill(pid):
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+def kill(process):
+    pid, born = process
+    if born is not None and birth(pid) == born:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def folder_of(pod):
@@ -158,8 +169,8 @@ def start_route(source, namespace, service, port):
     """A process that forwards a port of this machine to a Service for the one who calls."""
     log = CLUSTER / f"route-{time.monotonic_ns()}.log"
     with open(log, "wb") as out:
-        pid = spawn([sys.executable, __file__, "route", source, namespace, service, port], out)
-    return pid, int(wait_for(lambda: log.read_text(encoding="utf-8").strip()))
+        process = spawn([sys.executable, __file__, "route", source, namespace, service, port], out)
+    return process, int(wait_for(lambda: log.read_text(encoding="utf-8").strip()))
 
 
 def wait_for(condition):
@@ -175,7 +186,7 @@ def start_pod(pod):
     folder = folder_of(pod)
     folder.mkdir(parents=True)
     environment = environment_of(pod)
-    pids = []
+    processes = []
     # One call at a time, so that a payment run is still under way when pods are deleted.
     environment |= {"PORT": "0", "ADMIN_PORT": "0", "LOG_FORMAT": "text", "PAY_CONCURRENCY": "1"}
     database = environment["DATABASE_URL"].rsplit("/", 1)[1]
@@ -189,12 +200,12 @@ def start_pod(pod):
         source = "{namespace}/{name}".format(**pod["metadata"])
         host, port = environment["PAYMENT_PROVIDER_URL"].removeprefix("http://").split(":")
         service, namespace = host.split(".")[:2]
-        pid, local_port = start_route(source, namespace, service, port)
+        process, local_port = start_route(source, namespace, service, port)
         environment["PAYMENT_PROVIDER_URL"] = f"http://127.0.0.1:{local_port}"
-        pids.append(pid)
+        processes.append(process)
     with open(folder / "log", "wb") as log:
-        pids.append(spawn([os.path.join(os.environ["BIN_DIR"], program)], log, env=environment))
-    pod["status"] = {"phase": "Running", "pids": pids}
+        processes.append(spawn([os.path.join(os.environ["BIN_DIR"], program)], log, env=environment))
+    pod["status"] = {"phase": "Running", "processes": processes}
     put(pod)
 
 
@@ -213,8 +224,8 @@ def start_replicas(deployment):
 
 
 def delete_pod(pod):
-    for pid in pod["status"]["pids"]:
-        kill(pid)
+    for process in pod["status"]["processes"]:
+        kill(process)
     path_of("Pod", pod["metadata"]["namespace"], pod["metadata"]["name"]).unlink()
 
 
@@ -571,8 +582,8 @@ def up():
 
 
 def down():
-    for pid in (CLUSTER / "pids").read_text(encoding="utf-8").split():
-        kill(int(pid))
+    for process in (CLUSTER / "processes").read_text(encoding="utf-8").splitlines():
+        kill(json.loads(process))
     shutil.rmtree(CLUSTER)
 
 
