@@ -1,12 +1,14 @@
 #include "tests/crash/cluster.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
 #include <csignal>
 #include <fstream>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
-
-#include "common/tcp.h"
 
 namespace tests {
 namespace {
@@ -15,23 +17,25 @@ namespace {
 // would never see all of it ended; one long wait does.
 constexpr int kPayWaitWhenHealed = 60;
 
-// A process keeps its port when it is restarted, so it must not be one that the kernel gives to
-// outgoing connections.
-std::vector<int> free_ports(std::size_t count, std::uint64_t seed) {
-  constexpr int kFirst = 15'000;
-  constexpr int kRange = 15'000;
-  std::mt19937_64 random(seed + std::random_device{}());
-  std::vector<int> ports;
-  std::vector<std::unique_ptr<common::TcpListener>> taken;
-  while (ports.size() < count) {
-    try {
-      const int port = kFirst + static_cast<int>(random() % kRange);
-      taken.push_back(std::make_unique<common::TcpListener>("0.0.0.0", port));
-      ports.push_back(port);
-    } catch (const std::system_error&) {  // taken by someone else
-    }
+// Takes a port that is nobody's, and that nobody but who sets SO_REUSEADDR gets from then on: a
+// process keeps its port when it is restarted, also while it doesn't run.
+common::FileDescriptor reserve_port() {
+  common::FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in any_port{};
+  any_port.sin_family = AF_INET;
+  const int on = 1;  // after bind(), which would share the port of another reservation
+  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&any_port), sizeof any_port) != 0 ||
+      ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
+    throw std::system_error(errno, std::generic_category(), "can't reserve a port");
   }
-  return ports;
+  return socket;
+}
+
+int port_of(const common::FileDescriptor& socket) {
+  sockaddr_in address{};
+  socklen_t length = sizeof address;
+  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  return ntohs(address.sin_port);
 }
 
 }  // namespace
@@ -39,9 +43,12 @@ std::vector<int> free_ports(std::size_t count, std::uint64_t seed) {
 Cluster::Cluster(std::filesystem::path binaries, std::filesystem::path data, std::uint64_t seed)
     : binaries_(std::move(binaries)),
       data_(std::move(data)),
-      ports_(free_ports(kProcesses, seed)),
       processes_(kProcesses),
       asked_to_stop_(kProcesses) {
+  for (std::size_t process = 0; process < kProcesses; ++process) {
+    reservations_.push_back(reserve_port());
+    ports_.push_back(port_of(reservations_.back()));
+  }
   const auto first_provider = ports_.begin() + kReplicas;
   proxy_ = std::make_unique<ChaosProxy>(std::vector<int>(first_provider, ports_.end()), seed);
   front_proxy_ = std::make_unique<ChaosProxy>(std::vector<int>(ports_.begin(), first_provider),

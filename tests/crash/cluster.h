@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/tcp.h"
 #include "tests/crash/chaos_proxy.h"
 #include "tests/support/service_process.h"
 
@@ -71,6 +72,7 @@ class Cluster {
   const std::filesystem::path data_;
   std::int64_t clock_offset_ms_ = 0;
   int pay_wait_seconds_ = 1;
+  std::vector<common::FileDescriptor> reservations_;  // of ports_
   std::vector<int> ports_;
   std::unique_ptr<ChaosProxy> proxy_;        // between the services
   std::unique_ptr<ChaosProxy> front_proxy_;  // between clients and invoice-apps
