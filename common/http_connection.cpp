@@ -60,8 +60,9 @@ bool HttpConnection::receive() {
   const auto read = [this] { return connection_.read(input_.data(), input_.size()); };
   // Most often it is there already, and to wait for it would be a system call for nothing.
   std::ptrdiff_t count = steady_clock::now() < deadline_ ? read() : -1;
-  if (count < 0 && connection_.wait_readable(deadline_, in_head_ ? &stop_ : nullptr))
+  if (count < 0 && connection_.wait_readable(deadline_, in_head_ ? &stop_ : nullptr)) {
     count = read();
+  }
   begin_ = 0;
   end_ = count > 0 ? static_cast<std::size_t>(count) : 0;
   return count > 0;

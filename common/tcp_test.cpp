@@ -1,7 +1,7 @@
 #include "common/tcp.h"
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/socket.h>
 
 #include <array>
