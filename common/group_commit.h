@@ -19,6 +19,7 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -36,7 +37,8 @@ template <typename Request, typename Result>
 class GroupCommit {
  public:
   // Does all of the requests in one transaction and returns their results in the same order, after
-  // the commit. What it throws is thrown to each of the callers. Called from the writer alone.
+  // the commit. An Unavailable that it throws is thrown to each of the callers, anything else as a
+  // std::runtime_error with the same text. Called from the writer alone.
   using CommitBatch = std::function<std::vector<Result>(std::span<const Request>)>;
 
   explicit GroupCommit(CommitBatch commit_batch, GroupCommitLimits limits = {})
@@ -56,7 +58,7 @@ class GroupCommit {
   GroupCommit& operator=(const GroupCommit&) = delete;
 
   // Returns after the commit. Throws Unavailable when the queue is full (nothing was done), else
-  // what commit_batch threw.
+  // what commit_batch threw (CommitBatch).
   Result run(Request request) {
     Waiting waiting;
     {
@@ -86,22 +88,22 @@ class GroupCommit {
       result_ = std::move(result);
       ::sem_post(&answered_);
     }
-    void fail(std::exception_ptr failure) {
-      failure_ = std::move(failure);
+    void fail(std::function<void()> throw_failure) {
+      throw_failure_ = std::move(throw_failure);
       ::sem_post(&answered_);
     }
 
     Result get() {
       while (::sem_wait(&answered_) != 0) {  // a signal was handled
       }
-      if (failure_) std::rethrow_exception(failure_);
+      if (throw_failure_) throw_failure_();
       return std::move(*result_);
     }
 
    private:
     sem_t answered_;
     std::optional<Result> result_;
-    std::exception_ptr failure_;
+    std::function<void()> throw_failure_;
   };
 
   void write() {
@@ -119,12 +121,24 @@ class GroupCommit {
       std::vector<Result> results;
       try {
         results = commit_batch_(requests);
-        if (results.size() != waiting.size()) throw std::logic_error("not a result per request");
-      } catch (...) {
-        for (Waiting* caller : waiting) caller->fail(std::current_exception());
+        if (results.size() != waiting.size()) throw std::runtime_error("not a result per request");
+      } catch (const Unavailable& failure) {
+        fail(waiting, failure);
+        continue;
+      } catch (const std::exception& failure) {
+        fail(waiting, std::runtime_error(failure.what()));
         continue;
       }
       for (std::size_t i = 0; i < waiting.size(); ++i) waiting[i]->set(std::move(results[i]));
+    }
+  }
+
+  // Each caller throws an exception of its own: ThreadSanitizer doesn't see how libstdc++ counts the
+  // owners of a shared one.
+  template <typename Exception>
+  static void fail(const std::vector<Waiting*>& waiting, const Exception& failure) {
+    for (Waiting* caller : waiting) {
+      caller->fail([why = std::string(failure.what())] { throw Exception(why); });
     }
   }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -166,10 +168,16 @@ class HttpServer::Impl : private httplib::Server {
   void start_draining() { draining_ = true; }
 
   void start() {
-    for (std::size_t i = 0; i < options_.threads; ++i) {
-      threads_.emplace_back([this] {
-        while (auto connection = listener_->accept()) serve(std::move(*connection));
-      });
+    try {
+      while (threads_.size() < options_.threads) {
+        threads_.emplace_back([this] {
+          while (auto connection = listener_->accept()) serve(std::move(*connection));
+        });
+      }
+    } catch (const std::system_error& error) {
+      throw std::system_error(error.code(),
+                              "thread " + std::to_string(threads_.size() + 1) + " of the " +
+                                  std::to_string(options_.threads) + " for connections");
     }
   }
 

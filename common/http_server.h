@@ -55,7 +55,8 @@ class HttpServer {
   // The port in use, after bind().
   int port() const;
 
-  // Serves from threads of its own, after bind().
+  // Serves from threads of its own, after bind(). Throws std::system_error when there can't be as
+  // many; then it can only be stopped.
   void start();
 
   // From here on every answer closes its connection, so that clients move to another replica.

@@ -245,18 +245,19 @@ value() {
     <"k8s/$1/$2.yaml"
 }
 
-# start NAME REPLICA: with the settings that it has on Kubernetes.
+# start NAME REPLICA [OPTION...]: with the settings that it has on Kubernetes.
 start() {
-  local name=$1 port
+  local name=$1 replica=$2 port
+  shift 2
   port=$(port_of "$name")
-  "$docker" run --detach --name "$run-$name-$2" \
+  "$docker" run --detach --name "$run-$name-$replica" \
     --network "$run" --network-alias "$(host_of "$name")" \
-    --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 512 \
+    --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 1024 \
     --memory "$(value "$name" deployment \
       'o["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"]')" \
     --volume "$run-$name:/data" --volume "$work/token:/etc/provider-token:ro" \
     --env-file "$work/$name.env" --env PROVIDER_TOKEN_FILE=/etc/provider-token/token \
-    --publish "127.0.0.1::$port" --publish "127.0.0.1::$((port + 1000))" "$name:$run" >/dev/null
+    --publish "127.0.0.1::$port" --publish "127.0.0.1::$((port + 1000))" "$@" "$name:$run" >/dev/null
 }
 
 start_all() {
@@ -308,6 +309,18 @@ check_refuses_without_token() {
   local status
   status=$(curl -sS -o /dev/null -w '%{http_code}' "$(url_of payment-provider 1)/payments")
   [[ $status == 401 ]] || fail "payment-provider answered $status, not 401, without a token"
+}
+
+# One that gets fewer threads than it wants doesn't start, and says why.
+check_says_that_threads_lack() {
+  local container=$run-payment-provider-4 status
+  start payment-provider 4 --pids-limit 100
+  status=$(timeout 60 "$docker" wait "$container") || fail "it runs with 100 threads of 512"
+  [[ $status == 1 ]] || fail "with 100 threads of 512 it ended with $status, not 1"
+  "$docker" logs "$container" >"$work/threads.log" 2>&1
+  grep -q 'thread [0-9]* of the 512 for connections: ' "$work/threads.log" ||
+    fail "with 100 threads of 512 it said:" "$(cat "$work/threads.log")"
+  "$docker" rm "$container" >/dev/null
 }
 
 # list NAME REPLICA: what one replica has: the invoices, or the ledger.
@@ -421,6 +434,7 @@ main() {
   start_all
   for name in $programs; do check_rights "$name"; done
   check_refuses_without_token
+  check_says_that_threads_lack
   test_pair 1
   check_restart
   kill_in_the_middle
