@@ -133,8 +133,8 @@ class GroupCommit {
     }
   }
 
-  // Each caller throws an exception of its own: ThreadSanitizer doesn't see how libstdc++ counts the
-  // owners of a shared one.
+  // Each caller throws an exception of its own: ThreadSanitizer doesn't see how libstdc++ counts
+  // the owners of a shared one.
   template <typename Exception>
   static void fail(const std::vector<Waiting*>& waiting, const Exception& failure) {
     for (Waiting* caller : waiting) {

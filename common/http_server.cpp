@@ -175,9 +175,9 @@ class HttpServer::Impl : private httplib::Server {
         });
       }
     } catch (const std::system_error& error) {
-      throw std::system_error(error.code(),
-                              "thread " + std::to_string(threads_.size() + 1) + " of the " +
-                                  std::to_string(options_.threads) + " for connections");
+      throw std::system_error(error.code(), "thread " + std::to_string(threads_.size() + 1) +
+                                                " of the " + std::to_string(options_.threads) +
+                                                " for connections");
     }
   }
 
