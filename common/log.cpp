@@ -108,28 +108,36 @@ std::string text_line(LogLevel level, std::string_view message,
   return line;
 }
 
-// Standard output. Who comes while another thread writes leaves its line to that one, and a thread
-// writes until nothing is left: so lines stay whole and in order, and nobody waits for the pipe but
-// the one that writes, unless much is waiting.
+// Standard output. Who comes while another thread writes leaves its line to that one and goes on:
+// so lines stay whole and in order, and nobody waits for the pipe but the one that writes. That one
+// stops when nothing is left, or when another has come to take over, as happens after some writes
+// or when too much is waiting.
 class StdoutSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  private:
-  static constexpr std::size_t kMaxWaitingBytes = 1024 * 1024;
+  static constexpr int kMaxWrites = 16;
+  static constexpr std::size_t kMaxWaitingBytes = 64 * 1024;
 
   void sink_it_(const spdlog::details::log_msg& message) override {
     std::unique_lock lock(mutex_);
-    written_.wait(lock, [this] { return waiting_.size() < kMaxWaitingBytes; });
+    ++successors_;
+    writer_ended_.wait(lock, [this] {
+      return !is_writing_ || (writes_ < kMaxWrites && waiting_.size() < kMaxWaitingBytes);
+    });
+    --successors_;
     waiting_.append(message.payload.data(), message.payload.size()).append("\n");
     if (is_writing_) return;
     is_writing_ = true;
-    while (!waiting_.empty()) {
+    writes_ = 0;
+    do {
       lines_.swap(waiting_);
+      ++writes_;
       lock.unlock();
       write_to_stdout(lines_);
       lines_.clear();
       lock.lock();
-      written_.notify_all();
-    }
+    } while (!waiting_.empty() && successors_ == 0);
     is_writing_ = false;
+    writer_ended_.notify_all();
   }
 
   void flush_() override {}
@@ -144,8 +152,10 @@ class StdoutSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   }
 
   std::mutex mutex_;
-  std::condition_variable written_;
+  std::condition_variable writer_ended_;
   bool is_writing_ = false;  // guarded by mutex_
+  int writes_ = 0;           // guarded by mutex_; of the thread that writes
+  int successors_ = 0;       // guarded by mutex_; threads that wait for the writer to end
   std::string waiting_;      // guarded by mutex_
   std::string lines_;        // of the thread that writes
 };

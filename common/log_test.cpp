@@ -1,7 +1,11 @@
 #include "common/log.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -13,6 +17,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "tests/support/eventually.h"
 
 namespace common {
 namespace {
@@ -216,6 +222,54 @@ TEST(LogFromManyThreads, KeepsLinesWhole) {
     const auto object = nlohmann::json::parse(line);
     EXPECT_EQ(object["request_id"], std::to_string(object["thread"].get<int>()));
   }
+}
+
+// Takes what is written to standard output, more slowly than it can be made.
+class SlowReader {
+ public:
+  SlowReader() : stdout_(::dup(STDOUT_FILENO)) {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::pipe(ends.data()), 0);
+    ::dup2(ends[1], STDOUT_FILENO);
+    ::close(ends[1]);
+    thread_ = std::thread([from = ends[0]] {
+      std::array<char, 16> piece{};
+      while (::read(from, piece.data(), piece.size()) > 0) {
+      }
+      ::close(from);
+    });
+  }
+  ~SlowReader() {
+    ::dup2(stdout_, STDOUT_FILENO);
+    ::close(stdout_);
+    thread_.join();
+  }
+  SlowReader(const SlowReader&) = delete;
+  SlowReader& operator=(const SlowReader&) = delete;
+
+ private:
+  const int stdout_;
+  std::thread thread_;
+};
+
+TEST(LogFromManyThreads, NoThreadWritesTheLinesOfTheOthersForEver) {
+  std::array<std::atomic<int>, 4> counts{};
+  std::atomic<bool> stopping = false;
+  const SlowReader reader;
+  init_logging("log-test", LogLevel::kInfo, LogFormat::kJson);
+  std::vector<std::thread> threads;
+  threads.reserve(counts.size());
+  for (std::atomic<int>& count : counts) {
+    threads.emplace_back([&] {
+      for (; !stopping; ++count) log_info("m");
+    });
+  }
+  EXPECT_TRUE(tests::eventually([&] {
+    return std::all_of(counts.begin(), counts.end(),
+                       [](const auto& count) { return count > 5'000; });
+  }));
+  stopping = true;
+  for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace
