@@ -30,7 +30,7 @@ Environment:
   POLICY_SECONDS       how long a cluster's network may take to obey a new policy (default 30)
   KILL_INVOICES        how many invoices are being paid when a cluster's pods are killed; the next
                        number is for one that is done with those before its pods are dead
-                       (default "5000 40000")
+                       (default "20000 60000")
 
 Exit status: 0 passed, 1 failed, 2 wrong usage. The last line says which, and why.
 END

@@ -60,28 +60,25 @@ class GroupCommit {
   // Returns after the commit. Throws Unavailable when the queue is full (nothing was done), else
   // what commit_batch threw (CommitBatch).
   Result run(Request request) {
-    Waiting waiting;
+    Caller caller;
     {
       std::lock_guard lock(mutex_);
-      if (requests_.size() >= limits_.max_queued) {
-        throw Unavailable("too many writes are waiting");
-      }
-      requests_.push_back(std::move(request));
-      waiting_.push_back(&waiting);
+      if (queue_.size() >= limits_.max_queued) throw Unavailable("too many writes are waiting");
+      queue_.push_back({std::move(request), &caller});
       arrived_.notify_one();  // under the lock: after it, the destructor may already be through
     }
-    return waiting.get();
+    return caller.get();
   }
 
  private:
-  // A caller, whose stack this is on. Not std::promise, which costs three system calls where this
+  // Who waits, on whose stack this is. Not std::promise, which costs three system calls where this
   // costs two: with hundreds of callers that was felt.
-  class Waiting {
+  class Caller {
    public:
-    Waiting() { ::sem_init(&answered_, 0, 0); }
-    ~Waiting() { ::sem_destroy(&answered_); }
-    Waiting(const Waiting&) = delete;
-    Waiting& operator=(const Waiting&) = delete;
+    Caller() { ::sem_init(&answered_, 0, 0); }
+    ~Caller() { ::sem_destroy(&answered_); }
+    Caller(const Caller&) = delete;
+    Caller& operator=(const Caller&) = delete;
 
     // Either may be the end of this object.
     void set(Result result) {
@@ -106,47 +103,47 @@ class GroupCommit {
     std::function<void()> throw_failure_;
   };
 
+  struct Queued {
+    Request request;
+    Caller* caller;
+  };
+
   void write() {
     while (true) {
       std::vector<Request> requests;
-      std::vector<Waiting*> waiting;
+      std::vector<Caller*> callers;
       {
         std::unique_lock lock(mutex_);
-        arrived_.wait(lock, [this] { return stopping_ || !requests_.empty(); });
-        if (requests_.empty()) return;
-        const std::size_t count = std::min(requests_.size(), limits_.max_batch);
-        take(requests_, count, requests);
-        take(waiting_, count, waiting);
+        arrived_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+        if (queue_.empty()) return;
+        while (!queue_.empty() && requests.size() < limits_.max_batch) {
+          requests.push_back(std::move(queue_.front().request));
+          callers.push_back(queue_.front().caller);
+          queue_.pop_front();
+        }
       }
       std::vector<Result> results;
       try {
         results = commit_batch_(requests);
-        if (results.size() != waiting.size()) throw std::runtime_error("not a result per request");
+        if (results.size() != callers.size()) throw std::runtime_error("not a result per request");
       } catch (const Unavailable& failure) {
-        fail(waiting, failure);
+        fail(callers, failure);
         continue;
       } catch (const std::exception& failure) {
-        fail(waiting, std::runtime_error(failure.what()));
+        fail(callers, std::runtime_error(failure.what()));
         continue;
       }
-      for (std::size_t i = 0; i < waiting.size(); ++i) waiting[i]->set(std::move(results[i]));
+      for (std::size_t i = 0; i < callers.size(); ++i) callers[i]->set(std::move(results[i]));
     }
   }
 
   // Each caller throws an exception of its own: ThreadSanitizer doesn't see how libstdc++ counts
   // the owners of a shared one.
   template <typename Exception>
-  static void fail(const std::vector<Waiting*>& waiting, const Exception& failure) {
-    for (Waiting* caller : waiting) {
+  static void fail(const std::vector<Caller*>& callers, const Exception& failure) {
+    for (Caller* caller : callers) {
       caller->fail([why = std::string(failure.what())] { throw Exception(why); });
     }
-  }
-
-  template <typename T>
-  static void take(std::deque<T>& from, std::size_t count, std::vector<T>& to) {
-    const auto end = from.begin() + static_cast<std::ptrdiff_t>(count);
-    to.assign(std::make_move_iterator(from.begin()), std::make_move_iterator(end));
-    from.erase(from.begin(), end);
   }
 
   const CommitBatch commit_batch_;
@@ -154,9 +151,8 @@ class GroupCommit {
 
   std::mutex mutex_;
   std::condition_variable arrived_;
-  bool stopping_ = false;         // guarded by mutex_
-  std::deque<Request> requests_;  // guarded by mutex_
-  std::deque<Waiting*> waiting_;  // guarded by mutex_; waiting_[i] is requests_[i]'s caller
+  bool stopping_ = false;     // guarded by mutex_
+  std::deque<Queued> queue_;  // guarded by mutex_
 
   std::thread writer_;  // last: it uses all of the above
 };

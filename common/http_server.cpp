@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
-#include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -19,6 +17,7 @@
 #include "common/log.h"
 #include "common/problem.h"
 #include "common/tcp.h"
+#include "common/threads.h"
 
 namespace common {
 namespace {
@@ -169,15 +168,12 @@ class HttpServer::Impl : private httplib::Server {
 
   void start() {
     try {
-      while (threads_.size() < options_.threads) {
-        threads_.emplace_back([this] {
-          while (auto connection = listener_->accept()) serve(std::move(*connection));
-        });
-      }
-    } catch (const std::system_error& error) {
-      throw std::system_error(error.code(), "thread " + std::to_string(threads_.size() + 1) +
-                                                " of the " + std::to_string(options_.threads) +
-                                                " for connections");
+      start_threads(threads_, options_.threads, "connections", [this] {
+        while (auto connection = listener_->accept()) serve(std::move(*connection));
+      });
+    } catch (...) {
+      stop();  // those that run take requests, for what may be gone before we are
+      throw;
     }
   }
 
@@ -302,7 +298,7 @@ class HttpServer::Impl : private httplib::Server {
     res.set_header("X-Request-Id", exchange.routed.request.request_id);
   }
 
-  // Before a small answer leaves, so that a client that has it finds it counted and logged.
+  // Before a small answer leaves, so that a client that has it finds it counted.
   void record(const Exchange& exchange) {
     const HttpRequest& request = exchange.routed.request;
     const std::chrono::duration<double, std::milli> took = steady_clock::now() - exchange.start;

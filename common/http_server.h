@@ -56,7 +56,7 @@ class HttpServer {
   int port() const;
 
   // Serves from threads of its own, after bind(). Throws std::system_error when there can't be as
-  // many; then it can only be stopped.
+  // many, and serves nobody then.
   void start();
 
   // From here on every answer closes its connection, so that clients move to another replica.

@@ -109,9 +109,9 @@ std::string text_line(LogLevel level, std::string_view message,
 }
 
 // Standard output. Who comes while another thread writes leaves its line to that one and goes on:
-// so lines stay whole and in order, and nobody waits for the pipe but the one that writes. That one
-// stops when nothing is left, or when another has come to take over, as happens after some writes
-// or when too much is waiting.
+// so lines stay whole and in order, and most threads don't wait for the pipe. Who writes ends when
+// nothing is left, or when another has come to take over: after some writes, or when too much is
+// waiting, those who come stay.
 class StdoutSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  private:
   static constexpr int kMaxWrites = 16;

@@ -22,7 +22,8 @@ bool CircuitBreaker::on_success() {
   return std::exchange(open_, false);
 }
 
-bool CircuitBreaker::on_failure(std::int64_t now_ms, const std::string& reason) {
+bool CircuitBreaker::on_failure(std::int64_t now_ms, const std::string& reason,
+                                std::size_t calls_under_way) {
   std::lock_guard lock(mutex_);
   last_failure_ = reason;
   ++failures_in_a_row_;
@@ -31,7 +32,7 @@ bool CircuitBreaker::on_failure(std::int64_t now_ms, const std::string& reason) 
     if (now_ms < open_until_ms_) return false;
     pause_ms_ = std::min(2 * pause_ms_, options_.longest_pause_ms);
   } else {
-    if (failures_in_a_row_ < options_.failures_to_open) return false;
+    if (failures_in_a_row_ < std::max(options_.failures_to_open, calls_under_way)) return false;
     pause_ms_ = options_.first_pause_ms;
   }
   open_until_ms_ = now_ms + pause_ms_;

@@ -14,7 +14,7 @@ constexpr CircuitBreakerOptions kOptions{
     .failures_to_open = 3, .first_pause_ms = 100, .longest_pause_ms = 300};
 
 void fail(CircuitBreaker& breaker, int times, std::int64_t now_ms) {
-  for (int i = 0; i < times; ++i) breaker.on_failure(now_ms, "timed out");
+  for (int i = 0; i < times; ++i) breaker.on_failure(now_ms, "timed out", 1);
 }
 
 TEST(CircuitBreaker, IsClosedAtFirst) {
@@ -43,6 +43,14 @@ TEST(CircuitBreaker, StaysClosedWhenSuccessesComeBetween) {
   }
   EXPECT_EQ(breaker.state(1000), State::kClosed);
   EXPECT_EQ(breaker.times_opened(), 0);
+}
+
+TEST(CircuitBreaker, StaysClosedWhileOtherCallsMaySucceed) {
+  CircuitBreaker breaker(kOptions);
+  for (int i = 0; i < 9; ++i) EXPECT_FALSE(breaker.on_failure(1000, "connection reset", 10));
+  EXPECT_EQ(breaker.state(1000), State::kClosed);
+  EXPECT_TRUE(breaker.on_failure(1000, "connection reset", 10));
+  EXPECT_EQ(breaker.state(1000), State::kOpen);
 }
 
 TEST(CircuitBreaker, LetsOneTryWhenThePauseIsOver) {
@@ -116,17 +124,17 @@ TEST(CircuitBreaker, TryingAgainLeavesAClosedOneClosed) {
 TEST(CircuitBreaker, TellsOnceWhenItOpensAndOnceWhenItCloses) {
   CircuitBreaker breaker({.failures_to_open = 2, .first_pause_ms = 10, .longest_pause_ms = 100});
   EXPECT_FALSE(breaker.on_success());
-  EXPECT_FALSE(breaker.on_failure(0, "timed out"));
-  EXPECT_TRUE(breaker.on_failure(0, "timed out"));
-  EXPECT_FALSE(breaker.on_failure(50, "timed out"));  // a failed trial
+  EXPECT_FALSE(breaker.on_failure(0, "timed out", 1));
+  EXPECT_TRUE(breaker.on_failure(0, "timed out", 1));
+  EXPECT_FALSE(breaker.on_failure(50, "timed out", 1));  // a failed trial
   EXPECT_TRUE(breaker.on_success());
   EXPECT_FALSE(breaker.on_success());
 }
 
 TEST(CircuitBreaker, RemembersTheLastFailure) {
   CircuitBreaker breaker(kOptions);
-  breaker.on_failure(0, "connection refused");
-  breaker.on_failure(0, "HTTP 500");
+  breaker.on_failure(0, "connection refused", 1);
+  breaker.on_failure(0, "HTTP 500", 1);
   EXPECT_EQ(breaker.last_failure(), "HTTP 500");
   breaker.on_success();
   EXPECT_EQ(breaker.last_failure(), "HTTP 500");

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "common/threads.h"
 
 namespace invoice_app {
 namespace {
@@ -34,10 +35,13 @@ PaymentWorkers::PaymentWorkers(InvoiceStore& store, PaymentGatewayFactory make_g
       options_(std::move(options)),
       claim_limit_(options_.concurrency),
       request_id_(common::new_request_id()) {
-  for (std::size_t i = 0; i < options_.concurrency; ++i) {
-    callers_.emplace_back([this] { make_calls(); });
-  }
   bookkeeper_ = std::thread([this] { keep_books(); });
+  try {
+    common::start_threads(callers_, options_.concurrency, "payments", [this] { make_calls(); });
+  } catch (...) {
+    stop();
+    throw;
+  }
 }
 
 PaymentWorkers::~PaymentWorkers() { stop(); }
@@ -275,7 +279,7 @@ PaymentAnswer PaymentWorkers::call(PaymentGateway& gateway, const Claim& claim) 
       break;
   }
   if (answer.kind == PaymentAnswer::Kind::kUnknown) {
-    if (breaker_.on_failure(steady_ms(), answer.reason)) {
+    if (breaker_.on_failure(steady_ms(), answer.reason, calls_under_way())) {
       common::log_error(
           "payment-provider can't be used and is left alone, but for a try now and then",
           {{"reason", answer.reason}});
@@ -286,6 +290,11 @@ PaymentAnswer PaymentWorkers::call(PaymentGateway& gateway, const Claim& claim) 
   const bool closed = breaker_.state(steady_ms()) == CircuitBreaker::State::kClosed;
   metrics_.provider_left_alone.Set(closed ? 0 : 1);
   return answer;
+}
+
+std::size_t PaymentWorkers::calls_under_way() const {
+  std::lock_guard lock(mutex_);
+  return in_flight_;
 }
 
 Settlement PaymentWorkers::give_back(const Claim& claim) const {

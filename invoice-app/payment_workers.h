@@ -60,7 +60,8 @@ struct PaymentWorkersOptions {
 
 class PaymentWorkers {
  public:
-  // The references must outlive the workers, which run from here on.
+  // The references must outlive the workers, which run from here on. Throws std::system_error when
+  // there can't be as many threads.
   PaymentWorkers(InvoiceStore& store, PaymentGatewayFactory make_gateway,
                  const common::Clock& clock, PayMetrics& metrics, PaymentWorkersOptions options);
   ~PaymentWorkers();
@@ -104,6 +105,7 @@ class PaymentWorkers {
   Settlement pay(PaymentGateway& gateway, const Item& item);
   PaymentAnswer call(PaymentGateway& gateway, const Claim& claim);
   void finish(Settlement settlement);
+  std::size_t calls_under_way() const;
   Settlement give_back(const Claim& claim) const;
   Settlement retry_later(const Claim& claim);
 

@@ -186,13 +186,15 @@ add_many() {
 
 check_pods_killed_while_paying() {
   local count payer status
-  for count in ${KILL_INVOICES:-5000 40000}; do
+  for count in ${KILL_INVOICES:-20000 60000}; do
     connect
     add_many "$count"
     note_old_pods
     call "$work/payer-answer" POST "$INVOICE_URL/invoices/pay" >"$work/payer-status" &
     payer=$!
-    delete_all_pods --force --grace-period=0
+    # Killed after a second. With --force they would only be forgotten, and would go on for as long
+    # as a pod that is told to stop may.
+    delete_all_pods --grace-period=1
     wait "$payer"
     await_new_pods
     pay "$KILL_PAY_SECONDS" "000 202 503"

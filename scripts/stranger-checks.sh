@@ -27,6 +27,7 @@ stranger_pod() {
          | .terminationGracePeriodSeconds = 1
          | .volumes = [{name: "data", emptyDir: {}}]
          | .containers |= map(del(.envFrom)
+             | .resources.requests.cpu = "10m" # nobody schedules it: it must fit as it is
              | .env = $environment[0]
              | .volumeMounts |= map(select(.name == "data"))))}' "$work/$2.json"
 }

@@ -422,7 +422,7 @@ def delete(args):
     (CLUSTER / "first-pods").unlink(missing_ok=True)
     for pod in listed("Pod", args.namespace, {label: name}):
         delete_pod(pod)
-    if FAULTS and (args.namespace == "invoicing" or args.force):
+    if FAULTS and (args.namespace == "invoicing" or args.grace_period):
         spoil_data()
     start_replicas(load(path_of("Deployment", args.namespace, name)))
 
@@ -481,7 +481,7 @@ class Arguments:
     """kubectl's arguments: words, options with a value, and flags."""
 
     SHORT = {"-n": "namespace", "-l": "labels", "-o": "output", "-f": "file"}
-    FLAGS = {"ignore-not-found", "force"}
+    FLAGS = {"ignore-not-found"}
 
     def __init__(self, arguments, text=""):
         self.input = text
