@@ -180,7 +180,7 @@ MUTATIONS = [
         )
     ),
     # Configuration
-    ("invoice-app/configmap.yaml", "HTTP_THREADS:", "HTTP_WORKERS:",
+    ("invoice-app/configmap.yaml", "DRAIN_SECONDS:", "DRAIN_TIME:",
      "test_has_only_variables_that_the_program_reads"),
     ("payment-provider/configmap.yaml", "  LOG_LEVEL", "  PAY_CONCURRENCY: '1'\n  LOG_LEVEL",
      "test_has_only_variables_that_the_program_reads"),
