@@ -268,6 +268,7 @@ URL: http://${address%% *}:$port
 Next:
   curl http://${address%% *}:$port/invoices
   curl -X POST http://${address%% *}:$port/invoices/pay
+  ./test.sh${context:+ --context $context}    # tests it; deletes pods, and leaves paid invoices
   make status      # the pods
   make undeploy    # removes it all, the data too
 END

@@ -13,7 +13,7 @@ HttpMetrics::HttpMetrics(prometheus::Registry& registry)
                     .Register(registry)),
       duration_(prometheus::BuildHistogram()
                     .Name("http_request_duration_seconds")
-                    .Help("Time from a request's headers to the end of its answer.")
+                    .Help("Time from a request's first byte until its answer is made.")
                     .Register(registry)),
       connections_(prometheus::BuildGauge()
                        .Name("http_connections_active")

@@ -1,7 +1,7 @@
 // The HTTP/1.1 server of both services. cpp-httplib reads request lines and writes responses;
 // connections, their deadlines, headers, bodies and the few exact paths are looked after here, so
 // that the library's versions behave alike (docs/decisions/0005-http-server.md). The only file on
-// the server side that knows the library.
+// the server side that knows the library, but for httplib_stream.h.
 //
 // Each connection holds one thread of a fixed pool for as long as it is kept alive; connections
 // over the pool wait in the kernel's backlog, and while any wait, connections are not kept alive.

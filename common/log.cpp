@@ -108,10 +108,9 @@ std::string text_line(LogLevel level, std::string_view message,
   return line;
 }
 
-// Standard output. Who comes while another thread writes leaves its line to that one and goes on:
-// so lines stay whole and in order, and most threads don't wait for the pipe. Who writes ends when
-// nothing is left, or when another has come to take over: after some writes, or when too much is
-// waiting, those who come stay.
+// Standard output. Who comes while another thread writes leaves its line to that one and goes on,
+// so lines stay whole and in order, and few threads wait for the pipe. Nobody writes for ever:
+// after some writes, or when much is waiting, the next to come stays and takes over.
 class StdoutSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  private:
   static constexpr int kMaxWrites = 16;
@@ -120,12 +119,11 @@ class StdoutSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   void sink_it_(const spdlog::details::log_msg& message) override {
     std::unique_lock lock(mutex_);
     ++successors_;
-    writer_ended_.wait(lock, [this] {
-      return !is_writing_ || (writes_ < kMaxWrites && waiting_.size() < kMaxWaitingBytes);
-    });
+    writer_ended_.wait(lock, [this] { return !is_writing_ || may_leave_a_line(); });
     --successors_;
     waiting_.append(message.payload.data(), message.payload.size()).append("\n");
     if (is_writing_) return;
+
     is_writing_ = true;
     writes_ = 0;
     do {
@@ -135,9 +133,13 @@ class StdoutSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
       write_to_stdout(lines_);
       lines_.clear();
       lock.lock();
-    } while (!waiting_.empty() && successors_ == 0);
+    } while (!waiting_.empty() && successors_ == 0);  // a successor writes what is waiting
     is_writing_ = false;
     writer_ended_.notify_all();
+  }
+
+  bool may_leave_a_line() const {  // with mutex_ held
+    return writes_ < kMaxWrites && waiting_.size() < kMaxWaitingBytes;
   }
 
   void flush_() override {}

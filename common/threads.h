@@ -11,8 +11,9 @@
 
 namespace common {
 
-// Adds `count` threads that run `run`. Throws std::system_error that says which of them, and for
-// what, could not be started; those before it are in `threads` then, and run.
+// Fills `threads` up to `count`, with threads that run `run`. Throws std::system_error that says
+// which of them, and for what, could not be started; those before it are in `threads` then, and
+// run.
 template <typename Run>
 void start_threads(std::vector<std::thread>& threads, std::size_t count, const std::string& purpose,
                    const Run& run) {

@@ -31,8 +31,8 @@
 namespace invoice_app {
 
 struct PaymentWorkersOptions {
-  std::string owner;             // of the leases; unique to this process
-  std::size_t concurrency = 16;  // calls at one time; a thread and a connection each
+  std::string owner;              // of the leases; unique to this process
+  std::size_t concurrency = 128;  // calls at one time; a thread and a connection each
 
   // A claim that is not settled by then may be taken over. Longer than a call may take, short
   // enough that what a killed process held is not left lying for long.

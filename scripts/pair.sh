@@ -62,6 +62,7 @@ start_pair() {
     return 1
   }
   mkdir -p "$directory"
+  rm -f "$directory"/*.log # not emptied: a pair that runs there goes on with its own
 
   PORT=${PAYMENT_PROVIDER_PORT:-0} ADMIN_PORT=${PAYMENT_PROVIDER_ADMIN_PORT:-0} LOG_FORMAT=text LOG_LEVEL=info \
     DATABASE_URL="sqlite:$directory/payments.db" \

@@ -11,7 +11,7 @@ databases and logs in DIRECTORY (default: build/run), until Ctrl-C. What was pai
 next time; for a fresh start, remove DIRECTORY.
 
 Other ports: INVOICE_APP_PORT, INVOICE_APP_ADMIN_PORT, PAYMENT_PROVIDER_PORT,
-PAYMENT_PROVIDER_ADMIN_PORT.
+PAYMENT_PROVIDER_ADMIN_PORT. The services' other variables pass through, but for those of the log.
 END
 }
 
