@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -167,12 +168,17 @@ class HttpServer::Impl : private httplib::Server {
   void start_draining() { draining_ = true; }
 
   void start() {
+    // Held until all are there: nobody is served by a server that doesn't start.
+    std::unique_lock starting(starting_mutex_);
     try {
       start_threads(threads_, options_.threads, "connections", [this] {
+        { const std::lock_guard all_are_there(starting_mutex_); }
         while (auto connection = listener_->accept()) serve(std::move(*connection));
       });
     } catch (...) {
-      stop();  // those that run take requests, for what may be gone before we are
+      listener_->shut_down();
+      starting.unlock();
+      stop();
       throw;
     }
   }
@@ -319,6 +325,7 @@ class HttpServer::Impl : private httplib::Server {
   StopSignal stop_;
   std::atomic<bool> draining_ = false;
   std::atomic<std::size_t> active_ = 0;  // connections that hold a thread
+  std::mutex starting_mutex_;
   std::vector<std::thread> threads_;
 };
 

@@ -130,8 +130,7 @@ class StdoutSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
       lines_.swap(waiting_);
       ++writes_;
       lock.unlock();
-      write_to_stdout(lines_);
-      lines_.clear();
+      write_lines();
       lock.lock();
     } while (!waiting_.empty() && successors_ == 0);  // a successor writes what is waiting
     is_writing_ = false;
@@ -144,13 +143,17 @@ class StdoutSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
 
   void flush_() override {}
 
-  // What can't be written is lost.
-  static void write_to_stdout(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t count = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
-      if (count < 0 && errno != EINTR) return;
-      bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  // What can't be written is lost; a line that was cut off ends there all the same.
+  void write_lines() {
+    if (is_cut_off_) lines_.insert(0, "\n");
+    std::string_view rest = lines_;
+    while (!rest.empty()) {
+      const ssize_t count = ::write(STDOUT_FILENO, rest.data(), rest.size());
+      if (count < 0 && errno != EINTR) break;
+      rest.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
     }
+    if (rest.size() < lines_.size()) is_cut_off_ = !rest.empty();
+    lines_.clear();
   }
 
   std::mutex mutex_;
@@ -160,6 +163,7 @@ class StdoutSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   int successors_ = 0;       // guarded by mutex_; threads that wait for the writer to end
   std::string waiting_;      // guarded by mutex_
   std::string lines_;        // of the thread that writes
+  bool is_cut_off_ = false;  // of the thread that writes: what it wrote ends within a line
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "common/log.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/support/eventually.h"
@@ -224,38 +226,67 @@ TEST(LogFromManyThreads, KeepsLinesWhole) {
   }
 }
 
-// Takes what is written to standard output, more slowly than it can be made.
-class SlowReader {
+// A pipe that is standard output while it lives.
+class StdoutPipe {
  public:
-  SlowReader() : stdout_(::dup(STDOUT_FILENO)) {
+  explicit StdoutPipe(int flags = 0) : stdout_(::dup(STDOUT_FILENO)) {
     std::array<int, 2> ends{};
-    EXPECT_EQ(::pipe(ends.data()), 0);
+    EXPECT_EQ(::pipe2(ends.data(), flags), 0);
+    read_end_ = ends[0];
     ::dup2(ends[1], STDOUT_FILENO);
     ::close(ends[1]);
-    thread_ = std::thread([from = ends[0]] {
-      std::array<char, 16> piece{};
-      while (::read(from, piece.data(), piece.size()) > 0) {
-      }
-      ::close(from);
-    });
   }
-  ~SlowReader() {
+  ~StdoutPipe() {
+    if (stdout_ >= 0) give_back();
+    ::close(read_end_);
+  }
+  StdoutPipe(const StdoutPipe&) = delete;
+  StdoutPipe& operator=(const StdoutPipe&) = delete;
+
+  // Standard output is what it was before; what reads the pipe comes to its end.
+  void give_back() {
     ::dup2(stdout_, STDOUT_FILENO);
-    ::close(stdout_);
-    thread_.join();
+    ::close(std::exchange(stdout_, -1));
   }
-  SlowReader(const SlowReader&) = delete;
-  SlowReader& operator=(const SlowReader&) = delete;
+
+  // What is there, at most `size` bytes; "" at the end, or when a pipe that doesn't wait is empty.
+  std::string read(std::size_t size) const {
+    std::string bytes(size, '\0');
+    bytes.resize(
+        static_cast<std::size_t>(std::max<ssize_t>(0, ::read(read_end_, bytes.data(), size))));
+    return bytes;
+  }
 
  private:
-  const int stdout_;
-  std::thread thread_;
+  int stdout_;
+  int read_end_ = -1;
 };
+
+TEST(LogToAFullPipe, EndsALineThatWasCutOff) {
+  constexpr std::size_t kMoreThanAPipeHolds = 100'000;
+  const StdoutPipe pipe(O_NONBLOCK);
+  init_logging("log-test", LogLevel::kInfo, LogFormat::kJson);
+  log_info("long", {{"text", std::string(kMoreThanAPipeHolds, 'x')}});
+  const std::string cut_off = pipe.read(kMoreThanAPipeHolds);
+  log_info("next");
+  const std::string next = pipe.read(kMoreThanAPipeHolds);
+  log_info("last");
+  const std::string last = pipe.read(kMoreThanAPipeHolds);
+  EXPECT_EQ(cut_off.find('\n'), std::string::npos);
+  ASSERT_TRUE(next.starts_with('\n'));
+  EXPECT_EQ(nlohmann::json::parse(next)["message"], "next");
+  ASSERT_TRUE(last.starts_with('{'));
+  EXPECT_EQ(nlohmann::json::parse(last)["message"], "last");
+}
 
 TEST(LogFromManyThreads, NoThreadWritesTheLinesOfTheOthersForEver) {
   std::array<std::atomic<int>, 4> counts{};
   std::atomic<bool> stopping = false;
-  const SlowReader reader;
+  StdoutPipe pipe;
+  std::thread slow_reader([&pipe] {
+    while (!pipe.read(16).empty()) {
+    }
+  });
   init_logging("log-test", LogLevel::kInfo, LogFormat::kJson);
   std::vector<std::thread> threads;
   threads.reserve(counts.size());
@@ -270,6 +301,8 @@ TEST(LogFromManyThreads, NoThreadWritesTheLinesOfTheOthersForEver) {
   }));
   stopping = true;
   for (std::thread& thread : threads) thread.join();
+  pipe.give_back();
+  slow_reader.join();
 }
 
 }  // namespace
