@@ -16,24 +16,23 @@ std::int64_t CircuitBreaker::pause_left_ms(std::int64_t now_ms) const {
   return open_ ? std::max<std::int64_t>(0, open_until_ms_ - now_ms) : 0;
 }
 
-bool CircuitBreaker::on_success(std::int64_t now_ms) {
+bool CircuitBreaker::on_success() {
   std::lock_guard lock(mutex_);
   failures_in_a_row_ = 0;
-  last_success_ms_ = now_ms;
   return std::exchange(open_, false);
 }
 
-bool CircuitBreaker::on_failure(std::int64_t now_ms, const FailedCall& call) {
+bool CircuitBreaker::on_failure(std::int64_t now_ms, const std::string& reason,
+                                std::size_t calls_under_way) {
   std::lock_guard lock(mutex_);
-  last_failure_ = call.reason;
+  last_failure_ = reason;
+  ++failures_in_a_row_;
   if (open_) {
     // Calls that were under way when it opened say nothing new; a failed trial doubles the pause.
-    if (call.began_ms < open_until_ms_) return false;
+    if (now_ms < open_until_ms_) return false;
     pause_ms_ = std::min(2 * pause_ms_, options_.longest_pause_ms);
   } else {
-    if (call.began_ms <= last_success_ms_) return false;
-    ++failures_in_a_row_;
-    if (failures_in_a_row_ < std::max(options_.failures_to_open, call.under_way)) return false;
+    if (failures_in_a_row_ < std::max(options_.failures_to_open, calls_under_way)) return false;
     pause_ms_ = options_.first_pause_ms;
   }
   open_until_ms_ = now_ms + pause_ms_;

@@ -1,10 +1,7 @@
 // A circuit breaker: after several failures in a row the provider is left alone for a while, then
-// one call tries whether it is back. Keeps a provider that is down from being hammered, and tells
-// those who wait that waiting is no use now.
-//
-// One bad replica of several is not taken for all. When it dies, the calls to it fail in a row, so
-// it takes no fewer failures than there are calls under way. When it hangs, they fail long after
-// others have succeeded, so a call that began before the last success doesn't count.
+// one call tries whether it is back. "Several" is no fewer than there are calls under way: when one
+// of several replicas of the provider dies, all calls to that one fail in a row. Keeps a provider
+// that is down from being hammered, and tells those who wait that waiting is no use now.
 //
 // Thread-safe. Time is given by the caller, in milliseconds of any clock that only goes forward.
 
@@ -13,7 +10,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <mutex>
 #include <string>
 
@@ -23,12 +19,6 @@ struct CircuitBreakerOptions {
   std::size_t failures_to_open = 5;      // in a row, or as many as are under way if that is more
   std::int64_t first_pause_ms = 250;     // doubles with every failed trial
   std::int64_t longest_pause_ms = 2000;  // so a provider that is back is noticed within this
-};
-
-struct FailedCall {
-  std::int64_t began_ms;
-  std::size_t under_way;  // calls, with this one
-  std::string reason;
 };
 
 class CircuitBreaker {
@@ -46,9 +36,10 @@ class CircuitBreaker {
   // How long it stays open from now on; 0 unless kOpen.
   std::int64_t pause_left_ms(std::int64_t now_ms) const;
 
-  // Whether that closed or opened it, for whoever tells the operator.
-  bool on_success(std::int64_t now_ms);
-  bool on_failure(std::int64_t now_ms, const FailedCall& call);
+  // Whether that closed or opened it, for whoever tells the operator. The call that failed is one
+  // of `calls_under_way`.
+  bool on_success();
+  bool on_failure(std::int64_t now_ms, const std::string& reason, std::size_t calls_under_way);
 
   // Ends the pause, so that the next call is made at once: somebody asks for it.
   void try_again();
@@ -67,7 +58,6 @@ class CircuitBreaker {
   // Guarded by mutex_:
   bool open_ = false;  // open or half open
   std::size_t failures_in_a_row_ = 0;
-  std::int64_t last_success_ms_ = std::numeric_limits<std::int64_t>::min();
   std::int64_t pause_ms_ = 0;
   std::int64_t open_until_ms_ = 0;
   std::int64_t times_opened_ = 0;

@@ -260,7 +260,6 @@ Settlement PaymentWorkers::pay(PaymentGateway& gateway, const Item& item) {
 PaymentAnswer PaymentWorkers::call(PaymentGateway& gateway, const Claim& claim) {
   retry_budget_.on_call();
   PaymentAnswer answer{PaymentAnswer::Kind::kUnknown};
-  const std::int64_t began_ms = steady_ms();
   const auto start = steady_clock::now();
   try {
     answer = gateway.pay(claim);
@@ -280,12 +279,12 @@ PaymentAnswer PaymentWorkers::call(PaymentGateway& gateway, const Claim& claim) 
       break;
   }
   if (answer.kind == PaymentAnswer::Kind::kUnknown) {
-    if (breaker_.on_failure(steady_ms(), {began_ms, calls_under_way(), answer.reason})) {
+    if (breaker_.on_failure(steady_ms(), answer.reason, calls_under_way())) {
       common::log_error(
           "payment-provider can't be used and is left alone, but for a try now and then",
           {{"reason", answer.reason}});
     }
-  } else if (breaker_.on_success(steady_ms())) {
+  } else if (breaker_.on_success()) {
     common::log_info("payment-provider can be used again");
   }
   const bool closed = breaker_.state(steady_ms()) == CircuitBreaker::State::kClosed;
