@@ -9,7 +9,6 @@
 
 #include <semaphore.h>
 
-#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>

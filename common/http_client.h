@@ -1,5 +1,6 @@
 // An HTTP/1.1 client that keeps one connection alive: cpp-httplib over connections of ours, which
-// keep to the limits of the whole call. The only file on the client side that knows it.
+// keep to the limits of the whole call. The only file on the client side that knows it, but for
+// httplib_stream.h.
 //
 // Redirects are not followed, and nothing is sent twice: the caller decides what an answer means. A
 // kept connection that turns out to be closed before anything is sent is replaced by a new one.

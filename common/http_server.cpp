@@ -176,7 +176,7 @@ class HttpServer::Impl : private httplib::Server {
         while (auto connection = listener_->accept()) serve(std::move(*connection));
       });
     } catch (...) {
-      listener_->shut_down();
+      listener_->shut_down();  // before those that are there begin to accept
       starting.unlock();
       stop();
       throw;

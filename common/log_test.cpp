@@ -17,9 +17,9 @@
 #include <sstream>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
+#include "common/tcp.h"
 #include "tests/support/eventually.h"
 
 namespace common {
@@ -232,34 +232,28 @@ class StdoutPipe {
   explicit StdoutPipe(int flags = 0) : stdout_(::dup(STDOUT_FILENO)) {
     std::array<int, 2> ends{};
     EXPECT_EQ(::pipe2(ends.data(), flags), 0);
-    read_end_ = ends[0];
-    ::dup2(ends[1], STDOUT_FILENO);
-    ::close(ends[1]);
+    read_end_ = FileDescriptor(ends[0]);
+    const FileDescriptor write_end(ends[1]);
+    ::dup2(write_end.get(), STDOUT_FILENO);
   }
-  ~StdoutPipe() {
-    if (stdout_ >= 0) give_back();
-    ::close(read_end_);
-  }
+  ~StdoutPipe() { give_back(); }
   StdoutPipe(const StdoutPipe&) = delete;
   StdoutPipe& operator=(const StdoutPipe&) = delete;
 
   // Standard output is what it was before; what reads the pipe comes to its end.
-  void give_back() {
-    ::dup2(stdout_, STDOUT_FILENO);
-    ::close(std::exchange(stdout_, -1));
-  }
+  void give_back() { ::dup2(stdout_.get(), STDOUT_FILENO); }
 
   // What is there, at most `size` bytes; "" at the end, or when a pipe that doesn't wait is empty.
   std::string read(std::size_t size) const {
     std::string bytes(size, '\0');
-    bytes.resize(
-        static_cast<std::size_t>(std::max<ssize_t>(0, ::read(read_end_, bytes.data(), size))));
+    bytes.resize(static_cast<std::size_t>(
+        std::max<ssize_t>(0, ::read(read_end_.get(), bytes.data(), size))));
     return bytes;
   }
 
  private:
-  int stdout_;
-  int read_end_ = -1;
+  const FileDescriptor stdout_;
+  FileDescriptor read_end_;
 };
 
 TEST(LogToAFullPipe, EndsALineThatWasCutOff) {
