@@ -16,8 +16,11 @@ constexpr std::chrono::milliseconds kLinger(500);
 }  // namespace
 
 bool HttpConnection::wait_for_request() {
+  // A client that has just had its answer may be sending already when the server is stopped.
+  constexpr std::chrono::milliseconds kOnItsWay(50);
   return has_input() ||
-         connection_.wait_readable(steady_clock::now() + limits_.keep_alive_idle, &stop_);
+         connection_.wait_readable(steady_clock::now() + limits_.keep_alive_idle, &stop_) ||
+         connection_.wait_readable(steady_clock::now() + kOnItsWay);
 }
 
 void HttpConnection::begin_head() {
