@@ -88,11 +88,11 @@ faults:
 
 .PHONY: crash
 crash: faults ## Kill and break everything at random, TRIALS=100 times from SEED=1
-	build/faults/tests/crash build/faults/bin $(TRIALS) $(SEED)
+	build/faults/tests/crash/crash build/faults/bin $(TRIALS) $(SEED)
 
 .PHONY: mutants
 mutants: faults ## Build in the mistakes that the crash suite is for, and see it catch each
-	HTTPLIB_INCLUDE_DIR="$(HTTPLIB_INCLUDE_DIR)" scripts/mutants.sh build/faults/tests/crash
+	HTTPLIB_INCLUDE_DIR="$(HTTPLIB_INCLUDE_DIR)" scripts/mutants.sh build/faults/tests/crash/crash
 
 .PHONY: bench
 bench: ## Measure how fast invoices are paid, and listed when there are a million

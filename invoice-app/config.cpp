@@ -1,6 +1,6 @@
 #include "invoice-app/config.h"
 
-#include "common/http_client.h"
+#include "common/http/client.h"
 
 namespace invoice_app {
 

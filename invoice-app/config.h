@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "common/environment.h"
-#include "common/service.h"
+#include "common/service/environment.h"
+#include "common/service/service.h"
 
 namespace invoice_app {
 

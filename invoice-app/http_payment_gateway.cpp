@@ -3,8 +3,8 @@
 #include <utility>
 #include <variant>
 
-#include "common/json.h"
-#include "common/log.h"
+#include "common/json/json.h"
+#include "common/log/log.h"
 
 namespace invoice_app {
 namespace {

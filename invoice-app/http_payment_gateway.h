@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "common/http_client.h"
+#include "common/http/client.h"
 #include "invoice-app/payment_gateway.h"
 
 namespace invoice_app {

@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
-#include "common/http_metrics.h"
-#include "common/http_server.h"
-#include "common/log.h"
+#include "common/http/metrics.h"
+#include "common/http/server.h"
+#include "common/log/log.h"
 
 namespace invoice_app {
 namespace {

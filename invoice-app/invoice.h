@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "common/money.h"
+#include "common/money/money.h"
 
 namespace invoice_app {
 

@@ -5,9 +5,9 @@
 #include <chrono>
 #include <memory>
 
-#include "common/clock.h"
-#include "common/log.h"
-#include "common/service.h"
+#include "common/base/clock.h"
+#include "common/log/log.h"
+#include "common/service/service.h"
 #include "invoice-app/config.h"
 #include "invoice-app/http_payment_gateway.h"
 #include "invoice-app/pay_invoices.h"

@@ -1,6 +1,6 @@
 #include "invoice-app/pay_invoices.h"
 
-#include "common/log.h"
+#include "common/log/log.h"
 
 namespace invoice_app {
 namespace {

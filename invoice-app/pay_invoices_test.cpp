@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "common/log.h"
-#include "invoice-app/fake_invoice_store.h"
-#include "invoice-app/fake_payment_gateway.h"
+#include "common/log/log.h"
 #include "invoice-app/seed.h"
+#include "invoice-app/testing/fake_invoice_store.h"
+#include "invoice-app/testing/fake_payment_gateway.h"
 
 namespace invoice_app {
 namespace {

@@ -5,8 +5,8 @@
 #include <random>
 #include <utility>
 
-#include "common/log.h"
-#include "common/threads.h"
+#include "common/base/threads.h"
+#include "common/log/log.h"
 
 namespace invoice_app {
 namespace {

@@ -21,7 +21,7 @@
 #include <thread>
 #include <vector>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "invoice-app/circuit_breaker.h"
 #include "invoice-app/invoice_store.h"
 #include "invoice-app/pay_metrics.h"

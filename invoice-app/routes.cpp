@@ -6,10 +6,10 @@
 #include <variant>
 #include <vector>
 
-#include "common/json.h"
-#include "common/json_list.h"
-#include "common/payable.h"
-#include "common/problem.h"
+#include "common/http/list.h"
+#include "common/http/problem.h"
+#include "common/json/json.h"
+#include "common/json/payable.h"
 
 namespace invoice_app {
 namespace {

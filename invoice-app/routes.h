@@ -6,9 +6,9 @@
 #include <chrono>
 #include <cstddef>
 
-#include "common/byte_budget.h"
-#include "common/group_commit.h"
-#include "common/http_router.h"
+#include "common/base/byte_budget.h"
+#include "common/http/router.h"
+#include "common/storage/group_commit.h"
 #include "invoice-app/invoice_store.h"
 #include "invoice-app/pay_invoices.h"
 

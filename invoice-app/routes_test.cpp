@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "invoice-app/fake_invoice_store.h"
-#include "invoice-app/fake_payment_gateway.h"
+#include "invoice-app/testing/fake_invoice_store.h"
+#include "invoice-app/testing/fake_payment_gateway.h"
 #include "tests/support/bad_payables.h"
 #include "tests/support/eventually.h"
 #include "tests/support/router_client.h"

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "common/sqlite_database.h"
+#include "common/storage/sqlite_database.h"
 #include "invoice-app/invoice_store.h"
 
 namespace invoice_app {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "common/unavailable.h"
-#include "invoice-app/invoice_store_contract.h"
+#include "common/base/unavailable.h"
+#include "invoice-app/testing/invoice_store_contract.h"
 #include "tests/support/service_process.h"
 
 namespace invoice_app {

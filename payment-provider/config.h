@@ -3,8 +3,8 @@
 #ifndef PAYMENT_PROVIDER_CONFIG_H_
 #define PAYMENT_PROVIDER_CONFIG_H_
 
-#include "common/environment.h"
-#include "common/service.h"
+#include "common/service/environment.h"
+#include "common/service/service.h"
 #include "payment-provider/payment.h"
 
 namespace payment_provider {

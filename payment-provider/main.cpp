@@ -1,7 +1,7 @@
 // payment-provider: wires the parts together, and nothing else.
 
-#include "common/clock.h"
-#include "common/service.h"
+#include "common/base/clock.h"
+#include "common/service/service.h"
 #include "payment-provider/config.h"
 #include "payment-provider/routes.h"
 #include "payment-provider/sqlite_ledger.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "common/money.h"
+#include "common/money/money.h"
 
 namespace payment_provider {
 

@@ -7,11 +7,11 @@
 #include <variant>
 #include <vector>
 
-#include "common/clock.h"
-#include "common/json.h"
-#include "common/json_list.h"
-#include "common/payable.h"
-#include "common/problem.h"
+#include "common/base/clock.h"
+#include "common/http/list.h"
+#include "common/http/problem.h"
+#include "common/json/json.h"
+#include "common/json/payable.h"
 
 namespace payment_provider {
 namespace {

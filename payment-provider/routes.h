@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "common/group_commit.h"
-#include "common/http_router.h"
+#include "common/http/router.h"
+#include "common/storage/group_commit.h"
 #include "payment-provider/ledger.h"
 #include "payment-provider/payment.h"
 

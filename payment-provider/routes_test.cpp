@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "common/unavailable.h"
+#include "common/base/unavailable.h"
 #include "payment-provider/sqlite_ledger.h"
 #include "tests/support/bad_payables.h"
 #include "tests/support/router_client.h"

@@ -6,8 +6,8 @@
 
 #include <string>
 
-#include "common/clock.h"
-#include "common/sqlite_database.h"
+#include "common/base/clock.h"
+#include "common/storage/sqlite_database.h"
 #include "payment-provider/ledger.h"
 
 namespace payment_provider {

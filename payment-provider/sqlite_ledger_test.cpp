@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "common/unavailable.h"
-#include "payment-provider/ledger_contract.h"
+#include "common/base/unavailable.h"
+#include "payment-provider/testing/ledger_contract.h"
 #include "tests/support/service_process.h"
 
 namespace payment_provider {

@@ -281,7 +281,7 @@ test_changed_source_is_one_rollout_of_each() {
   own_sources
   deployed_machine
   old=$(tag)
-  echo '// changed' >>"$sources/common/money.cpp"
+  echo '// changed' >>"$sources/common/money/money.cpp"
   [[ $(tag) != "$old" ]] || fail "the tag is still $old"
   deploy 0
   is_deployed ''
@@ -292,13 +292,13 @@ test_tag_is_of_what_is_built_and_nothing_else() {
   local old
   own_sources
   old=$(tag)
-  touch "$sources/common/money.cpp" "$sources/notes.txt"
+  touch "$sources/common/money/money.cpp" "$sources/notes.txt"
   echo '# changed' >>"$sources/k8s/invoice-app/deployment.yaml"
   [[ $(tag) == "$old" ]] || fail "the tag changes though the images don't"
   echo '# changed' >>"$sources/Dockerfile.invoice"
   [[ $(tag) != "$old" ]] || fail "the tag stays though a Dockerfile has changed"
   old=$(tag)
-  mv "$sources/common/money.h" "$sources/common/cash.h"
+  mv "$sources/common/money/money.h" "$sources/common/money/cash.h"
   [[ $(tag) != "$old" ]] || fail "the tag stays though a file has another name"
   old=$(tag)
   [[ $(HTTPLIB_DOWNLOAD=OFF tag) != "$old" ]] || fail "the tag stays though the library is another"
@@ -405,7 +405,7 @@ END
 test_failed_rollout_of_the_provider_leaves_invoice_app_alone() {
   own_sources
   deployed_machine
-  echo '// changed' >>"$sources/common/money.cpp"
+  echo '// changed' >>"$sources/common/money/money.cpp"
   echo 'kubectl *rollout status deployment/payment-provider*' >"$STATE/fail"
   deploy 1
   rollouts_are 'payment-provider invoice-app payment-provider '

@@ -18,7 +18,7 @@
 #include <thread>
 #include <vector>
 
-#include "common/tcp.h"
+#include "common/http/tcp.h"
 #include "tests/support/api.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fake_provider.h"

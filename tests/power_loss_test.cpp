@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "common/clock.h"
-#include "common/unavailable.h"
+#include "common/base/clock.h"
+#include "common/base/unavailable.h"
 #include "invoice-app/sqlite_invoice_store.h"
 #include "payment-provider/sqlite_ledger.h"
 #include "tests/support/faulty_disk.h"

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "common/tcp.h"
+#include "common/http/tcp.h"
 
 namespace tests {
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "common/http_client.h"
+#include "common/http/client.h"
 #include "tests/crash/trial.h"
 
 namespace tests {

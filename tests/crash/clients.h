@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "common/http_client.h"
+#include "common/http/client.h"
 #include "tests/crash/cluster.h"
 
 namespace tests {

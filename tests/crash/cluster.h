@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/tcp.h"
+#include "common/http/tcp.h"
 #include "tests/crash/chaos_proxy.h"
 #include "tests/support/service_process.h"
 

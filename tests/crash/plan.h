@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-#include "common/fault_point.h"
+#include "common/base/fault_point.h"
 #include "tests/crash/cluster.h"
 
 namespace tests {

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "common/http_client.h"
+#include "common/http/client.h"
 #include "tests/support/eventually.h"
 
 namespace tests {

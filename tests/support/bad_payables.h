@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/payable.h"
+#include "common/json/payable.h"
 
 namespace tests {
 

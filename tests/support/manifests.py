@@ -86,5 +86,5 @@ class Service:
     def variables(self):
         """The names that the program's source looks up in its environment."""
         read = self.repository.read
-        source = read("common/service.cpp") + read(f"{self.name}/config.cpp")
+        source = read("common/service/service.cpp") + read(f"{self.name}/config.cpp")
         return set(re.findall(r'environment\.\w+(?:<\w+>)?\(\s*"(\w+)"', source))

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/tcp.h"
+#include "common/http/tcp.h"
 #include "tests/support/eventually.h"
 
 namespace tests {

@@ -10,8 +10,8 @@
 #include <string>
 #include <utility>
 
-#include "common/http_metrics.h"
-#include "common/http_router.h"
+#include "common/http/metrics.h"
+#include "common/http/router.h"
 
 namespace tests {
 

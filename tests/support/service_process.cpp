@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/http_client.h"
+#include "common/http/client.h"
 #include "tests/support/eventually.h"
 
 namespace tests {

@@ -1,0 +1,61 @@
+// How many bytes of requests may be worked on at one time. What is made of a body takes many times
+// its size in memory, and its writes go into one transaction, so the number of connections bounds
+// neither.
+
+#ifndef COMMON_BASE_BYTE_BUDGET_H_
+#define COMMON_BASE_BYTE_BUDGET_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+
+#include "common/base/unavailable.h"
+
+namespace common {
+
+// Thread-safe.
+class ByteBudget {
+ public:
+  // A part of the budget, given back at the end of its life, which the budget must outlive.
+  class Share {
+   public:
+    // Waits until there is enough. Throws Unavailable when that takes longer than longest_wait.
+    Share(ByteBudget& budget, std::size_t bytes) : budget_(budget), bytes_(bytes) {
+      std::unique_lock lock(budget.mutex_);
+      const auto is_enough = [&] { return bytes <= budget.left_; };
+      if (!budget.given_back_.wait_for(lock, budget.longest_wait_, is_enough)) {
+        throw Unavailable("too many large requests at one time");
+      }
+      budget.left_ -= bytes;
+    }
+
+    ~Share() {
+      {
+        std::lock_guard lock(budget_.mutex_);
+        budget_.left_ += bytes_;
+      }
+      budget_.given_back_.notify_all();
+    }
+
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+
+   private:
+    ByteBudget& budget_;
+    const std::size_t bytes_;
+  };
+
+  ByteBudget(std::size_t bytes, std::chrono::milliseconds longest_wait)
+      : longest_wait_(longest_wait), left_(bytes) {}
+
+ private:
+  const std::chrono::milliseconds longest_wait_;
+  std::mutex mutex_;
+  std::condition_variable given_back_;
+  std::size_t left_;  // guarded by mutex_
+};
+
+}  // namespace common
+
+#endif  // COMMON_BASE_BYTE_BUDGET_H_

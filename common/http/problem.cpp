@@ -1,0 +1,20 @@
+#include "common/http/problem.h"
+
+#include <nlohmann/json.hpp>
+
+namespace common {
+
+HttpResponse to_response(const Problem& problem) {
+  using Json = nlohmann::ordered_json;
+  Json json;
+  json["type"] = problem.type.empty() ? "about:blank" : "urn:problem:" + problem.type;
+  json["title"] = reason_phrase(problem.status);
+  json["status"] = problem.status;
+  json["detail"] = problem.detail;
+  for (const auto& [name, value] : problem.members) json[name] = value;
+  return {.status = problem.status,
+          .content_type = "application/problem+json",
+          .body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n'};
+}
+
+}  // namespace common

@@ -1,0 +1,32 @@
+// Error answers: RFC 9457 problem details, made in this one place for both services.
+
+#ifndef COMMON_HTTP_PROBLEM_H_
+#define COMMON_HTTP_PROBLEM_H_
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/http/message.h"
+
+namespace common {
+
+struct Problem {
+  int status;
+  // What exactly is wrong with this request, for a person. Any bytes: what is not UTF-8 is
+  // replaced.
+  std::string detail;
+  // A name for programs, from docs/errors.md, when the status alone says too little, e.g.
+  // "payment-refused"; becomes "type": "urn:problem:payment-refused". Empty: "about:blank".
+  std::string type = {};
+  // Extension members with integer values (RFC 9457, section 3.2).
+  std::vector<std::pair<std::string, long long>> members = {};
+};
+
+// An application/problem+json response with type, title, status, detail and the members.
+HttpResponse to_response(const Problem& problem);
+
+}  // namespace common
+
+#endif  // COMMON_HTTP_PROBLEM_H_

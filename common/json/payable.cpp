@@ -1,0 +1,59 @@
+#include "common/json/payable.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace common {
+namespace {
+
+constexpr std::size_t kMaxIdBytes = 64;
+
+bool is_id(std::string_view text) {
+  const auto allowed = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  };
+  return !text.empty() && text.size() <= kMaxIdBytes &&
+         std::all_of(text.begin(), text.end(), allowed);
+}
+
+std::string complain(std::string_view member, std::string_view what) {
+  return std::string(member).append(" ").append(what);
+}
+
+}  // namespace
+
+std::variant<Payable, std::string> read_payable(const JsonValue& object,
+                                                const PayableNames& names) {
+  if (object.as<JsonObject>() == nullptr) return std::string("must be a JSON object");
+  for (const std::string_view name : {names.id, names.value, names.currency}) {
+    if (object.find(name) == nullptr) return complain(name, "is missing");
+  }
+
+  const auto* id = object.find(names.id)->as<std::string>();
+  if (id == nullptr || !is_id(*id)) {
+    return complain(names.id, "must be a string of 1 to 64 characters from A-Z a-z 0-9 . _ -");
+  }
+  const auto* code = object.find(names.currency)->as<std::string>();
+  const auto currency = code == nullptr ? std::nullopt : Currency::find(*code);
+  if (!currency) {
+    return complain(names.currency, "must be an active ISO 4217 code in upper case, like \"EUR\"");
+  }
+  const auto* number = object.find(names.value)->as<JsonNumber>();
+  if (number == nullptr) return complain(names.value, "must be a number, like 12.15");
+  const auto amount = parse_amount(number->text, *currency);
+  if (const auto* error = std::get_if<AmountError>(&amount)) {
+    return complain(names.value, describe(*error, *currency));
+  }
+  return Payable{*id, std::get<Money>(amount)};
+}
+
+void append_payable(std::string& out, const PayableNames& names, std::string_view id,
+                    const Money& amount) {
+  out.append("{\"").append(names.id).append("\":\"").append(id);
+  out.append("\",\"").append(names.value).append("\":").append(to_decimal(amount));
+  out.append(",\"").append(names.currency).append("\":\"").append(amount.currency.code());
+  out.append("\"");
+}
+
+}  // namespace common

@@ -1,0 +1,127 @@
+#include "common/json/payable.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace common {
+namespace {
+
+constexpr PayableNames kNames = {"InvoiceId", "Value", "Currency"};
+
+std::variant<Payable, std::string> read(const std::string& json,
+                                        const PayableNames& names = kNames) {
+  const auto document = parse_json(json);
+  return read_payable(std::get<JsonValue>(document), names);
+}
+
+std::string complaint(const std::string& json) {
+  const auto result = read(json);
+  const auto* text = std::get_if<std::string>(&result);
+  return text == nullptr ? "" : *text;
+}
+
+std::string with(const std::string& id, const std::string& value, const std::string& currency) {
+  return R"({"InvoiceId":)" + id + R"(,"Value":)" + value + R"(,"Currency":)" + currency + "}";
+}
+
+TEST(ReadPayable, TakesIdAndExactAmount) {
+  const auto result = read(with(R"("I1")", "12.15", R"("EUR")"));
+  const auto& payable = std::get<Payable>(result);
+  EXPECT_EQ(payable.id, "I1");
+  EXPECT_EQ(payable.amount, (Money{1215, *Currency::find("EUR")}));
+}
+
+TEST(ReadPayable, GoesByTheNamesThatItIsGiven) {
+  const auto result =
+      read(R"({"id":"I1","value":10,"currency":"JPY"})", {"id", "value", "currency"});
+  EXPECT_EQ(std::get<Payable>(result).amount, (Money{10, *Currency::find("JPY")}));
+  EXPECT_EQ(complaint(R"({"id":"I1","value":10,"currency":"JPY"})"), "InvoiceId is missing");
+}
+
+TEST(ReadPayable, IgnoresMembersOfOtherNamesAndTheirOrder) {
+  const auto result =
+      read(R"({"x":[{"InvoiceId":1}],"Currency":"EUR","value":-1,"Value":1,"InvoiceId":"I1"})");
+  EXPECT_EQ(std::get<Payable>(result).id, "I1");
+}
+
+TEST(ReadPayable, TakesEveryIdOfTheAllowedCharacters) {
+  for (const std::string& id : {std::string("a"), std::string("."), std::string("-"),
+                                std::string("AZaz09._-"), std::string(64, 'x')}) {
+    EXPECT_EQ(complaint(with('"' + id + '"', "1", R"("EUR")")), "") << id;
+  }
+}
+
+TEST(ReadPayable, RefusesOtherIds) {
+  const std::string expected =
+      "InvoiceId must be a string of 1 to 64 characters from A-Z a-z 0-9 . _ -";
+  for (const std::string id : {R"("")", R"(" ")", R"("a b")", R"("a/b")", R"("a\\b")", R"("a\"b")",
+                               R"("a:b")", R"("a,b")", R"("a%20b")", R"("é")", R"("a\n")",
+                               R"("a\u007f")", "1", "null", "true", R"(["I1"])", "{}"}) {
+    EXPECT_EQ(complaint(with(id, "1", R"("EUR")")), expected) << id;
+  }
+  EXPECT_EQ(complaint(with('"' + std::string(65, 'x') + '"', "1", R"("EUR")")), expected);
+}
+
+TEST(ReadPayable, SaysWhatIsWrongWithTheValue) {
+  const std::vector<std::pair<std::string, std::string>> table = {
+      {"0", "Value must be greater than 0"},
+      {"-0", "Value must be greater than 0"},
+      {"-1", "Value must be greater than 0"},
+      {"10.001", "Value must not have more than 2 decimals in EUR"},
+      {"1e15", "Value must not be greater than 9999999999999.99 in EUR"},
+      {R"("12.15")", "Value must be a number, like 12.15"},
+      {"null", "Value must be a number, like 12.15"},
+      {"true", "Value must be a number, like 12.15"},
+      {"[1]", "Value must be a number, like 12.15"},
+  };
+  for (const auto& [value, expected] : table) {
+    EXPECT_EQ(complaint(with(R"("I1")", value, R"("EUR")")), expected) << value;
+  }
+}
+
+TEST(ReadPayable, RefusesWhatIsNotACurrency) {
+  for (const std::string currency : {R"("")", R"("eur")", R"("XXX")", R"("XAU")", R"("EURO")",
+                                     R"("€")", "978", "null", R"(["EUR"])"}) {
+    EXPECT_EQ(complaint(with(R"("I1")", "1", currency)),
+              "Currency must be an active ISO 4217 code in upper case, like \"EUR\"")
+        << currency;
+  }
+}
+
+TEST(ReadPayable, SaysWhatIsMissing) {
+  EXPECT_EQ(complaint("{}"), "InvoiceId is missing");
+  EXPECT_EQ(complaint(R"({"Value":1,"Currency":"EUR"})"), "InvoiceId is missing");
+  EXPECT_EQ(complaint(R"({"InvoiceId":"I1","Currency":"EUR"})"), "Value is missing");
+  EXPECT_EQ(complaint(R"({"InvoiceId":"I1","Value":1})"), "Currency is missing");
+}
+
+TEST(ReadPayable, TakesObjectsAlone) {
+  for (const std::string json : {"null", "1", "true", R"("I1")", "[]", "[{}]"}) {
+    EXPECT_EQ(complaint(json), "must be a JSON object") << json;
+  }
+}
+
+TEST(AppendPayable, WritesWhatIsReadBackTheSame) {
+  for (const char* code : {"EUR", "JPY", "KWD", "CLF"}) {
+    for (const std::int64_t minor_units : {std::int64_t{1}, std::int64_t{1050}, kMaxMinorUnits}) {
+      const Money amount{minor_units, *Currency::find(code)};
+      std::string json;
+      append_payable(json, kNames, "I1", amount);
+      const auto result = read(json + "}");
+      EXPECT_EQ(std::get<Payable>(result).id, "I1");
+      EXPECT_EQ(std::get<Payable>(result).amount, amount) << json;
+    }
+  }
+}
+
+TEST(AppendPayable, LeavesTheObjectOpenForMore) {
+  std::string json = "[";
+  append_payable(json, kNames, "I1", {1050, *Currency::find("EUR")});
+  EXPECT_EQ(json, R"([{"InvoiceId":"I1","Value":10.50,"Currency":"EUR")");
+}
+
+}  // namespace
+}  // namespace common

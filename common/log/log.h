@@ -1,0 +1,75 @@
+// Structured logs on standard output: text for a person at a terminal, one JSON object per line for
+// everything else. An event has a short constant message and its facts as fields:
+//
+//   log_info("payment accepted", {{"invoice_id", id}, {"amount_minor", amount}});
+//
+// spdlog takes the lines. Thread-safe once init_logging has returned; before that, lines are
+// dropped. Nothing here throws, and no bytes in a field can break a line.
+
+#ifndef COMMON_LOG_LOG_H_
+#define COMMON_LOG_LOG_H_
+
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace common {
+
+enum class LogLevel { kDebug, kInfo, kWarn, kError };
+enum class LogFormat { kAuto, kText, kJson };  // kAuto: text on a terminal, else JSON
+
+// Call once at start, before other threads exist. `service` is on every line.
+void init_logging(std::string service, LogLevel level, LogFormat format);
+
+struct LogField {
+  LogField(std::string_view k, std::string_view v) : key(k), value(v) {}
+  LogField(std::string_view k, const std::string& v) : key(k), value(std::string_view(v)) {}
+  LogField(std::string_view k, const char* v) : key(k), value(std::string_view(v)) {}
+  LogField(std::string_view k, std::integral auto v)
+      : key(k), value(static_cast<std::int64_t>(v)) {}
+  LogField(std::string_view k, double v) : key(k), value(v) {}
+
+  std::string_view key;
+  std::variant<std::int64_t, double, std::string_view> value;
+};
+
+void log_event(LogLevel level, std::string_view message, std::initializer_list<LogField> fields);
+bool log_enabled(LogLevel level);
+
+inline void log_debug(std::string_view message, std::initializer_list<LogField> fields = {}) {
+  log_event(LogLevel::kDebug, message, fields);
+}
+inline void log_info(std::string_view message, std::initializer_list<LogField> fields = {}) {
+  log_event(LogLevel::kInfo, message, fields);
+}
+inline void log_warn(std::string_view message, std::initializer_list<LogField> fields = {}) {
+  log_event(LogLevel::kWarn, message, fields);
+}
+inline void log_error(std::string_view message, std::initializer_list<LogField> fields = {}) {
+  log_event(LogLevel::kError, message, fields);
+}
+
+// While it lives, every line that this thread logs carries the request id.
+class RequestIdScope {
+ public:
+  explicit RequestIdScope(std::string request_id);
+  ~RequestIdScope();
+  RequestIdScope(const RequestIdScope&) = delete;
+  RequestIdScope& operator=(const RequestIdScope&) = delete;
+
+ private:
+  std::string outer_;
+};
+
+// The id of the innermost RequestIdScope of this thread, or "".
+const std::string& current_request_id();
+
+// A new id from the system's random source: 32 lower-case hexadecimal digits.
+std::string new_request_id();
+
+}  // namespace common
+
+#endif  // COMMON_LOG_LOG_H_

@@ -1,0 +1,303 @@
+#include "common/service/service.h"
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <csignal>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/http/tcp.h"
+#include "tests/support/eventually.h"
+#include "tests/support/raw_client.h"
+
+namespace common {
+namespace {
+
+using tests::eventually;
+using tests::RawAnswer;
+using tests::RawClient;
+
+int free_port() { return TcpListener("127.0.0.1", 0).port(); }
+
+ServiceConfig config(int drain_seconds = 0) {
+  return {.port = free_port(),
+          .admin_port = free_port(),
+          .http_threads = 2,
+          .drain_seconds = drain_seconds,
+          .database_path = {},
+          .provider_token = {},
+          .log_level = LogLevel::kInfo,
+          .log_format = LogFormat::kJson};
+}
+
+RawAnswer get(int port, const std::string& path) {
+  try {
+    return RawClient(port).ask("GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n");
+  } catch (const std::system_error&) {  // does not listen
+    return {};
+  }
+}
+
+// A service that runs in a thread of its own, as in main().
+class RunningService {
+ public:
+  explicit RunningService(const ServiceConfig& config)
+      : config_(config), service_(config, [this] {
+          if (!ready_) throw std::runtime_error("the database is gone");
+        }) {
+    // As service_main() does it, before there are threads.
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    service_.router().get("/hello", [](const HttpRequest&) {
+      return HttpResponse{.content_type = "text/plain", .body = "hello"};
+    });
+    service_.router().get("/wait", [this](const HttpRequest&) {
+      waits_ = true;
+      eventually([&] { return stop_was_called_.load(); });
+      return HttpResponse{.content_type = "text/plain", .body = "waited"};
+    });
+    thread_ = std::thread([this] {
+      service_.run([this] { stop_was_called_ = true; });
+      ended_ = true;
+    });
+    EXPECT_TRUE(eventually([&] { return get(config_.port, "/hello").status == 200; }));
+  }
+  ~RunningService() {
+    eventually([&] {
+      if (!ended_) signal(SIGTERM);
+      return ended_.load();
+    });
+    thread_.join();
+  }
+  RunningService(const RunningService&) = delete;
+  RunningService& operator=(const RunningService&) = delete;
+
+  void signal(int number) { pthread_kill(thread_.native_handle(), number); }
+  void set_ready(bool ready) { ready_ = ready; }
+  RawAnswer ask(const std::string& path) const { return get(config_.port, path); }
+  RawAnswer ask_admin(const std::string& path) const { return get(config_.admin_port, path); }
+  bool waits() const { return waits_; }
+  bool stop_was_called() const { return stop_was_called_; }
+  bool ended() const { return ended_; }
+
+ private:
+  const ServiceConfig config_;
+  std::atomic<bool> ready_ = true;
+  std::atomic<bool> waits_ = false;
+  std::atomic<bool> stop_was_called_ = false;
+  std::atomic<bool> ended_ = false;
+  Service service_;
+  std::thread thread_;
+};
+
+TEST(Service, HasProbesAndMetricsOnTheAdminPortAlone) {
+  const RunningService service(config());
+  EXPECT_EQ(service.ask_admin("/livez").body, "alive\n");
+  EXPECT_EQ(service.ask_admin("/readyz").body, "ready\n");
+  const RawAnswer metrics = service.ask_admin("/metrics");
+  EXPECT_TRUE(metrics.header("Content-Type").starts_with("text/plain; version=0.0.4"));
+  EXPECT_NE(metrics.body.find(R"(http_requests_total{method="GET",path="/hello",status="2xx"} 1)"),
+            std::string::npos)
+      << metrics.body;
+  for (const char* path : {"/livez", "/readyz", "/metrics"}) {
+    EXPECT_EQ(service.ask(path).status, 404) << path;
+  }
+  EXPECT_EQ(service.ask_admin("/hello").status, 404);
+}
+
+TEST(Service, IsNotReadyWhileItsCheckFailsAndSaysWhy) {
+  RunningService service(config());
+  service.set_ready(false);
+  const RawAnswer answer = service.ask_admin("/readyz");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_NE(answer.body.find("the database is gone"), std::string::npos) << answer.body;
+  EXPECT_EQ(service.ask_admin("/livez").status, 200);  // a restart would not help
+  EXPECT_EQ(service.ask("/hello").status, 200);
+  service.set_ready(true);
+  EXPECT_EQ(service.ask_admin("/readyz").status, 200);
+}
+
+TEST(Service, EndsAtOnceWithNothingToDrain) {
+  for (const int number : {SIGTERM, SIGINT}) {
+    RunningService service(config());
+    service.signal(number);
+    EXPECT_TRUE(eventually([&] { return service.ended(); }));
+    EXPECT_TRUE(service.stop_was_called());
+    EXPECT_EQ(service.ask("/hello").status, 0);
+    EXPECT_EQ(service.ask_admin("/livez").status, 0);
+  }
+}
+
+TEST(Service, WhileDrainingItServesButIsNotReady) {
+  RunningService service(config(300));
+  EXPECT_EQ(service.ask("/hello").header("Connection"), "");
+  service.signal(SIGTERM);
+  ASSERT_TRUE(eventually([&] { return service.ask_admin("/readyz").status == 503; }));
+  ASSERT_TRUE(eventually([&] { return service.ask("/hello").header("Connection") == "close"; }));
+  EXPECT_EQ(service.ask("/hello").body, "hello");
+  EXPECT_EQ(service.ask_admin("/livez").status, 200);
+  EXPECT_FALSE(service.stop_was_called());
+  service.signal(SIGTERM);  // cuts it short
+  EXPECT_TRUE(eventually([&] { return service.ended(); }));
+}
+
+TEST(Service, FinishesRequestsThatWaitForItsOwnWorkToStop) {
+  RunningService service(config());
+  RawAnswer answer;
+  std::thread client([&] { answer = service.ask("/wait"); });
+  EXPECT_TRUE(eventually([&] { return service.waits(); }));
+  service.signal(SIGTERM);
+  client.join();
+  EXPECT_EQ(answer.body, "waited");
+}
+
+TEST(Service, NamesThePortThatIsTaken) {
+  const TcpListener taken("127.0.0.1", 0);
+  for (int ServiceConfig::*port : {&ServiceConfig::port, &ServiceConfig::admin_port}) {
+    ServiceConfig with_taken_port = config();
+    with_taken_port.*port = taken.port();
+    Service service(with_taken_port, [] {});
+    try {
+      service.run([] {});
+      ADD_FAILURE() << "runs";
+    } catch (const std::system_error& error) {
+      EXPECT_NE(std::string(error.what()).find(":" + std::to_string(taken.port())),
+                std::string::npos)
+          << error.what();
+    }
+  }
+}
+
+// ------------------------------------------------------------------ command line
+
+struct Outcome {
+  int status;
+  std::string out;
+  std::string err;
+};
+
+Outcome run_main(std::vector<std::string> arguments,
+                 const std::function<Serve(Environment&)>& configure) {
+  arguments.insert(arguments.begin(), "program");
+  std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  const int status = service_main(static_cast<int>(arguments.size()), argv.data(),
+                                  {.name = "tester", .summary = "tests"}, configure);
+  std::string out = testing::internal::GetCapturedStdout();
+  return {status, std::move(out), testing::internal::GetCapturedStderr()};
+}
+
+Serve never(Environment& environment) {
+  environment.integer("ANSWER", 42, 0, 100, "what to say");
+  return [] { ADD_FAILURE() << "serves"; };
+}
+
+TEST(ServiceMain, ExplainsItselfAndServesNothing) {
+  const Outcome version = run_main({"--version"}, never);
+  EXPECT_EQ(version.status, 0);
+  EXPECT_TRUE(version.out.starts_with("tester ")) << version.out;
+  for (const char* option : {"--help", "-h"}) {
+    const Outcome help = run_main({option}, never);
+    EXPECT_EQ(help.status, 0);
+    for (const char* part : {"tester: tests", "Usage:", "ANSWER", "42", "what to say"}) {
+      EXPECT_NE(help.out.find(part), std::string::npos) << part << " in " << help.out;
+    }
+  }
+}
+
+TEST(ServiceMain, RefusesArgumentsItDoesNotKnow) {
+  for (const char* argument : {"--port", "serve", ""}) {
+    const Outcome outcome = run_main({argument}, never);
+    EXPECT_EQ(outcome.status, 2) << argument;
+    EXPECT_NE(outcome.err.find("\"" + std::string(argument) + "\""), std::string::npos);
+  }
+}
+
+TEST(ServiceMain, EndsWithAStatusThatSaysWhatWentWrong) {
+  const auto outcome_of = [](const std::function<void()>& serve) {
+    return run_main({}, [&](Environment&) { return serve; });
+  };
+  EXPECT_EQ(outcome_of([] {}).status, 0);
+  const Outcome failed = outcome_of([] { throw std::runtime_error("no such luck"); });
+  EXPECT_EQ(failed.status, 1);
+  EXPECT_EQ(failed.err, "tester: no such luck\n");
+  const Outcome refused =
+      run_main({}, [](Environment&) -> Serve { throw ConfigError("PORT", "x", "0..65535"); });
+  EXPECT_EQ(refused.status, 2);
+  for (const char* part : {"tester: ", "PORT", "x", "0..65535"}) {
+    EXPECT_NE(refused.err.find(part), std::string::npos) << refused.err;
+  }
+}
+
+// ------------------------------------------------------------------ configuration
+
+ServiceConfig read_config(const std::map<std::string, std::string>& variables) {
+  Environment environment([&](const std::string& name) {
+    const auto found = variables.find(name);
+    return found == variables.end() ? std::nullopt : std::optional(found->second);
+  });
+  return read_service_config(
+      environment,
+      {.port = 8081, .admin_port = 9081, .database_url = "sqlite:default.db", .http_threads = 100});
+}
+
+TEST(ServiceConfig, HasDefaults) {
+  const ServiceConfig config = read_config({});
+  EXPECT_EQ(config.port, 8081);
+  EXPECT_EQ(config.admin_port, 9081);
+  EXPECT_EQ(config.http_threads, 100);
+  EXPECT_EQ(config.drain_seconds, 0);
+  EXPECT_EQ(config.database_path, "default.db");
+  EXPECT_EQ(config.provider_token, std::nullopt);
+  EXPECT_EQ(config.log_level, LogLevel::kInfo);
+  EXPECT_EQ(config.log_format, LogFormat::kAuto);
+}
+
+TEST(ServiceConfig, RefusesBadValuesAndNamesThem) {
+  const std::vector<std::pair<std::string, std::string>> bad = {
+      {"PORT", "-1"},
+      {"PORT", "65536"},
+      {"PORT", "http"},
+      {"ADMIN_PORT", "8081x"},
+      {"HTTP_THREADS", "0"},
+      {"DRAIN_SECONDS", "-1"},
+      {"DRAIN_SECONDS", "301"},
+      {"DATABASE_URL", "a.db"},
+      {"DATABASE_URL", "sqlite:"},
+      {"LOG_LEVEL", "loud"},
+      {"LOG_FORMAT", "xml"},
+      {"DATABASE_URL", "postgresql://h"},
+      {"DATABASE_URL", "sqlite::memory:"},
+      {"PORT", " 1"},
+      {"HTTP_THREADS", "999999"},
+      {"PROVIDER_TOKEN_FILE", "/no/such"}};
+  for (const auto& [name, value] : bad) {
+    try {
+      read_config({{name, value}});
+      ADD_FAILURE() << name << " takes " << value;
+    } catch (const ConfigError& error) {
+      const std::string what = error.what();
+      EXPECT_NE(what.find(name), std::string::npos) << what;
+      EXPECT_NE(what.find(value), std::string::npos) << what;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace common

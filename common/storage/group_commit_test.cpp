@@ -1,0 +1,282 @@
+#include "common/storage/group_commit.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <mutex>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/support/eventually.h"
+
+namespace common {
+namespace {
+
+using Numbers = std::vector<int>;
+using Doubler = GroupCommit<int, int>;
+
+// Commits by doubling numbers. The first commit lasts until it is let go, so that a test can say
+// what queues up meanwhile.
+class SlowFirstCommit {
+ public:
+  Doubler::CommitBatch commit() {
+    return [this](std::span<const int> requests) {
+      {
+        std::lock_guard lock(mutex_);
+        batch_sizes_.push_back(requests.size());
+      }
+      const std::size_t commit = batch_sizes().size();
+      if (commit == 1) {
+        started_.set_value();
+        may_end_.get_future().wait();
+      }
+      if (commit == fails_at_) throw std::runtime_error("the disk is full");
+      Numbers results;
+      for (const int request : requests) results.push_back(2 * request);
+      return results;
+    };
+  }
+
+  void fail_at(std::size_t commit) { fails_at_ = commit; }
+  void await_start() { started_.get_future().wait(); }
+  void let_go() { may_end_.set_value(); }
+
+  std::vector<std::size_t> batch_sizes() const {
+    std::lock_guard lock(mutex_);
+    return batch_sizes_;
+  }
+
+ private:
+  std::size_t fails_at_ = 0;  // from 1; 0: none does
+  std::promise<void> started_;
+  std::promise<void> may_end_;
+  mutable std::mutex mutex_;
+  std::vector<std::size_t> batch_sizes_;  // guarded by mutex_
+};
+
+// Callers in threads of their own.
+class Callers {
+ public:
+  explicit Callers(Doubler& group) : group_(group) {}
+
+  void call(int number) {
+    calls_.push_back(std::async(std::launch::async, [this, number] {
+      try {
+        return group_.run(number);
+      } catch (const Unavailable&) {
+        ++refused_;
+        return kRefused;
+      } catch (const std::runtime_error&) {
+        return kFailed;
+      }
+    }));
+  }
+
+  // Calls until as many as this have found the queue full, so until it is full.
+  void fill_queue(int queue, int too_many) {
+    for (int i = 0; i < queue + too_many; ++i) call(100 + i);
+    EXPECT_TRUE(tests::eventually([&] { return refused_ == too_many; }));
+  }
+
+  bool none_is_answered() const {
+    return std::all_of(calls_.begin(), calls_.end(), [](const std::future<int>& call) {
+      return call.wait_for(std::chrono::seconds(0)) == std::future_status::timeout;
+    });
+  }
+
+  Numbers results() {
+    Numbers results;
+    for (auto& call : calls_) results.push_back(call.get());
+    return results;
+  }
+
+  static constexpr int kRefused = -1;
+  static constexpr int kFailed = -2;
+
+ private:
+  Doubler& group_;
+  std::atomic<int> refused_ = 0;
+  std::vector<std::future<int>> calls_;
+};
+
+TEST(GroupCommit, AnswersWithTheResultOfTheRequest) {
+  Doubler group([](std::span<const int> requests) { return Numbers(requests.size(), 7); });
+  EXPECT_EQ(group.run(1), 7);
+  EXPECT_EQ(group.run(2), 7);
+}
+
+TEST(GroupCommit, AnswersNobodyBeforeTheCommit) {
+  SlowFirstCommit disk;
+  Doubler group(disk.commit(), {.max_batch = 4, .max_queued = 2});
+  Callers callers(group);
+  callers.call(21);
+  disk.await_start();
+  Callers later(group);
+  later.fill_queue(2, 0);
+  EXPECT_TRUE(callers.none_is_answered());
+  EXPECT_TRUE(later.none_is_answered());
+  disk.let_go();
+  EXPECT_EQ(callers.results(), Numbers{42});
+  EXPECT_EQ(later.results(), (Numbers{200, 202}));
+}
+
+TEST(GroupCommit, PutsWhatWaitsIntoBatchesUpToTheLimit) {
+  SlowFirstCommit disk;
+  Doubler group(disk.commit(), {.max_batch = 4, .max_queued = 10});
+  Callers callers(group);
+  callers.call(1);
+  disk.await_start();
+  callers.fill_queue(10, 3);
+  disk.let_go();
+  callers.results();
+  EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 4, 4, 2}));
+}
+
+TEST(GroupCommit, RefusesWhatTheQueueCantHoldAndDoesNothingOfIt) {
+  SlowFirstCommit disk;
+  Doubler group(disk.commit(), {.max_batch = 256, .max_queued = 3});
+  Callers callers(group);
+  callers.call(1);
+  disk.await_start();
+  callers.fill_queue(3, 5);
+  EXPECT_THROW(group.run(7), Unavailable);
+  disk.let_go();
+  const Numbers results = callers.results();
+  EXPECT_EQ(std::count(results.begin(), results.end(), Callers::kRefused), 5);
+  EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 3}));
+  EXPECT_EQ(group.run(8), 16);
+}
+
+TEST(GroupCommit, GivesEachCallerItsOwnResult) {
+  SlowFirstCommit disk;
+  Doubler group(disk.commit(), {.max_batch = 3, .max_queued = 20});
+  Callers callers(group);
+  callers.call(0);
+  disk.await_start();
+  for (int i = 1; i <= 20; ++i) callers.call(i);
+  disk.let_go();
+  Numbers expected(21);
+  for (int i = 0; i <= 20; ++i) expected[static_cast<std::size_t>(i)] = 2 * i;
+  EXPECT_EQ(callers.results(), expected);
+}
+
+TEST(GroupCommit, KeepsTheOrderInWhichRequestsCame) {
+  std::vector<int> seen;
+  {
+    Doubler group([&seen](std::span<const int> requests) {
+      seen.insert(seen.end(), requests.begin(), requests.end());
+      return Numbers(requests.begin(), requests.end());
+    });
+    for (int i = 0; i < 100; ++i) group.run(i);
+  }
+  Numbers expected(100);
+  std::iota(expected.begin(), expected.end(), 0);
+  EXPECT_EQ(seen, expected);
+}
+
+TEST(GroupCommit, ThrowsToEveryCallerOfACommitThatFailed) {
+  SlowFirstCommit disk;
+  disk.fail_at(2);
+  Doubler group(disk.commit(), {.max_batch = 10, .max_queued = 3});
+  Callers first(group);
+  first.call(5);
+  disk.await_start();
+  Callers second(group);
+  second.fill_queue(3, 1);
+  disk.let_go();
+  EXPECT_EQ(first.results(), Numbers{10});
+  const Numbers results = second.results();
+  EXPECT_EQ(std::count(results.begin(), results.end(), Callers::kFailed), 3);
+  EXPECT_EQ(std::count(results.begin(), results.end(), Callers::kRefused), 1);
+  EXPECT_EQ(group.run(6), 12);
+  EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 3, 1}));
+}
+
+TEST(GroupCommit, ThrowsWhatTheCommitThrew) {
+  SlowFirstCommit disk;
+  disk.fail_at(1);
+  disk.let_go();
+  Doubler group(disk.commit());
+  try {
+    group.run(1);
+    FAIL() << "answered";
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "the disk is full");
+  }
+  EXPECT_EQ(group.run(2), 4);
+}
+
+TEST(GroupCommit, AnswersNobodyWhenThereIsNotAResultForEach) {
+  std::size_t results = 0;
+  Doubler group([&results](std::span<const int> /*requests*/) { return Numbers(results); });
+  EXPECT_THROW(group.run(1), std::runtime_error);
+  results = 2;
+  EXPECT_THROW(group.run(1), std::runtime_error);
+  results = 1;
+  EXPECT_EQ(group.run(1), 0);
+}
+
+TEST(GroupCommit, CommitsWhatIsQueuedBeforeItEnds) {
+  SlowFirstCommit disk;
+  std::optional<Doubler> group;
+  group.emplace(disk.commit(), GroupCommitLimits{.max_batch = 2, .max_queued = 5});
+  Callers callers(*group);
+  callers.call(1);
+  disk.await_start();
+  callers.fill_queue(5, 1);
+  std::thread end([&group] { group.reset(); });
+  disk.let_go();
+  end.join();
+  const Numbers results = callers.results();
+  EXPECT_EQ(std::count_if(results.begin(), results.end(), [](int result) { return result > 0; }),
+            6);
+  EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 2, 2, 1}));
+}
+
+TEST(GroupCommit, EndsWhenNothingWasEverAsked) {
+  bool committed = false;
+  {
+    const Doubler group([&committed](std::span<const int> /*requests*/) {
+      committed = true;
+      return Numbers();
+    });
+  }
+  EXPECT_FALSE(committed);
+}
+
+TEST(GroupCommit, ServesManyThreads) {
+  constexpr int kThreads = 8;
+  constexpr int kEach = 500;
+  int committed = 0;  // by the writer alone
+  std::atomic<int> wrong = 0;
+  {
+    Doubler group([&committed](std::span<const int> requests) {
+      committed += static_cast<int>(requests.size());
+      return Numbers(requests.begin(), requests.end());
+    });
+    std::vector<std::thread> threads;
+    threads.reserve(kThreads);
+    for (int thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int i = 0; i < kEach; ++i) {
+          const int number = thread * kEach + i;
+          if (group.run(number) != number) ++wrong;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(committed, kThreads * kEach);
+}
+
+}  // namespace
+}  // namespace common

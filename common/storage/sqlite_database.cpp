@@ -1,0 +1,179 @@
+#include "common/storage/sqlite_database.h"
+
+#include <SQLiteCpp/Exception.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <random>
+#include <thread>
+
+#include "common/base/fault_point.h"
+#include "common/base/unavailable.h"
+#include "common/log/log.h"
+
+namespace common {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::steady_clock;
+
+int open_flags(SqliteConnection::Access access) {
+  // Readers too may have to roll back what a process that was killed left half-written.
+  return access == SqliteConnection::Access::kCreate ? SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE
+                                                     : SQLite::OPEN_READWRITE;
+}
+
+int number(SqliteConnection& connection, const char* sql) {
+  SQLite::Statement& query = connection.query(sql);
+  query.executeStep();
+  return query.getColumn(0).getInt();
+}
+
+}  // namespace
+
+SqliteConnection::SqliteConnection(const std::string& path, Access access, Deadline deadline)
+    : access_(access), lock_deadline_(deadline), database_(path, open_flags(access)) {
+  sqlite3_busy_handler(database_.getHandle(), wait_for_lock, &lock_deadline_);
+  sqlite3_extended_result_codes(database_.getHandle(), 1);
+  database_.exec("PRAGMA journal_mode = TRUNCATE");
+  database_.exec("PRAGMA synchronous = FULL");
+  database_.exec("PRAGMA mmap_size = 0");
+  database_.exec("PRAGMA temp_store = MEMORY");
+  database_.exec("PRAGMA trusted_schema = OFF");
+  if (access == Access::kRead) database_.exec("PRAGMA query_only = ON");
+}
+
+// Called by SQLite while another process has a lock; 0 ends the wait. Locks are held for about as
+// long as a commit takes, so the waits are short, and random, so that processes take turns.
+int SqliteConnection::wait_for_lock(void* deadline, int times_called) {
+  if (steady_clock::now() > *static_cast<const Deadline*>(deadline)) return 0;
+  thread_local std::minstd_rand generator(std::random_device{}());
+  const int most = std::min(200 * (times_called + 1), 5000);
+  std::this_thread::sleep_for(
+      microseconds(std::uniform_int_distribution<int>(50, most)(generator)));
+  return 1;
+}
+
+SQLite::Statement& SqliteConnection::statement(const char* sql) {
+  const auto found = statements_.find(sql);
+  if (found == statements_.end()) {
+    return statements_.try_emplace(sql, database_, sql).first->second;
+  }
+  found->second.tryReset();
+  return found->second;
+}
+
+bool SqliteConnection::has_lost_its_file() {
+  int has_moved = 0;
+  sqlite3_file_control(database_.getHandle(), nullptr, SQLITE_FCNTL_HAS_MOVED, &has_moved);
+  return has_moved != 0;
+}
+
+void SqliteConnection::begin(Deadline deadline) {
+  lock_deadline_ = deadline;
+  run(access_ == Access::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
+}
+
+void SqliteConnection::commit(std::string_view what) {
+  // However long the work took, there is time to wait for readers to leave.
+  lock_deadline_ = steady_clock::now() + kLongestLockWait;
+  // A query that was not read to its end would keep its lock.
+  for (auto& [sql, prepared] : statements_) prepared.tryReset();
+  if (access_ == Access::kRead) {
+    run("COMMIT");
+    return;
+  }
+  fault_point("before-commit", what);
+  fault_point("in-commit", what, [this] { sqlite3_db_cacheflush(database_.getHandle()); });
+  run("COMMIT");
+  fault_point("after-commit", what);
+}
+
+SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
+    : path_(std::move(path)), version_(static_cast<int>(schema.migrations.size())) {
+  try {
+    writer_ = std::make_unique<SqliteConnection>(path_, SqliteConnection::Access::kCreate,
+                                                 lock_deadline());
+  } catch (...) {
+    rethrow();
+  }
+  fault_point("before-migration");
+  write("migrate", [&](SqliteConnection& connection) { migrate(connection, schema); });
+}
+
+void SqliteDatabase::migrate(SqliteConnection& connection, const SqliteSchema& schema) const {
+  const int application_id = number(connection, "PRAGMA application_id");
+  const int version = number(connection, "PRAGMA user_version");
+  // Few applications set the two numbers, so a file with tables and without them isn't ours either.
+  const bool is_new = application_id == 0 && version == 0 &&
+                      number(connection, "SELECT count(*) FROM sqlite_master") == 0;
+  if (application_id != schema.application_id && !is_new) {
+    throw Unavailable("database " + path_ + " belongs to another application");
+  }
+  if (version > version_) {
+    throw Unavailable("database " + path_ + " has schema version " + std::to_string(version) +
+                      ", which is newer than this program's " + std::to_string(version_));
+  }
+  if (version == version_) return;
+  for (const char* migration : schema.migrations.subspan(static_cast<std::size_t>(version))) {
+    connection.run_once(migration);
+  }
+  connection.run_once("PRAGMA application_id = " + std::to_string(schema.application_id));
+  connection.run_once("PRAGMA user_version = " + std::to_string(version_));
+  log_info("database migrated",
+           {{"database", path_}, {"from_version", version}, {"to_version", version_}});
+}
+
+void SqliteDatabase::rethrow() const {
+  try {
+    throw;
+  } catch (const SQLite::Exception& error) {
+    throw Unavailable("database " + path_ + ": " + error.what());
+  }
+}
+
+void SqliteDatabase::check() {
+  write("check", [this](SqliteConnection& connection) {
+    const int version = number(connection, "PRAGMA user_version");
+    if (version != version_) {
+      throw Unavailable("database " + path_ + " has schema version " + std::to_string(version) +
+                        " by now; this program works with " + std::to_string(version_));
+    }
+    // Writes what is there already: that goes all the way to the disk.
+    connection.run_once("PRAGMA user_version = " + std::to_string(version));
+  });
+}
+
+SqliteDatabase::WriteTurn::WriteTurn(SqliteDatabase& from)
+    : database(from), deadline(lock_deadline()) {
+  std::unique_lock lock(database.turn_mutex_);
+  const auto is_free = [this] { return !database.is_writing_; };
+  if (!database.turn_ended_.wait_until(lock, deadline, is_free)) {
+    throw Unavailable("database " + database.path_ + ": too many are waiting to write");
+  }
+  database.is_writing_ = true;
+}
+
+SqliteDatabase::WriteTurn::~WriteTurn() {
+  std::lock_guard lock(database.turn_mutex_);
+  database.is_writing_ = false;
+  database.turn_ended_.notify_one();
+}
+
+SqliteDatabase::Reader::Reader(SqliteDatabase& from) : database(from) {
+  std::lock_guard lock(database.readers_mutex_);
+  if (database.idle_readers_.empty()) return;
+  connection = std::move(database.idle_readers_.back());
+  database.idle_readers_.pop_back();
+}
+
+SqliteDatabase::Reader::~Reader() {
+  constexpr std::size_t kMaxIdle = 8;
+  std::lock_guard lock(database.readers_mutex_);
+  if (connection && database.idle_readers_.size() < kMaxIdle) {
+    database.idle_readers_.push_back(std::move(connection));
+  }
+}
+
+}  // namespace common

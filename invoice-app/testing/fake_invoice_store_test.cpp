@@ -1,0 +1,17 @@
+// The fake behaves as the stores do that it stands for.
+
+#include "invoice-app/testing/fake_invoice_store.h"
+
+#include "invoice-app/testing/invoice_store_contract.h"
+
+namespace invoice_app {
+namespace {
+
+OpenInvoiceStore new_fake_storage() {
+  return [store = std::make_shared<FakeInvoiceStore>()] { return store; };
+}
+
+INSTANTIATE_TEST_SUITE_P(Fake, InvoiceStoreContract, testing::Values(new_fake_storage));
+
+}  // namespace
+}  // namespace invoice_app
