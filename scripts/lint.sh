@@ -50,7 +50,7 @@ echo "clang-tidy"
 sources '*.cpp' | grep -v '_test\.cpp$' | while read -r file; do
   if grep -qF "\"$PWD/${file#./}\"" "$database/compile_commands.json"; then echo "$file"; fi
 done | xargs -P "${JOBS:-2}" -n 1 clang-tidy -p "$database" --quiet \
-  --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option \
+  --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wthread-safety \
   2> >(grep -Ev '^[0-9]+ warnings? generated' >&2) ||
   failed+=(clang-tidy)
 

@@ -6,10 +6,9 @@
 #define COMMON_BASE_BYTE_BUDGET_H_
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
-#include <mutex>
 
+#include "common/base/mutex.h"
 #include "common/base/unavailable.h"
 
 namespace common {
@@ -22,8 +21,8 @@ class ByteBudget {
    public:
     // Waits until there is enough. Throws Unavailable when that takes longer than longest_wait.
     Share(ByteBudget& budget, std::size_t bytes) : budget_(budget), bytes_(bytes) {
-      std::unique_lock lock(budget.mutex_);
-      const auto is_enough = [&] { return bytes <= budget.left_; };
+      MutexLock lock(budget.mutex_);
+      const auto is_enough = [&]() REQUIRES(budget.mutex_) { return bytes <= budget.left_; };
       if (!budget.given_back_.wait_for(lock, budget.longest_wait_, is_enough)) {
         throw Unavailable("too many large requests at one time");
       }
@@ -32,7 +31,7 @@ class ByteBudget {
 
     ~Share() {
       {
-        std::lock_guard lock(budget_.mutex_);
+        MutexLock lock(budget_.mutex_);
         budget_.left_ += bytes_;
       }
       budget_.given_back_.notify_all();
@@ -51,9 +50,9 @@ class ByteBudget {
 
  private:
   const std::chrono::milliseconds longest_wait_;
-  std::mutex mutex_;
-  std::condition_variable given_back_;
-  std::size_t left_;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar given_back_;
+  std::size_t left_ GUARDED_BY(mutex_);
 };
 
 }  // namespace common
