@@ -59,25 +59,6 @@ void set_option(const FileDescriptor& socket, int level, int option) {
 
 }  // namespace
 
-FileDescriptor FileDescriptor::borrow(int fd) {
-  FileDescriptor borrowed(fd);
-  borrowed.is_owned_ = false;
-  return borrowed;
-}
-
-FileDescriptor::~FileDescriptor() {
-  if (fd_ >= 0 && is_owned_) ::close(fd_);
-}
-
-FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), is_owned_(other.is_owned_) {}
-
-FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  std::swap(is_owned_, other.is_owned_);
-  return *this;
-}
-
 StopSignal::StopSignal() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (event_.get() < 0) throw_errno("eventfd");
 }

@@ -11,27 +11,11 @@
 #include <string_view>
 #include <utility>
 
+#include "common/base/file_descriptor.h"
+
 namespace common {
 
 using Deadline = std::chrono::steady_clock::time_point;
-
-// Owns a file descriptor, unless it is borrowed.
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd = -1) : fd_(fd) {}
-  static FileDescriptor borrow(int fd);
-  ~FileDescriptor();
-  FileDescriptor(FileDescriptor&& other) noexcept;
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-  bool is_owned_ = true;
-};
 
 // A flag that whoever polls descriptors sees at once. Thread-safe; never lowered again.
 class StopSignal {
