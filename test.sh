@@ -8,7 +8,7 @@ usage() {
 Usage: ./test.sh [URL | --local | --cluster] [--context NAME]
 
 Adds an unpaid invoice, pays, and checks that every invoice is paid, that the provider's ledger has
-exactly one payment with the same money for each of them, and that paying again changes nothing.
+exactly one payment with the same amount for each of them, and that paying again changes nothing.
 Then prints the paid invoices. Can be run again and again.
 
 URL             of invoice-app, e.g. http://127.0.0.1:8081
@@ -132,7 +132,7 @@ test_payments() {
   must "invoice-app answers" await_service
   must "a new invoice is listed once, as it was added and unpaid" add_unpaid_invoice
   must "paying pays all there is" pay_all
-  check "the ledger has exactly one payment with the same money for each" check_ledger
+  check "the ledger has exactly one payment with the same amount for each" check_ledger
   check "paying again changes nothing" pay_again
 }
 

@@ -112,9 +112,9 @@ HttpResponse Routes::add_invoices(const HttpRequest& request) {
 
   const AddOutcome outcome = additions_.run(invoices);
   if (outcome.conflict) {
-    return common::to_response(
-        {.status = 409,
-         .detail = "invoice " + invoices[*outcome.conflict].id + " exists with other money"});
+    return common::to_response({.status = 409,
+                                .detail = "invoice " + invoices[*outcome.conflict].id +
+                                          " exists with a different amount"});
   }
   return {.status = outcome.added > 0 ? 201 : 200,
           .body = to_json(outcome.invoices, document.as<JsonArray>() != nullptr)};

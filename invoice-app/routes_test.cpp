@@ -129,7 +129,7 @@ TEST_F(InvoiceRoutes, AnArrayIsAddedAllOrNothing) {
   const HttpResponse conflict = add(R"([{"InvoiceId":"C","Value":1,"Currency":"EUR"},)"
                                     R"({"InvoiceId":"A","Value":2,"Currency":"EUR"}])");
   EXPECT_EQ(problem(conflict), "409 about:blank");
-  EXPECT_NE(conflict.body.find("invoice A exists with other money"), std::string::npos);
+  EXPECT_NE(conflict.body.find("invoice A exists with a different amount"), std::string::npos);
   const HttpResponse bad = add(R"([{"InvoiceId":"C","Value":1,"Currency":"EUR"},)"
                                R"({"InvoiceId":"D","Value":0,"Currency":"EUR"}])");
   EXPECT_EQ(problem(bad), "400 about:blank");
@@ -143,7 +143,7 @@ TEST_F(InvoiceRoutes, AnEmptyArrayAddsNothing) {
   EXPECT_EQ(response.body, "[]\n");
 }
 
-TEST_F(InvoiceRoutes, OtherMoneyForAnInvoiceThatIsThereIsAConflict) {
+TEST_F(InvoiceRoutes, ADifferentAmountForAnExistingInvoiceIsAConflict) {
   add(kI1);
   for (const char* other : {R"({"InvoiceId":"I1","Value":12.16,"Currency":"EUR"})",
                             R"({"InvoiceId":"I1","Value":12.15,"Currency":"GBP"})"}) {

@@ -23,10 +23,10 @@ class Ledger {
   // Decides the orders one after the other, as below, in one transaction, and returns the outcomes
   // in the same order once they are durable. When it throws, none of them is known to be recorded.
   //
-  // - known key, same invoice and money: the recorded outcome, replayed
+  // - known key, same invoice and amount: the recorded outcome, replayed
   // - known key, anything else differs: kKeyReused
-  // - new key, invoice already paid: replayed kAccepted if the money is the same, else
-  //   kPaidWithOtherMoney
+  // - new key, invoice already paid: replayed kAccepted if the amount is the same, else
+  //   kAmountMismatch
   // - new key, order has a refusal: recorded as kRefused
   // - else: recorded as kAccepted
   virtual std::vector<PaymentOutcome> record(std::span<const PaymentOrder> orders) = 0;

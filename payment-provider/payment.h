@@ -23,11 +23,10 @@ struct PaymentOrder {
 
 struct PaymentOutcome {
   enum class Kind {
-    kAccepted,   // the payment is in the ledger
-    kRefused,    // recorded as refused, for the reason in `refusal`
-    kKeyReused,  // the key stands for another payment (id, value or currency); nothing written
-    kPaidWithOtherMoney,  // the invoice was paid with other money under another key; nothing
-                          // written
+    kAccepted,        // the payment is in the ledger
+    kRefused,         // recorded as refused, for the reason in `refusal`
+    kKeyReused,       // the key stands for another payment (id, value or currency); nothing written
+    kAmountMismatch,  // another key has paid the invoice with a different amount; nothing written
   };
   Kind kind;
   bool replayed = false;  // kAccepted, kRefused: decided by an earlier order

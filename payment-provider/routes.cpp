@@ -83,9 +83,8 @@ HttpResponse to_response(const PaymentOutcome& outcome, const std::string& invoi
       response = unprocessable("idempotency-key-reused",
                                "this Idempotency-Key stands for another payment");
       break;
-    case Kind::kPaidWithOtherMoney:
-      response = unprocessable("already-paid-with-other-money",
-                               "this invoice has been paid with another value or currency");
+    case Kind::kAmountMismatch:
+      response = unprocessable("amount-mismatch", "this invoice was paid with a different amount");
       break;
   }
   if (outcome.replayed) response.headers.emplace_back("Idempotent-Replayed", "true");

@@ -120,10 +120,10 @@ TEST_F(PaymentRoutes, AKeyThatStandsForAnotherPaymentIsRefused) {
   EXPECT_EQ(provider_.payments().size(), 1U);
 }
 
-TEST_F(PaymentRoutes, AnInvoiceIsNotPaidAgainWithOtherMoney) {
+TEST_F(PaymentRoutes, AnInvoiceIsNotPaidAgainWithADifferentAmount) {
   provider_.pay_with_key(kI1, "k");
   EXPECT_EQ(problem(provider_.pay_with_key(R"({"id":"I1","value":99,"currency":"EUR"})", "other")),
-            "422 urn:problem:already-paid-with-other-money");
+            "422 urn:problem:amount-mismatch");
   EXPECT_EQ(provider_.payments().size(), 1U);
 }
 

@@ -93,7 +93,7 @@ PaymentOutcome decide(SqliteConnection& connection, const PaymentOrder& order,
   }
   const auto paid = find_accepted(connection, order.invoice_id);
   return paid.value().amount == order.amount ? paid->replayed()
-                                             : PaymentOutcome{Kind::kPaidWithOtherMoney};
+                                             : PaymentOutcome{Kind::kAmountMismatch};
 }
 
 }  // namespace

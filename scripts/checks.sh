@@ -203,7 +203,7 @@ check_paid_once() {
     | select($invoice != [] and $invoice != $payments)
     | "\(.[0].id) \($invoice | tojson): \($payments | tojson)"' |
     sed -n 1,5p | tr '\n' ';')
-  [[ -z $wrong ]] || fail "not exactly one payment with the same money in the ledger for: $wrong"
+  [[ -z $wrong ]] || fail "not exactly one payment with the same amount in the ledger for: $wrong"
 }
 
 # --- The checks of test.sh ---

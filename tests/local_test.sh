@@ -75,9 +75,9 @@ finds loses-invoice 'test.sh: FAIL: .*the new invoice test-.* has vanished.*'
 finds drops-new 'test.sh: FAIL: .*is not listed once, as it was added and unpaid.*'
 finds adds-twice 'test.sh: FAIL: .*is not listed once, as it was added and unpaid.*'
 finds paid-at-once 'test.sh: FAIL: .*is not listed once, as it was added and unpaid.*'
-finds pays-twice 'test.sh: FAIL: .*not exactly one payment with the same money .*'
-finds no-payment 'test.sh: FAIL: .*not exactly one payment with the same money .*'
-finds other-money 'test.sh: FAIL: .*not exactly one payment with the same money .*'
+finds pays-twice 'test.sh: FAIL: .*not exactly one payment with the same amount .*'
+finds no-payment 'test.sh: FAIL: .*not exactly one payment with the same amount .*'
+finds different-amount 'test.sh: FAIL: .*not exactly one payment with the same amount .*'
 finds pays-again 'test.sh: FAIL: .*the ledger has changed'
 
 echo "local_test.sh: PASS"

@@ -15,7 +15,7 @@ using Outcomes = std::vector<PaymentOutcome>;
 const PaymentOutcome kAccepted{Kind::kAccepted};
 const PaymentOutcome kAcceptedBefore{Kind::kAccepted, true};
 const PaymentOutcome kKeyReused{Kind::kKeyReused};
-const PaymentOutcome kPaidWithOtherMoney{Kind::kPaidWithOtherMoney};
+const PaymentOutcome kAmountMismatch{Kind::kAmountMismatch};
 
 PaymentOutcome refused(const std::string& why) { return {Kind::kRefused, false, why}; }
 PaymentOutcome refused_before(const std::string& why) { return {Kind::kRefused, true, why}; }
@@ -87,8 +87,8 @@ TEST_P(LedgerContract, AKeyStandsForOnePaymentOnly) {
 TEST_P(LedgerContract, AnInvoiceIsPaidOnceWhateverTheKey) {
   record(*ledger_, order("k", "I1"));
   EXPECT_EQ(record(*ledger_, order("other", "I1")), kAcceptedBefore);
-  EXPECT_EQ(record(*ledger_, order("other", "I1", 1216)), kPaidWithOtherMoney);
-  EXPECT_EQ(record(*ledger_, order("other", "I1", 1215, "GBP")), kPaidWithOtherMoney);
+  EXPECT_EQ(record(*ledger_, order("other", "I1", 1216)), kAmountMismatch);
+  EXPECT_EQ(record(*ledger_, order("other", "I1", 1215, "GBP")), kAmountMismatch);
   EXPECT_EQ(keys(*ledger_), Keys{"k"});
   // The other key was not taken by any of that.
   EXPECT_EQ(record(*ledger_, order("other", "I2")), kAccepted);
@@ -98,7 +98,7 @@ TEST_P(LedgerContract, AnInvoiceThatIsPaidStaysPaidWhenTheRulesChange) {
   record(*ledger_, order("k", "I1"));
   EXPECT_EQ(record(*ledger_, refusable(order("k", "I1"))), kAcceptedBefore);
   EXPECT_EQ(record(*ledger_, refusable(order("other", "I1"))), kAcceptedBefore);
-  EXPECT_EQ(record(*ledger_, refusable(order("other", "I1", 1))), kPaidWithOtherMoney);
+  EXPECT_EQ(record(*ledger_, refusable(order("other", "I1", 1))), kAmountMismatch);
 }
 
 TEST_P(LedgerContract, ARefusalIsRepeatedForItsKeyWhenTheRulesHaveChanged) {
@@ -125,9 +125,9 @@ TEST_P(LedgerContract, OrdersOfOneBatchAreDecidedOneAfterTheOther) {
       order("f", "I2", 9999), order("z", "I3", 1, "JPY"),
   };
   EXPECT_EQ(ledger_->record(orders),
-            (Outcomes{kAccepted, kAcceptedBefore, kKeyReused, kAcceptedBefore, kPaidWithOtherMoney,
+            (Outcomes{kAccepted, kAcceptedBefore, kKeyReused, kAcceptedBefore, kAmountMismatch,
                       refused("no"), refused_before("no"), kAccepted, kAcceptedBefore,
-                      kPaidWithOtherMoney, kAccepted}));
+                      kAmountMismatch, kAccepted}));
   EXPECT_EQ(keys(*ledger_), (Keys{"a", "d", "z"}));
 }
 
@@ -166,7 +166,7 @@ TEST_P(LedgerContract, AllLedgersOnAStorageDecideTheSame) {
   record(*ledger_, order("k", "I1"));
   record(*other, refusable(order("r", "I2")));
   EXPECT_EQ(record(*other, order("k", "I1")), kAcceptedBefore);
-  EXPECT_EQ(record(*other, order("other", "I1", 1)), kPaidWithOtherMoney);
+  EXPECT_EQ(record(*other, order("other", "I1", 1)), kAmountMismatch);
   EXPECT_EQ(record(*ledger_, order("r", "I2")), refused_before("no"));
   EXPECT_EQ(keys(*open_()), Keys{"k"});
 }

@@ -58,7 +58,7 @@ void check_that_paying_again_pays_nothing(const std::string& url, std::int64_t r
           std::to_string(refused) + " are refused; paying again gave " + report.dump());
 }
 
-// Exactly one payment with the same money for each paid invoice, and none besides.
+// Exactly one payment with the same amount for each paid invoice, and none besides.
 void check_ledger(const json& list, const json& ledger) {
   json paid = json::array();
   for (const json& invoice : list) {

@@ -27,7 +27,7 @@ void add_invoices(const std::string& invoice_app_url, const std::string& prefix,
 // Waits until no invoice is unpaid; false when that doesn't come.
 bool all_get_paid(const std::string& invoice_app_url, std::chrono::seconds patience = kPatience);
 
-// "" when the ledger has exactly one payment for each of the invoices, with the same money, and no
+// "" when the ledger has exactly one payment for each of the invoices, with the same amount, and no
 // other payments; else what is wrong.
 std::string difference(const nlohmann::json& invoices, const nlohmann::json& ledger);
 

@@ -24,7 +24,7 @@ def pay():
         if MISTAKE == "pays-nothing":
             continue
         money = {"value": invoice["Value"], "currency": invoice["Currency"]}
-        if MISTAKE == "other-money":
+        if MISTAKE == "different-amount":
             money["value"] += 0.01
         payments = {"pays-twice": 2, "no-payment": 0}.get(MISTAKE, 1)
         if not invoice["IsPaid"] or MISTAKE == "pays-again":
