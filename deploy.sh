@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the images and brings both services up on Kubernetes, on minikube or any other cluster.
+# Builds the images and deploys both services on Kubernetes: on minikube or on another cluster.
 set -euo pipefail
 
 usage() {
@@ -7,34 +7,34 @@ usage() {
 Usage: ./deploy.sh [--context NAME] [--registry HOST[/PATH]] [--tag TAG]
        ./deploy.sh --status | --delete [--force] | --print-tag
 
-Brings up invoice-app and payment-provider, three pods of each, or brings those that run up to date,
-one pod after the other. Run again with nothing changed, it changes nothing.
+Deploys invoice-app and payment-provider with three pods each, or updates a deployment, one pod after
+the other. If nothing has changed, it changes nothing.
 
-The cluster is minikube, which is started if need be; where minikube isn't installed, it is that of
-kubectl's current context.
+The cluster is minikube, which is started if necessary. If minikube is not installed, it is the
+cluster of kubectl's current context.
 
-  --context NAME      the cluster of this context of kubectl's instead
+  --context NAME      use the cluster of this kubectl context
   --registry HOST[/PATH]
-                      push the images there, and let the cluster pull them from there
-  --tag TAG           the images' tag, instead of a hash of what they are built from; images that are
-                      there under this tag are used as they are
+                      push the images to this registry; the cluster pulls them from there
+  --tag TAG           tag of the images, instead of a hash of what they are built from; existing
+                      images with this tag are not built again
   --status            show the pods
-  --delete            remove both namespaces with all that is in them, the data too; asks first
-  --force             don't ask
-  --print-tag         say which tag the images would get
+  --delete            remove both namespaces with everything in them, also the data; asks first
+  --force             do not ask
+  --print-tag         print the tag that the images would get
 
-Without --registry, the images are put on the node of minikube, kind or k3d, or into the containerd of
-this machine where it is the cluster's only node. On other clusters they must be there already.
+Without --registry, the images are loaded into the nodes of minikube, kind or k3d, or into the
+containerd of this machine if it is the only node. Other clusters must have the images already.
 
 Environment:
   DEPLOY_CONTEXT, REGISTRY, IMAGE_TAG, FORCE=1
-                      the same as the options, e.g. make deploy REGISTRY=registry.example.com/team
-  HTTPLIB_DOWNLOAD    OFF builds with Debian's cpp-httplib rather than the pinned release
-  ROLLOUT_TIMEOUT     how long a service may take to be ready (default 300s)
+                      same as the options; for example make deploy REGISTRY=registry.example.com/team
+  HTTPLIB_DOWNLOAD    OFF builds with Debian's cpp-httplib instead of the pinned release
+  ROLLOUT_TIMEOUT     how long to wait until a service is ready (default 300s)
   MINIKUBE_PROFILE, MINIKUBE_CPUS, MINIKUBE_MEMORY
-                      which minikube, and its size when it is started (minikube, 2, 4g)
+                      name of the minikube cluster, and its size at its start (minikube, 2, 4g)
 
-Exit status: 0 done, 1 failed (the last lines say where, and what to try), 2 wrong usage.
+Exit status: 0 done, 1 failed (the last lines say at which step, and what to try), 2 wrong usage.
 END
 }
 
@@ -42,7 +42,7 @@ cd "$(dirname "$0")"
 # shellcheck source=scripts/deploy-images.sh
 . scripts/deploy-images.sh
 
-readonly services='payment-provider invoice-app' # in this order: the one that is called first
+readonly services='payment-provider invoice-app' # order of deployment: the called one first
 readonly ours='app.kubernetes.io/part-of=invoice-payments'
 readonly rollout_timeout=${ROLLOUT_TIMEOUT:-300s}
 
@@ -53,12 +53,12 @@ tag=${IMAGE_TAG:-}
 force=${FORCE:-}
 profile=${MINIKUBE_PROFILE:-minikube}
 on_minikube=
-changing= # set once something on the cluster may have changed
+changing= # set from the first change to the cluster on
 work=
 
 say() { echo "- $*"; }
 have() { command -v "$1" >/dev/null; }
-# Always with the context that was chosen at the start, even if someone changes the current one.
+# kubectl with the context chosen at the start, even if the current context changes meanwhile.
 k() { kubectl ${context:+--context="$context"} "$@"; }
 
 namespace_of() {
@@ -68,11 +68,11 @@ namespace_of() {
   esac
 }
 
-# --- What is said when something fails ---
+# --- Messages for failures ---
 
 step=
 hint=
-# step NAME HINT: what is being done from here on, and what to try if it fails.
+# step NAME HINT: begins a step. HINT says what to try if the step fails.
 step() {
   step=$1
   hint=$2
@@ -91,7 +91,7 @@ on_exit() {
   case $status in
     0) exit 0 ;;
     130 | 143)
-      echo "deploy.sh: interrupted at: $step. What was done stays; run it again to go on." >&2
+      echo "deploy.sh: interrupted at: $step. Completed steps stay; run it again to continue." >&2
       exit "$status"
       ;;
   esac
@@ -117,25 +117,25 @@ diagnose() {
   echo
 }
 
-# What to try when pods don't become ready, after what their table says.
+# What to try if pods do not become ready, by their status in the table of pods.
 advice() {
   case $(pods 2>/dev/null) in
     *ErrImage* | *ImagePull* | *InvalidImageName*)
       echo "The node can't get an image: $(image_of invoice-app), $(image_of payment-provider)." \
-        "With --registry they are pushed to where the cluster can pull them; or load them into the" \
-        "node and say under which tag with --tag."
+        "Use --registry, so that the cluster can pull them; or load them into the node, and pass" \
+        "their tag with --tag."
       ;;
     *CrashLoop* | *' Error '*)
-      echo "A program ends at its start; why is in its logs above. A setting that it doesn't take is in" \
+      echo "A program ends at its start; its logs above say why. Settings are in" \
         "k8s/*/configmap.yaml."
       ;;
     *CreateContainer* | *Pending* | *ContainerCreating*)
-      echo "A pod can't start: the events above say why. Often there is no default storage class" \
-        "(kubectl get storageclass) or no room on the node (kubectl describe nodes)."
+      echo "A pod can't start; the events above say why. Often there is no default storage class" \
+        "(kubectl get storageclass), or the node has too little free CPU (kubectl describe nodes)."
       ;;
     *) echo "See the events and logs above." ;;
   esac
-  echo "  Pods from before the change, if there were any, go on serving. Run this again to go on."
+  echo "  Older pods, if there are any, continue to serve. Run deploy.sh again to continue."
 }
 
 # --- The cluster ---
@@ -157,33 +157,33 @@ choose_cluster() {
   if [[ $context == "$profile" ]] && have minikube; then on_minikube=1; fi
 }
 
-# With a network that enforces policies; minikube's own may not. Ready before it goes on: on a slow
-# network the rollouts would otherwise run out of time.
+# With calico, which enforces network policies; minikube's own network may not. Waits until all of
+# minikube is ready: on a slow network the rollouts would otherwise time out.
 start_minikube() {
   if minikube -p "$profile" status >/dev/null 2>&1; then return; fi
   step "Starting minikube" \
-    "See what minikube says above. Once \"minikube start --cni=calico\" works, with any options, run this
-  again. Less memory: MINIKUBE_MEMORY=3g make deploy"
+    "See the output of minikube above. When \"minikube start --cni=calico\" works, with any options, run
+  deploy.sh again. To use less memory: MINIKUBE_MEMORY=3g make deploy"
   minikube -p "$profile" start --cni=calico --wait=all \
     --cpus="${MINIKUBE_CPUS:-2}" --memory="${MINIKUBE_MEMORY:-4g}"
 }
 
 reach_cluster() {
   step "Cluster: ${on_minikube:+minikube, }context ${context:-(kubectl has none)}" \
-    "Is it up? kubectl ${context:+--context $context }get nodes${on_minikube:+, minikube -p $profile start}.
-  Another one: ./deploy.sh --context NAME, from kubectl config get-contexts. None yet: install minikube,
-  https://minikube.sigs.k8s.io/docs/start"
-  # It was started with another KUBECONFIG than today's.
+    "Check that it runs: kubectl ${context:+--context $context }get nodes${on_minikube:+, minikube -p $profile start}.
+  For another cluster: ./deploy.sh --context NAME, with a name from kubectl config get-contexts. If you
+  have no cluster, install minikube: https://minikube.sigs.k8s.io/docs/start"
+  # minikube was started with another KUBECONFIG than the current one.
   if [[ -n $on_minikube ]] && ! kubectl config get-contexts "$context" >/dev/null 2>&1; then
     minikube -p "$profile" update-context
   fi
   k get --raw=/version --request-timeout=20s >/dev/null
 }
 
-# --- What is applied ---
+# --- Objects ---
 
-# A random token, the same in both namespaces, made once. It goes from program to program: never into
-# a variable, an argument or a log.
+# Creates the same random token in both namespaces, once. The token goes through pipes only: never
+# into a variable, an argument or a log.
 make_token() {
   local in_payments in_invoicing
   in_payments=$(k -n payments get secret provider-token --ignore-not-found --output name)
@@ -198,7 +198,7 @@ make_token() {
   in_payments=$(token_hash payments)
   in_invoicing=$(token_hash invoicing)
   [[ $in_payments == "$in_invoicing" ]] ||
-    fail "The namespaces have different tokens, so every payment would be refused. To take that of payments:" \
+    fail "The namespaces have different tokens, so each payment would get 401. To use that of payments:" \
       "kubectl -n invoicing delete secret provider-token; ./deploy.sh;" \
       "kubectl -n invoicing rollout restart deployment/invoice-app"
 }
@@ -212,9 +212,8 @@ token_hash() {
   k -n "$1" get secret provider-token --output jsonpath='{.data.token}' | "${sha256[@]}"
 }
 
-# The Deployment with the image that was built and a hash of the settings, so that pods, which read them at
-# their start, are replaced when they change. Applied in one piece: each change is one rollout, and
-# none is no rollout.
+# The Deployment, with the image that was built and a hash of the settings: pods read the settings at
+# start, so new settings must replace the pods. One object, so that all changes are one rollout.
 rendered_deployment() {
   local name=$1 settings
   settings=$("${sha256[@]}" <"k8s/$name/configmap.yaml" | cut -c 1-12)
@@ -225,7 +224,7 @@ rendered_deployment() {
 
 apply_service() {
   local name=$1 file files=()
-  step "Applying k8s/$name" "See what kubectl says above."
+  step "Applying k8s/$name" "See the output of kubectl above."
   for file in "k8s/$name"/*.yaml; do
     [[ $file == */deployment.yaml ]] || files+=(-f "$file")
   done
@@ -235,7 +234,7 @@ apply_service() {
   k -n "$(namespace_of "$name")" rollout status "deployment/$name" --timeout="$rollout_timeout"
 }
 
-# --- What the options ask for ---
+# --- Actions ---
 
 deploy() {
   local name
@@ -244,7 +243,7 @@ deploy() {
   reach_cluster
   provide_images
 
-  step "Namespaces and token" "May this context create namespaces and secrets? kubectl auth can-i create namespaces"
+  step "Namespaces and token" "Check the rights of this context: kubectl auth can-i create namespaces"
   changing=1
   k apply -f k8s/namespaces.yaml
   make_token
@@ -254,23 +253,23 @@ deploy() {
 
 report() {
   local address port
-  step "Done" "Both services are up; only the summary failed."
+  step "Done" "Both services run; only the summary failed."
   pods
   port=$(k -n invoicing get service invoice-app --output jsonpath='{.spec.ports[0].nodePort}')
   address=$(k get nodes --output jsonpath='{.items[0].status.addresses[?(@.type=="InternalIP")].address}')
   cat <<END
 
 URL: http://${address%% *}:$port
-     Where nodes can't be reached from here, as with minikube on macOS and Windows, leave this running
-     and use http://127.0.0.1:8081:
+     If this machine can't reach the nodes, as with minikube on macOS and Windows, keep this command
+     running and use http://127.0.0.1:8081:
        kubectl ${context:+--context $context }-n invoicing port-forward service/invoice-app 8081:8081
 
 Next:
   curl http://${address%% *}:$port/invoices
   curl -X POST http://${address%% *}:$port/invoices/pay
-  ./test.sh${context:+ --context $context}    # tests it; deletes pods, and leaves paid invoices
-  make status      # the pods
-  make undeploy    # removes it all, the data too
+  ./test.sh${context:+ --context $context}    # tests the services; deletes pods, and leaves paid invoices
+  make status      # shows the pods
+  make undeploy    # removes everything, also the data
 END
 }
 
@@ -283,13 +282,13 @@ delete() {
   local answer
   reach_cluster
   step "Removing the namespaces invoicing and payments, with all invoices and the ledger" \
-    "Nothing can be asked without a terminal. To go on: ./deploy.sh --delete --force, make undeploy FORCE=1"
+    "There is no terminal to ask on. Without a question: ./deploy.sh --delete --force, make undeploy FORCE=1"
   if [[ -z $force ]]; then
     [[ -t 0 ]] || exit 1
-    read -r -p 'Type "yes" to go on: ' answer
+    read -r -p 'Type "yes" to continue: ' answer
     [[ $answer == yes ]] || fail "Nothing was removed."
   fi
-  hint="See what kubectl says above; kubectl get namespaces shows what is left."
+  hint="See the output of kubectl above. kubectl get namespaces shows what is left."
   k delete -f k8s/namespaces.yaml --ignore-not-found --timeout=180s
 }
 
@@ -318,7 +317,7 @@ parse_options() {
     shift
   done
   registry=${registry%/}
-  [[ $tag != latest ]] || wrong_usage "the tag latest says nothing about what runs"
+  [[ $tag != latest ]] || wrong_usage "the tag latest does not say which version runs"
 }
 
 main() {

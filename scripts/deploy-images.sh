@@ -1,18 +1,18 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # variables of the script that sources this
-# The images of deploy.sh: their tag, their build, and how they get onto the cluster's nodes. To be
-# sourced by it, and uses its variables; for bash 3.2.
+# The images of deploy.sh: their tag, their build, and their delivery to the nodes of the cluster.
+# deploy.sh sources this file, which uses its variables. Works in bash 3.2.
 #
-#   content_tag       prints a hash of all that the images are built from
-#   image_of NAME     prints what the Deployment has as its image
-#   provide_images    sees to it that the cluster has both images
+#   content_tag       prints a hash of everything that the images are built from
+#   image_of NAME     prints the name of an image for the Deployment
+#   provide_images    makes sure that the cluster has both images
 
 httplib_download=${HTTPLIB_DOWNLOAD:-ON}
 
 sha256=(sha256sum)
 if ! command -v sha256sum >/dev/null; then sha256=(shasum -a 256); fi # macOS
 
-# The same sources get the same tag, on every machine: an image that is there needs no building, and
-# a Deployment that has its tag is left alone.
+# The same sources get the same tag on every machine. So an existing image need not be built, and a
+# Deployment with the same tag does not change.
 content_tag() {
   local inputs
   inputs=$(sed -n 's/^!//p' .dockerignore)
@@ -26,15 +26,15 @@ content_tag() {
 
 image_of() { echo "${registry:+$registry/}$1:$tag"; }
 
-# What an engine has to call it: without a registry, podman would say localhost/, and the node wouldn't
-# find it.
+# The name of an image for docker and podman. Without a registry in the name, podman would add
+# localhost/, and the node would not find the image.
 full_name_of() { echo "${registry:-docker.io/library}/$1:$tag"; }
 
-# --- Where they go ---
+# --- Ways to deliver ---
 
-engine=   # docker or podman, if one works
-ctr=()    # the containerd of this machine
-delivery= # registry, minikube, kind, k3d, containerd, shared (the node has what the engine has), none
+engine=   # docker or podman, if one of them works
+ctr=()    # command for the containerd of this machine
+delivery= # registry, minikube, kind, k3d, containerd, shared (nodes use the engine's images), none
 
 find_engine() {
   for engine in docker podman; do
@@ -43,7 +43,7 @@ find_engine() {
   engine=
 }
 
-# A containerd with a cluster's images that may be used as we are.
+# Finds a containerd that has a cluster's images and that this user may access.
 find_containerd() {
   local tool
   for tool in ctr 'k3s ctr' 'microk8s ctr'; do
@@ -83,8 +83,8 @@ choose_delivery() {
   fi
 }
 
-# The names of the images that the nodes have; kubelet reports them late and not all, so elsewhere than on
-# minikube and here a name that is missing says little.
+# The names of the images on the nodes. The list is complete on minikube and in containerd only:
+# kubelet reports images late, and not all of them.
 images_on_nodes() {
   case $delivery in
     minikube) minikube -p "$profile" image ls ;;
@@ -108,14 +108,14 @@ registry_has_images() {
   done
 }
 
-# --- Building them, and bringing them there ---
+# --- Build and delivery ---
 
 build_hint() {
   cat <<END
-See what the build says above.
-  - debian:trixie-slim can't be pulled: one that the engine has already is used. To make one on Debian, as root:
+See the output of the build above.
+  - If debian:trixie-slim can't be pulled, a local copy is used. To make one on Debian, as root:
     debootstrap --variant=minbase trixie build/trixie && tar -C build/trixie -c . | ${engine:-docker} import - debian:trixie-slim
-  - the download of cpp-httplib hangs: HTTPLIB_DOWNLOAD=OFF make deploy
+  - If the download of cpp-httplib hangs: HTTPLIB_DOWNLOAD=OFF make deploy
 END
 }
 
@@ -123,18 +123,18 @@ build_with_engine() {
   local name
   step "Building the images with $engine" "$(build_hint)"
   for name in $services; do
-    # Without attestations, which not every node can import.
+    # Without attestations: not every node can import them.
     BUILDX_NO_DEFAULT_ATTESTATIONS=1 "$engine" build --file "Dockerfile.${name%%-*}" \
       --build-arg HTTPLIB_DOWNLOAD="$httplib_download" --tag "$(full_name_of "$name")" .
   done
 }
 
-# Where there is no engine here. It exits with 0 even when it failed, so what counts is what is there
-# afterwards.
+# For machines without docker and podman. "minikube image build" exits with 0 even if it fails, so
+# provide_images checks afterwards that the images exist.
 build_in_minikube() {
   local name argument=build-arg=HTTPLIB_DOWNLOAD
   step "Building the images in minikube" "$(build_hint)"
-  # Each of minikube's runtimes wants a build argument in its own way.
+  # The syntax of a build argument depends on minikube's container runtime.
   if [[ $(runtimes) == containerd://* ]]; then argument=opt=build-arg:HTTPLIB_DOWNLOAD; fi
   for name in $services; do
     minikube -p "$profile" image build --file "Dockerfile.${name%%-*}" \
@@ -142,16 +142,16 @@ build_in_minikube() {
   done
 }
 
-# As archives: the one form that all of them take from docker and from podman.
-bring_images() {
+# As archives: all of these tools accept archives from docker and from podman.
+deliver_images() {
   local name archive
-  step "Bringing the images there: $delivery" "See what is said above."
+  step "Delivering the images: $delivery" "See the output above."
   for name in $services; do
     archive=$work/$name.tar
     case $delivery in
       shared) continue ;;
       registry)
-        hint="Is this engine logged in? $engine login ${registry%%/*}"
+        hint="Log in to the registry: $engine login ${registry%%/*}"
         "$engine" push "$(full_name_of "$name")"
         continue
         ;;
@@ -170,30 +170,30 @@ provide_images() {
   local where='on the node'
   choose_delivery
   find_engine
-  step "Images: $(image_of payment-provider), $(image_of invoice-app)" "See what is said above."
+  step "Images: $(image_of payment-provider), $(image_of invoice-app)" "See the output above."
   if [[ $delivery == registry ]]; then
     where="in $registry"
-    if [[ -n $engine ]] && registry_has_images; then say "They are $where already"; return; fi
+    if [[ -n $engine ]] && registry_has_images; then say "The images are $where already"; return; fi
   elif nodes_have_images; then
-    say "They are $where already"
+    say "The images are $where already"
     return
   fi
 
   if [[ $delivery == none ]]; then
-    say "Not built: from here no way is known to the nodes, which are taken to have them or to pull" \
-      "them. With --registry they are built and pushed."
+    say "Not built: deploy.sh knows no way to load images into these nodes. It expects that the nodes" \
+      "have the images or can pull them. With --registry, the images are built and pushed."
   elif [[ -n $engine ]]; then
     build_with_engine
-    bring_images
+    deliver_images
   elif [[ $delivery == minikube ]]; then
     build_in_minikube
   elif [[ $delivery == registry ]]; then
-    say "Not built: neither docker nor podman works here. They are taken to be $where."
+    say "Not built: neither docker nor podman works here. The images are expected $where."
   else
-    fail "The node doesn't have them, and neither docker nor podman works here to build them. Images that" \
-      "the node has under another tag: --tag TAG."
+    fail "The node doesn't have the images, and neither docker nor podman works here to build them. If the" \
+      "node has images with another tag, use --tag TAG."
   fi
   if [[ $delivery == minikube || $delivery == containerd ]]; then
-    nodes_have_images || fail "The node still doesn't have them. $(build_hint)"
+    nodes_have_images || fail "The node still doesn't have the images. $(build_hint)"
   fi
 }

@@ -256,8 +256,8 @@ test_image_load_that_loads_nothing() {
   minikube_machine
   echo "image load" >"$STATE/loses-images"
   deploy 1
-  prints "FAILED at: Bringing the images there: minikube"
-  prints "The node still doesn't have them"
+  prints "FAILED at: Delivering the images: minikube"
+  prints "The node still doesn't have the images"
   rollouts_are ''
 }
 
@@ -357,8 +357,8 @@ minikube * start *|Starting minikube
 kubectl *get --raw=/version*|Cluster: minikube, context minikube
 docker build --file Dockerfile.payment *|Building the images with docker
 docker build --file Dockerfile.invoice *|Building the images with docker
-docker save *|Bringing the images there
-minikube * image load *|Bringing the images there
+docker save *|Delivering the images
+minikube * image load *|Delivering the images
 kubectl *apply -f k8s/namespaces.yaml|Namespaces and token
 kubectl *-n payments get secret*name|Namespaces and token
 kubectl *create secret *|Namespaces and token
@@ -473,7 +473,7 @@ test_node_that_has_the_images() {
   other_machine production
   printf 'docker.io/library/%s\n' "payment-provider:$(tag)" "invoice-app:$(tag)" >"$STATE/node-images"
   deploy 0
-  prints "They are on the node already"
+  prints "The images are on the node already"
   is_deployed ''
 }
 
@@ -521,7 +521,7 @@ test_containerd_of_this_machine_loses_an_image() {
   own_node
   echo payment-provider.tar >"$STATE/loses-images"
   deploy 1
-  prints "The node still doesn't have them"
+  prints "The node still doesn't have the images"
 }
 
 test_containerd_of_this_machine_without_an_engine() {
@@ -549,7 +549,7 @@ test_registry() {
   calls "docker push registry.example.com/team/invoice-app:$(tag)"
   calls "docker push registry.example.com/team/payment-provider:$(tag)"
   REGISTRY=registry.example.com/team deploy 0
-  prints "They are in registry.example.com/team already"
+  prints "The images are in registry.example.com/team already"
   calls_not "docker build"
   rollouts_are 'payment-provider invoice-app '
 }
@@ -572,7 +572,7 @@ test_registry_that_refuses() {
 test_registry_without_an_engine() {
   other_machine production
   deploy 0 --registry registry.example.com
-  prints "taken to be in registry.example.com"
+  prints "expected in registry.example.com"
   is_deployed registry.example.com/
 }
 
