@@ -42,7 +42,7 @@ cd "$(dirname "$0")"
 # shellcheck source=scripts/deploy-images.sh
 . scripts/deploy-images.sh
 
-readonly services='payment-provider invoice-app' # order of deployment: the called one first
+readonly services='payment-provider invoice-app' # deployed in this order: invoice-app calls payment-provider
 readonly ours='app.kubernetes.io/part-of=invoice-payments'
 readonly rollout_timeout=${ROLLOUT_TIMEOUT:-300s}
 

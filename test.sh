@@ -1,38 +1,37 @@
 #!/usr/bin/env bash
-# Tests both services from the outside: what is due gets paid, exactly once; on a cluster also that
-# it stays so whatever dies, and that nobody gets at what isn't theirs.
+# Tests both services from the outside: each invoice gets paid exactly once. On a cluster also: this is
+# true when pods die, and access from outside, from other pods and between teams is denied.
 set -euo pipefail
 
 usage() {
   cat <<'END'
 Usage: ./test.sh [URL | --local | --cluster] [--context NAME]
 
-Adds an unpaid invoice, pays, and checks that every invoice is paid, that the provider's ledger has
-exactly one payment with the same amount for each of them, and that paying again changes nothing.
-Then prints the paid invoices. Can be run again and again.
+Adds an unpaid invoice and requests payment. Checks that every invoice is paid, that the ledger of the
+provider has exactly one payment with the same amount for each, and that a second request changes
+nothing. Then prints the paid invoices. Can be run repeatedly.
 
-URL             of invoice-app, e.g. http://127.0.0.1:8081
---local         invoice-app and payment-provider are started on free ports with temporary databases
-                (and built first, if need be)
---cluster       what deploy.sh put on the cluster of kubectl's current context. Checks the pods,
-                the replicas, who may reach the provider and what the teams may do, too; deletes all
-                pods, twice, once in the middle of a payment run; and works in a namespace of its
-                own, which it removes.
---context NAME  kubectl's context for --cluster
+URL             tests the invoice-app at this URL; for example http://127.0.0.1:8081
+--local         starts invoice-app and payment-provider on free ports with temporary databases, and
+                tests them (builds them first, if necessary)
+--cluster       tests the deployment on the cluster of kubectl's current context. Also checks the pods,
+                the replicas, access to the provider and the rights of the teams. Deletes all pods,
+                twice, the second time during a payment run. Creates and removes a namespace of its own.
+--context NAME  like --cluster, with this kubectl context
 
-Without any of these: --cluster if kubectl finds invoice-app on a cluster, else --local.
+The default is --cluster if kubectl finds invoice-app on a cluster, otherwise --local.
 
 Environment:
-  PROVIDER_URL         of payment-provider, for the check of the ledger, which is skipped when
-                       testing a URL without it
-  PROVIDER_TOKEN_FILE  file with the bearer token that payment-provider demands, if it does
+  PROVIDER_URL         URL of payment-provider. If a URL is tested without it, the check of the ledger
+                       is skipped
+  PROVIDER_TOKEN_FILE  file with the bearer token that payment-provider requires, if it does
   PAY_SECONDS          how long payments may take (default 60)
-  POLICY_SECONDS       how long a cluster's network may take to obey a new policy (default 30)
-  KILL_INVOICES        how many invoices are being paid when a cluster's pods are killed; the next
-                       number is for one that is done with those before its pods are dead
+  POLICY_SECONDS       how long a cluster's network may take to apply a new policy (default 30)
+  KILL_INVOICES        how many unpaid invoices there are when the pods of a cluster are killed. If all
+                       of them are paid before the pods are dead, the next number is tried
                        (default "20000 60000")
 
-Exit status: 0 passed, 1 failed, 2 wrong usage. The last line says which, and why.
+Exit status: 0 passed, 1 failed, 2 wrong usage. The last line has the result, and the reason.
 END
 }
 
@@ -51,7 +50,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 mode=
 context=
 
-# Runs at every exit, so that nothing stays behind and the verdict is the last line.
+# Runs at every exit. Removes everything temporary; the last line is the result.
 clean_up() {
   local status=$?
   trap - EXIT INT TERM
@@ -97,11 +96,11 @@ read_arguments() {
   fi
 }
 
-# Sets mode, when no argument has, and says what is tested.
+# Sets mode if no argument has set it, and prints what is tested.
 choose_target() {
   case $mode in
     url) echo "Testing invoice-app at $INVOICE_URL" ;;
-    local) echo "Testing a pair of this machine's own" ;;
+    local) echo "Testing two processes on this machine" ;;
     cluster)
       is_deployed || fail "invoice-app can't be found on the cluster: $(kubectl_error)." \
         "Run \"make deploy\" first, or choose the cluster with --context"
@@ -113,7 +112,7 @@ choose_target() {
         echo "Testing what runs on the cluster of kubectl's context $(context_name)"
       else
         mode=local
-        echo "Testing a pair of this machine's own, as there is no cluster with invoice-app:" \
+        echo "Testing two processes on this machine, because no cluster has invoice-app:" \
           "$(kubectl_error)"
       fi
       ;;
@@ -130,10 +129,10 @@ start_own_pair() {
 
 test_payments() {
   must "invoice-app answers" await_service
-  must "a new invoice is listed once, as it was added and unpaid" add_unpaid_invoice
-  must "paying pays all there is" pay_all
+  must "a new invoice is listed once, unchanged and unpaid" add_unpaid_invoice
+  must "a request to pay pays all invoices" pay_all
   check "the ledger has exactly one payment with the same amount for each" check_ledger
-  check "paying again changes nothing" pay_again
+  check "a second request to pay changes nothing" pay_again
 }
 
 test_cluster() {
@@ -142,16 +141,16 @@ test_cluster() {
   check "both namespaces have the same token in their Secret" read_token
   must "invoice-app can be reached from outside" find_entrance
   test_payments
-  check "every replica of invoice-app lists the same" \
+  check "all replicas of invoice-app list the same" \
     check_replicas invoicing invoice-app 8081 invoices
-  check "every replica of payment-provider lists the same" \
+  check "all replicas of payment-provider list the same" \
     check_replicas payments payment-provider 8082 payments
   check "nothing leads into the provider from outside the cluster" check_no_way_in
-  check "the provider wants the token" check_token_is_demanded
-  check "a team can do its work, and nothing in the other team's namespace" check_rights
+  check "the provider requires the token" check_token_is_demanded
+  check "each team has its rights, and none in the other team's namespace" check_rights
   test_strangers
-  check "invoices and ledger outlive all pods" check_all_pods_replaced
-  check "pods that die in the middle of a payment run leave each invoice paid once" \
+  check "invoices and ledger are unchanged after all pods were deleted" check_all_pods_replaced
+  check "each invoice is paid once when all pods die during a payment run" \
     check_pods_killed_while_paying
 }
 
@@ -173,7 +172,7 @@ main() {
 
   print_paid
   if [[ $mode != local ]]; then
-    echo "The invoices that this test has added stay: the API has no way to delete one."
+    echo "The invoices that this test has added stay, because the API cannot delete them."
   fi
   finished=yes
   [[ $failures -eq 0 ]]

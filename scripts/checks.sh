@@ -1,20 +1,20 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables of the files that are sourced together
-# Checks of the two services that need nothing but their URLs, and what all checks are made of. To be
-# sourced by test.sh; for bash 3.2.
+# Functions that run checks, and the checks that need only the URLs of the services. test.sh sources
+# this file. Works in bash 3.2.
 #
-#   check NAME COMMAND...  runs the command and prints a line that says what became of it. The command
-#                          runs in a subshell: what it leaves for others is in files in $work.
+#   check NAME COMMAND...  runs the command and prints a line with its result. The command runs in a
+#                          subshell, so it passes data to other checks in files in $work.
 #   must NAME COMMAND...   the same, and ends the test if it fails
-#   fail, skip, note       what a check's command says: why it failed, why it was skipped (both end
-#                          it), or what else there is to know
+#   fail, skip, note       used by the command of a check: the reason for a failure, the reason for a
+#                          skip (both end the command), or additional information
 #
-# Bash forgets "set -e" in $(…), and ignores it in conditions: what runs there ends with fail, or its
-# status is looked at.
+# Bash ignores "set -e" in $(…) and in conditions. Commands there must end with fail, or their status
+# must be checked.
 
-work=       # directory for everything temporary, from prepare_checks on
-id=         # of the invoice that this run adds
-finished=   # "yes" when all checks were run
-outcome=    # of the last check: ok, skipped or failed
+work=       # directory for temporary files; set by prepare_checks
+id=         # id of the invoice that this run adds
+finished=   # "yes" when all checks have run
+outcome=    # result of the last check: ok, skipped or failed
 passed=0
 failures=0
 skipped=0
@@ -56,14 +56,14 @@ prepare_checks() {
   if [[ -n ${PROVIDER_TOKEN_FILE:-} ]]; then use_token "$PROVIDER_TOKEN_FILE"; fi
 }
 
-# Hands the token in FILE to curl through a file: arguments can be read by every user of the machine.
+# Passes the token in FILE to curl in a file: every user of the machine can read arguments.
 use_token() { printf 'header = "Authorization: Bearer %s"\n' "$(cat "$1")" >"$work/token.curl"; }
 
 check() {
   local name=$1 status
   shift
   : >"$work/said"
-  set +e # in "check || …" the command's own errors would not end it
+  set +e # bash ignores set -e inside of "check || …"
   (set -e && "$@")
   status=$?
   set -e
@@ -92,10 +92,10 @@ check() {
 
 must() {
   check "$@"
-  if [[ $outcome != ok ]]; then fail "without this the rest can't be tested"; fi
+  if [[ $outcome != ok ]]; then fail "the other checks need this one"; fi
 }
 
-# print_verdict STATUS: of the shell.
+# print_verdict STATUS: the last line. STATUS is the shell's.
 print_verdict() {
   local counts="$passed checks passed, $failures failed, $skipped skipped"
   if [[ $failures -gt 0 ]]; then
@@ -108,7 +108,7 @@ print_verdict() {
   fi
 }
 
-# await SECONDS COMMAND...: until it succeeds; fails when it hasn't after that time.
+# await SECONDS COMMAND...: repeats the command until it succeeds. Fails after this time.
 await() {
   local deadline=$((SECONDS + $1))
   shift
@@ -118,8 +118,8 @@ await() {
   done
 }
 
-# call FILE METHOD URL [CURL'S ARGUMENTS...]: writes the answer's body to FILE and prints its status;
-# 000 when there was no answer.
+# call FILE METHOD URL [CURL'S ARGUMENTS...]: writes the body of the response to FILE and prints the
+# status; 000 if there was no response.
 call() {
   local file=$1 method=$2 url=$3
   shift 3
@@ -131,13 +131,13 @@ call() {
 # post_json FILE URL BODY_FILE
 post_json() { call "$1" POST "$2" -H 'Content-Type: application/json' --data-binary "@$3"; }
 
-# What a failed call has to say, on one line.
+# why FILE: prints the reason of a failed call on one line.
 why() {
   head -c 500 "$1" | tr '\n' ' '
   tr '\n' ' ' <"$work/curl-error"
 }
 
-# fetch_list FILE URL [CURL'S ARGUMENTS...]: a JSON array, one element per line.
+# fetch_list FILE URL [CURL'S ARGUMENTS...]: writes a JSON array to FILE, one element per line.
 fetch_list() {
   local file=$1 url=$2 status
   shift 2
@@ -151,7 +151,7 @@ fetch_invoices() { fetch_list "$1" "$INVOICE_URL/invoices"; }
 
 fetch_ledger() { fetch_list "$1" "$PROVIDER_URL/payments" -K "$work/token.curl"; }
 
-# Sets INVOICE_URL and PROVIDER_URL before they are used. On a cluster they change when pods die.
+# Sets INVOICE_URL and PROVIDER_URL; call it before using them. On a cluster they change when pods die.
 connect() { if [[ $mode == cluster ]]; then connect_to_cluster; fi; }
 
 answers_invoices() { [[ $(call "$work/answer" GET "$INVOICE_URL/invoices") == 200 ]]; }
@@ -163,7 +163,7 @@ await_service() {
       "Is invoice-app running there?"
 }
 
-# pay SECONDS STATUSES: until the answer is 200. Answers of the STATUSES are waited out for so long.
+# pay SECONDS STATUSES: repeats the request until its status is 200, while it is one of STATUSES.
 pay() {
   local deadline=$((SECONDS + $1)) status
   while true; do
@@ -176,22 +176,22 @@ pay() {
         ;;
     esac
     [[ $SECONDS -lt $deadline ]] ||
-      fail "not all was paid after $1 s; the last answer was $status: $(why "$work/answer")"
+      fail "not everything was paid after $1 s; the last response was $status: $(why "$work/answer")"
     sleep 1
   done
 }
 
-# check_all_paid FILE: the list of invoices, with this run's own among them.
+# check_all_paid FILE: of the list in FILE. It must contain the invoice that this run has added.
 check_all_paid() {
   local unpaid
   unpaid=$(jq -r 'select(.IsPaid != true) | .InvoiceId' "$1" | sed -n 1,5p | tr '\n' ' ')
   [[ -z $unpaid ]] || fail "POST /invoices/pay gave 200, but these are not paid: $unpaid"
   jq -e -s --arg id "$id" 'any(.[]; .InvoiceId == $id)' "$1" >/dev/null ||
-    fail "the new invoice $id has vanished from GET /invoices"
+    fail "the new invoice $id is missing in GET /invoices"
 }
 
-# check_paid_once INVOICES LEDGER: every invoice has exactly one payment, with its money. (The ledger
-# may have more: others may pay at the same provider.)
+# check_paid_once INVOICES LEDGER: each invoice has exactly one payment with the same amount. The ledger
+# may have other payments, because other clients may use the same provider.
 check_paid_once() {
   local wrong
   wrong=$(jq -r -n --slurpfile invoices "$1" --slurpfile ledger "$2" '
@@ -218,7 +218,7 @@ add_unpaid_invoice() {
   jq -e -s --arg id "$id" 'map(select(.InvoiceId == $id)) == [
       {"InvoiceId": $id, "Value": 12.15, "Currency": "EUR", "IsPaid": false}]' \
     "$work/new" >/dev/null ||
-    fail "the new invoice $id is not listed once, as it was added and unpaid, in GET /invoices"
+    fail "the new invoice $id is not listed once, unchanged and unpaid, in GET /invoices"
 }
 
 pay_all() {

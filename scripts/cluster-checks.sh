@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables of the files that are sourced together
-# Checks of both services on a cluster. To be sourced by test.sh; for bash 3.2.
+# Checks of both services on a cluster. test.sh sources this file. Works in bash 3.2.
 
 readonly BATCH=5000 # invoices in one request, about 400 KB
 readonly KILL_PAY_SECONDS=180
 
-# What a team may do in its own namespace and nowhere else: verb, resource, subresource.
+# Rights of a team in its own namespace and nowhere else: verb, resource, subresource.
 readonly OWN_RIGHTS='
 get    deployments.apps
 create deployments.apps
@@ -20,7 +20,7 @@ create pods portforward
 get    pods portforward
 list   events'
 
-# What a team may do nowhere.
+# Rights that a team has nowhere.
 readonly NO_RIGHTS='
 get    secrets
 list   secrets
@@ -43,7 +43,8 @@ check_pods() {
   [[ -z $wrong ]] || fail "$wrong see kubectl describe pods -n $1"
 }
 
-# check_replicas NAMESPACE NAME PORT LIST: each lists what the Service does (pay_again looked last).
+# check_replicas NAMESPACE NAME PORT LIST: compares each replica's list with that of pay_again, which
+# came from the Service.
 check_replicas() {
   local pods pod url
   pods=$(pod_names "$1" "$2")
@@ -53,7 +54,7 @@ check_replicas() {
     case $4 in
       invoices) cmp -s "$work/replica" "$work/invoices-again" ;;
       payments) cmp -s "$work/replica" "$work/ledger-again" ;;
-    esac || fail "$pod lists something else at GET /$4 than the Service did"
+    esac || fail "GET /$4 of $pod differs from that of the Service"
   done
 }
 
@@ -96,13 +97,13 @@ check_token_is_demanded() {
   [[ $status == 200 ]] || fail "GET /payments with the token gave $status: $(why "$work/answer")"
 }
 
-# --- What the teams may do ---
+# --- Rights of the teams ---
 
 # expect_right ANSWER TEAM NAMESPACE VERB RESOURCE [SUBRESOURCE]
 expect_right() {
   local answer
   answer=$(try_kube auth can-i "$4" "$5" ${6:+--subresource "$6"} -n "$3" \
-    --as someone --as-group "$2") || true # its status says "no" as well
+    --as someone --as-group "$2") || true # its status is also 1 for "no"
   case $answer in
     "$1" | "$1 "*) ;;
     yes* | no*) echo "$2 ${answer%% *} in $3: $4 $5${6:+/$6}" ;;
@@ -110,7 +111,7 @@ expect_right() {
   esac
 }
 
-# wrong_rights TEAM OWN_NAMESPACE OTHER_NAMESPACE: prints what isn't as it should be.
+# wrong_rights TEAM OWN_NAMESPACE OTHER_NAMESPACE: prints rights that are missing or too many.
 wrong_rights() {
   local verb resource subresource
   while read -r verb resource subresource; do
@@ -132,7 +133,7 @@ check_rights() {
   [[ -z $wrong ]] || fail "kubectl auth can-i says of $(tr '\n' ';' <<<"$wrong")"
 }
 
-# --- What dies ---
+# --- Deleting pods ---
 
 await_new_pods() {
   local service
@@ -146,7 +147,7 @@ await_new_pods() {
   await_service
 }
 
-# Which pods await_new_pods doesn't take for new ones.
+# Call this before deleting pods; await_new_pods waits for other pods than these.
 note_old_pods() {
   pod_names invoicing invoice-app >"$work/old-pods"
   pod_names payments payment-provider >>"$work/old-pods"
@@ -192,8 +193,8 @@ check_pods_killed_while_paying() {
     note_old_pods
     call "$work/payer-answer" POST "$INVOICE_URL/invoices/pay" >"$work/payer-status" &
     payer=$!
-    # Killed after a second. With --force they would only be forgotten, and would go on for as long
-    # as a pod that is told to stop may.
+    # The kubelet kills them after a second. With --force, Kubernetes would only forget the pods; they
+    # would keep running for their whole grace period.
     delete_all_pods --grace-period=1
     wait "$payer"
     await_new_pods
@@ -204,9 +205,9 @@ check_pods_killed_while_paying() {
     check_paid_once "$work/invoices-after" "$work/ledger-after"
     status=$(cat "$work/payer-status")
     if [[ $status != 200 ]]; then
-      note "of $count; the run that the pods died in ended with $status"
+      note "of $count; the run in which the pods died ended with $status"
       return
     fi
   done
-  skip "all $count were paid before the pods were dead (and each once)"
+  skip "all $count invoices were paid, each once, before the pods were dead"
 }

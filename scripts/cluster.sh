@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables of the files that are sourced together
-# What the checks of a cluster need of kubectl. To be sourced by test.sh; for bash 3.2.
+# Functions that use kubectl. test.sh sources this file. Works in bash 3.2.
 
 readonly REPLICAS=3
-readonly READY_SECONDS=180  # for new pods, after all old ones were deleted
+readonly READY_SECONDS=180  # until new pods are ready, after all old ones were deleted
 readonly FORWARD_ATTEMPTS=4 # to forward a port
 readonly FORWARD_SECONDS=20 # for each
 readonly POD_FACTS='
@@ -17,7 +17,7 @@ kubectl_error() { tail -n 1 "$work/kubectl-error"; }
 
 kube() { try_kube "$@" || fail "kubectl $*: $(kubectl_error)"; }
 
-# By its path: kubectl would ask an unreachable cluster several times what kinds of objects it has.
+# With --raw: otherwise kubectl asks an unreachable cluster several times for its kinds of objects.
 is_deployed() {
   if ! command -v kubectl >/dev/null; then
     echo "kubectl is missing" >"$work/kubectl-error"
@@ -29,7 +29,7 @@ is_deployed() {
 
 context_name() { echo "${context:-$(try_kube config current-context || echo unknown)}"; }
 
-# get_pods NAMESPACE NAME: those of a deployment, as JSON.
+# get_pods NAMESPACE NAME: prints the pods of a deployment as JSON.
 get_pods() { kube get pods -n "$1" -l "app.kubernetes.io/name=$2" -o json; }
 
 pod_names() {
@@ -44,8 +44,8 @@ delete_pods() {
   kube delete pods -n "$namespace" -l "app.kubernetes.io/name=$name" --wait=false "$@" >/dev/null
 }
 
-# pods_are_new NAMESPACE NAME: whether there are REPLICAS pods, all ready, none of those listed in
-# $work/old-pods.
+# pods_are_new NAMESPACE NAME: whether there are REPLICAS pods, all ready, and none of them is listed
+# in $work/old-pods.
 pods_are_new() {
   try_kube get pods -n "$1" -l "app.kubernetes.io/name=$2" -o json |
     jq -e --rawfile old "$work/old-pods" --argjson replicas "$REPLICAS" "$POD_FACTS"'
@@ -55,10 +55,10 @@ pods_are_new() {
       >/dev/null
 }
 
-# --- Ways in ---
+# --- Connections to pods ---
 
-# A way in for as long as the pod at the other end lives:
-# forward NAMESPACE TARGET PORT: prints the URL of a port of this machine that leads to TARGET's.
+# forward NAMESPACE TARGET PORT: prints the URL of a local port that is forwarded to TARGET's port. It
+# works as long as the pod lives.
 forward() {
   local namespace=$1 target=$2 port=$3 name attempt
   name=$work/forward-$namespace-${target//\//-}-$port
@@ -77,7 +77,7 @@ forward() {
   fail "kubectl port-forward to $target in $namespace doesn't work: $(tail -n 1 "$name.log")"
 }
 
-# NAME.pid is there for as long as the process is, so that nobody else's is ever taken for it.
+# NAME.pid exists as long as the process, so that its number never means another process.
 run_forward() {
   local name=$1
   shift
@@ -108,14 +108,14 @@ stop_forwards() {
   for file in "$work"/forward-*.pid; do stop_forward "$file"; done
 }
 
-# How invoice-app is reached from outside: the NodePort where there is a way to it, else a forwarded
-# port. Leaves the URL in $work/entrance, or nothing for a forwarded port.
+# Finds out how to reach invoice-app from outside: through its NodePort if possible, otherwise through
+# a forwarded port. Writes the URL to $work/entrance, or nothing for a forwarded port.
 find_entrance() {
   local port addresses address
   port=$(kube get service invoice-app -n invoicing -o json | jq -r '.spec.ports[0].nodePort // empty')
   [[ -n $port ]] || fail "Service invoice-app in namespace invoicing has no NodePort"
   : >"$work/entrance"
-  addresses=$(node_addresses) || true # not everyone may list a cluster's nodes
+  addresses=$(node_addresses) || true # this user may have no right to list nodes
   for address in $addresses; do
     case $address in *:*) address="[$address]" ;; esac
     if curl -sfg -o /dev/null --connect-timeout 2 --max-time 10 "http://$address:$port/invoices"; then
@@ -125,7 +125,7 @@ find_entrance() {
     fi
   done
   connect_to_cluster
-  note "$INVOICE_URL, a forwarded port: from here there is no way to port $port of a node"
+  note "$INVOICE_URL, a forwarded port: port $port of the nodes is not reachable from here"
 }
 
 node_addresses() {
@@ -142,7 +142,7 @@ connect_to_cluster() {
   PROVIDER_URL=$(forward payments service/payment-provider 8082)
 }
 
-# Leaves the token in $work/token for curl alone: it is neither printed nor anyone's argument.
+# Gives the token to curl. The token is never printed, and never an argument of a process.
 read_token() {
   local namespace
   for namespace in invoicing payments; do
@@ -152,6 +152,6 @@ read_token() {
     [[ -s $work/token-$namespace ]] || fail "namespace $namespace: Secret provider-token has no token"
   done
   cmp -s "$work/token-invoicing" "$work/token-payments" ||
-    fail "they differ, so that invoice-app can't pay; run \"make deploy\""
+    fail "the tokens differ, so invoice-app can't pay; run \"make deploy\""
   use_token "$work/token-payments"
 }

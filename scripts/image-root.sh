@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the root file system of an image that has one program and no more. For the Dockerfiles.
+# Makes the root file system of an image that contains one program. For the Dockerfiles.
 set -euo pipefail
 
 usage() {
@@ -7,8 +7,8 @@ usage() {
 Usage: scripts/image-root.sh PROGRAM DIRECTORY
 
 Fills DIRECTORY with PROGRAM (in /usr/local/bin, without debugging information), the shared libraries
-that it loads, CA certificates, the user 65532, and how names are resolved. No shell, no package
-manager. Runs on Debian.
+that it loads, CA certificates, the user 65532, and the settings for looking up names. It gets no shell
+and no package manager. Runs on Debian.
 END
 }
 
@@ -18,13 +18,13 @@ root=$2
 
 install -D --strip -m 0755 "$program" "$root/usr/local/bin/$(basename "$program")"
 
-# The libraries, and the loader, are put where the loader looks for them without a cache.
+# The loader finds its libraries in these folders without a cache.
 libraries=$(ldd "$program" | grep -o '/[^ ]*')
 for library in $libraries; do
   install -D -m 0755 "$library" "$root$library"
 done
 
-# Whose libraries these are, under which licences; scanners for vulnerabilities look here too.
+# Licences and packages of these libraries. Scanners for vulnerabilities read them, too.
 for library in $libraries; do
   package=$(dpkg-query --search "$(realpath "$library")" | cut -d: -f1)
   install -D -m 0644 "/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/copyright"

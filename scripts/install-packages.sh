@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Installs the Debian packages of packages.txt that are missing. Does nothing, and needs no root,
-# when all are there.
+# Installs the missing Debian packages of packages.txt. If none is missing, it does nothing and needs
+# no root.
 set -euo pipefail
 
 usage() {
   cat <<'END'
 Usage: scripts/install-packages.sh [USE...]
 
-Installs the packages of packages.txt for these uses: build, run, test, lint, images. Without a USE:
-all but images, which brings a container engine.
+Installs the packages of packages.txt for these uses: build, run, test, lint, images. Without a USE, for
+all except images, which would install a container engine.
 END
 }
 
@@ -36,12 +36,12 @@ for use in "${uses[@]}"; do
 done
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-  echo "install-packages.sh: not Debian or Ubuntu, so nothing is installed. What is needed are your" \
+  echo "install-packages.sh: this is not Debian or Ubuntu, so nothing is installed. Please install your" \
     "system's equivalents of: ${packages[*]}" >&2
   exit 0
 fi
 
-# The status of each package; dpkg-query also fails, as it may, for a package that it doesn't know.
+# The status of each package. dpkg-query fails if it does not know one of them; this is no error.
 installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
 missing=()
 for package in "${packages[@]}"; do

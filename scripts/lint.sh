@@ -5,15 +5,15 @@ set -euo pipefail
 usage() {
   cat <<'END'
 Usage: scripts/lint.sh BUILD_DIRECTORY   check; BUILD_DIRECTORY has a compile_commands.json
-       scripts/lint.sh --fix             format the C++ sources, no more
+       scripts/lint.sh --fix             only format the C++ sources
 
-Environment: JOBS, how many clang-tidy run at one time (default 2)
+Environment: JOBS, number of concurrent clang-tidy processes (default 2)
 END
 }
 
 cd "$(dirname "$0")/.."
 
-# The files of the repository with one of these names.
+# sources NAME...: prints the files of the repository with one of these names.
 sources() {
   local names=() name
   for name in "$@"; do
@@ -44,8 +44,8 @@ echo "clang-format"
 sources '*.h' '*.cpp' | xargs clang-format --dry-run -Werror ||
   failed+=('clang-format (make fmt)')
 
-# Sources that the build knows of, but for tests: GoogleTest's macros make those take four times as long
-# for findings of no use. The database is g++'s: clang doesn't know all of its warnings.
+# Sources that the build compiles, without tests: GoogleTest's macros take four times as long and give
+# useless findings. The database is for g++, and clang does not know all of its warnings.
 echo "clang-tidy"
 sources '*.cpp' | grep -v '_test\.cpp$' | while read -r file; do
   if grep -qF "\"$PWD/${file#./}\"" "$database/compile_commands.json"; then echo "$file"; fi

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Does the crash suite catch what it is for? Builds the services with each mistake of tests/mutants,
-# one at a time, and runs the suite against it, which must find a broken promise.
+# Tests the crash suite: builds the services with the mistakes of tests/mutants, one at a time, and runs
+# the suite, which must find a broken promise each time.
 set -euo pipefail
 
 usage() {
   cat <<'END'
 Usage: scripts/mutants.sh CRASH_PROGRAM [TRIALS [SEED]]
 
-CRASH_PROGRAM  the crash suite, as "make faults" builds it
-TRIALS         within which each mistake must be caught (default 100)
-SEED           of the trials (default 1)
+CRASH_PROGRAM  the crash suite, built by "make faults"
+TRIALS         number of trials in which each mistake must be caught (default 100)
+SEED           seed of the trials (default 1)
 
-Works in build/mutants, where it keeps a log of each mistake; the sources here are left alone.
-Exit status: 0 all were caught, 1 not all, or one can't be built, 2 wrong usage.
+Works in build/mutants, and keeps a log for each mistake there. The sources are not changed.
+Exit status: 0 all were caught, 1 one was not caught or does not build, 2 wrong usage.
 END
 }
 
@@ -33,7 +33,7 @@ rm -rf "$source"
 mkdir -p "$source"
 tar -cf - --exclude=./build --exclude=./.git . | tar -xf - -C "$source"
 
-# build NAME: the services of $source. ccache knows the files that no mistake has touched.
+# build NAME: builds the services in $source. ccache has the files that the mistake does not change.
 build() {
   (
     cd "$source"
@@ -43,7 +43,7 @@ build() {
       cmake --build --preset faults --parallel "$jobs" --target invoice-app payment-provider
   ) >"$work/$1.log" 2>&1 || {
     tail -n 30 "$work/$1.log"
-    echo "mutants.sh: FAIL: can't build $1; if the sources have changed, so must tests/mutants/$1.patch"
+    echo "mutants.sh: FAIL: can't build $1. If the sources have changed, update tests/mutants/$1.patch"
     exit 1
   }
 }
@@ -53,7 +53,7 @@ for patch in tests/mutants/*.patch; do
   name=$(basename "$patch" .patch)
   started=$SECONDS
   patch -s -d "$source" -p1 <"$patch" || {
-    echo "mutants.sh: FAIL: $patch doesn't fit the sources any more"
+    echo "mutants.sh: FAIL: $patch does not apply to the sources any more"
     exit 1
   }
   build "$name"

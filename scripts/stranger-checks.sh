@@ -1,20 +1,22 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables of the files that are sourced together
-# Can a pod that isn't invoice-app reach payment-provider? To be sourced by test.sh; for bash 3.2.
+# Checks that other pods than invoice-app can't reach payment-provider. test.sh sources this file. Works
+# in bash 3.2.
 #
-# The strangers run our own two images, as there may be no others on the nodes: an invoice-app calls
-# whatever its PAYMENT_PROVIDER_URL names when it is told to pay, and says in its answer what became
-# of the call. They are in a namespace of their own, under Pod Security "restricted":
+# A stranger is a pod in a temporary namespace. Strangers run our own two images, because the nodes may
+# have no others: an invoice-app calls its PAYMENT_PROVIDER_URL when it gets a request to pay, and its
+# response contains the result of the call. The namespace enforces Pod Security "restricted".
 #
 #   target     a payment-provider without a token
-#   control    an invoice-app that pays at the target: shows that strangers can call and that we would
-#              see it, and, once a policy forbids it, whether this cluster's network obeys policies
-#   stranger   an invoice-app that pays at the real payment-provider, under invoice-app's own labels
+#   control    an invoice-app that calls the target. It must succeed: this shows that strangers can make
+#              calls, and that the test notices. Then a policy forbids the call. If it still succeeds,
+#              the cluster's network does not enforce policies
+#   stranger   an invoice-app with the labels of the real one, which calls the real payment-provider
 
 readonly STRANGER_READY_SECONDS=120
 readonly NO_CONNECTION="can't connect"
 
-# stranger_pod NAME SERVICE: an object like the pods of the service's deployment, but with nothing
-# that belongs to its namespace, and with the environment in the JSON array that is read.
+# stranger_pod NAME SERVICE: prints a pod like those of the service's deployment, without references to
+# objects of its namespace. Standard input is the environment, as a JSON array.
 stranger_pod() {
   jq --arg name "$1" --slurpfile environment /dev/stdin \
     --arg node "$(jq -r '.items[0].spec.nodeName // empty' "$work/$2-pods.json")" '
@@ -23,11 +25,11 @@ stranger_pod() {
        metadata: {name: $name, labels: ($template.metadata.labels + {stranger: $name})},
        spec: ($template.spec
          | del(.affinity, .serviceAccount, .serviceAccountName)
-         | .nodeName = $node # where the image is
+         | .nodeName = $node # the image is there
          | .terminationGracePeriodSeconds = 1
          | .volumes = [{name: "data", emptyDir: {}}]
          | .containers |= map(del(.envFrom)
-             | .resources.requests.cpu = "10m" # nobody schedules it: it must fit as it is
+             | .resources.requests.cpu = "10m" # the scheduler is bypassed, so it must fit
              | .env = $environment[0]
              | .volumeMounts |= map(select(.name == "data"))))}' "$work/$2.json"
 }
@@ -74,7 +76,7 @@ start_strangers() {
   get_pods invoicing invoice-app >"$work/invoice-app-pods.json"
   get_pods payments payment-provider >"$work/payment-provider-pods.json"
   provider=$(kube get configmap invoice-app -n invoicing -o json | jq -r .data.PAYMENT_PROVIDER_URL)
-  # The control's URL has the same form, so that a name that can't be resolved shows there.
+  # The control's URL has the same form, so it also finds a failure of DNS.
   [[ $provider == *payment-provider.payments* ]] ||
     fail "PAYMENT_PROVIDER_URL is $provider, not a name in namespace payments"
 
@@ -94,8 +96,8 @@ start_strangers() {
       "$work/strangers.json" | tr '\n' ' ')"
 }
 
-# Makes a caller pay ten new invoices, so that failures are many at once and known soon. Prints what
-# it got: "paid", "can't connect to ...", "HTTP 401" or the like.
+# Makes a stranger pay ten new invoices: with that many concurrent failures, the breaker opens soon.
+# Prints the result: "paid", "can't connect to ...", "HTTP 401" or similar.
 stranger_gets() {
   local url status attempt
   url=$(forward "$(cat "$work/stranger-namespace")" "pod/$1" 8081) || exit 1
@@ -114,15 +116,15 @@ stranger_gets() {
         jq -r '.detail | capture("used now \\((?<reason>.*)\\); payment").reason' "$work/answer"
         return
         ;;
-      202) ;; # not known yet
+      202) ;; # no result yet
       *) fail "pod $1: POST /invoices/pay gave $status: $(why "$work/answer")" ;;
     esac
   done
-  fail "pod $1: it wasn't known after $attempt calls whether it can reach the provider"
+  fail "pod $1: after $attempt requests, it is unknown whether it can reach the provider"
 }
 
-# Not at once again after a call that got through: the kept-alive connection, which a policy may
-# leave alone, is closed after two seconds.
+# After a call that succeeded, waits until its kept-alive connection is idle for too long and closed: a
+# new policy may not affect open connections.
 is_cut_off() {
   stranger_gets control >"$work/got"
   [[ $(cat "$work/got") == "$NO_CONNECTION"* ]] || {
@@ -134,15 +136,15 @@ is_cut_off() {
 check_control() {
   local got
   got=$(stranger_gets control)
-  [[ $got == paid ]] || fail "a pod that nothing forbids to call another got: $got"
+  [[ $got == paid ]] || fail "no policy forbids the call, but the result is: $got"
 }
 
 check_policies_are_obeyed() {
   local seconds=${POLICY_SECONDS:-30}
   deny_calls_to_target | kube create -n "$(cat "$work/stranger-namespace")" -f - >/dev/null
   await "$seconds" is_cut_off ||
-    skip "NetworkPolicies are NOT enforced by this cluster's network: $seconds s after one that" \
-      "forbids a call, the caller still got: $(cat "$work/got")"
+    skip "this cluster's network does NOT enforce NetworkPolicies: $seconds s after a policy forbade" \
+      "a call, its result is still: $(cat "$work/got")"
 }
 
 check_stranger_is_cut_off() {
@@ -159,16 +161,16 @@ check_stranger_is_refused() {
 }
 
 test_strangers() {
-  check "strangers start, in a namespace of their own with restricted pods" start_strangers
+  check "strangers (pods in a temporary, restricted namespace) start" start_strangers
   if [[ $outcome == ok ]]; then
-    check "a stranger can call a pod that no policy protects" check_control
+    check "a stranger can call an unprotected pod" check_control
   fi
   if [[ $outcome == ok ]]; then
-    check "a stranger can't call it any more when a policy forbids it" check_policies_are_obeyed
+    check "a stranger can't call it when a policy forbids it" check_policies_are_obeyed
     case $outcome in
       ok) check "a stranger can't connect to the provider" check_stranger_is_cut_off ;;
       skipped)
-        check "the provider answers a stranger with 401, at least" check_stranger_is_refused
+        check "a stranger gets 401 from the provider" check_stranger_is_refused
         ;;
     esac
   fi
@@ -186,12 +188,12 @@ delete_stranger_namespace() {
   fi
 }
 
-# At the end, whatever happened.
+# Runs at every exit.
 remove_stranger_namespace() {
   local namespace
   [[ -s $work/stranger-namespace ]] || return 0
   namespace=$(cat "$work/stranger-namespace")
   delete_stranger_namespace
   await 120 stranger_namespace_is_gone "$namespace" ||
-    echo "Namespace $namespace could not be removed; do it with: kubectl delete namespace $namespace"
+    echo "Namespace $namespace was not removed. To remove it: kubectl delete namespace $namespace"
 }

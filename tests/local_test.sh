@@ -53,13 +53,13 @@ kubectl_fails() {
 }
 
 tests own-pair 0 --local
-says own-pair "Testing a pair of this machine's own"
+says own-pair "Testing two processes on this machine"
 says own-pair '  I1  12\.15 EUR'
 ends own-pair 'test.sh: PASS: 5 checks passed, 0 failed, 0 skipped'
 
 kubectl_fails "no cluster here"
 tests without-cluster 0
-says without-cluster "Testing a pair .* own, as there is no cluster with invoice-app: no cluster here"
+says without-cluster "Testing two processes .*, because no cluster has invoice-app: no cluster here"
 tests cluster-wanted 1 --cluster
 ends cluster-wanted "test.sh: FAIL: .* can't be found on the cluster: no cluster here\. .*"
 
@@ -69,15 +69,15 @@ tests unknown-option 2 --bogus
 
 finds none 'test.sh: PASS: 5 checks passed, 0 failed, 0 skipped'
 finds pays-nothing 'test.sh: FAIL: .*POST /invoices/pay gave 200, but these are not paid: test-.*'
-finds never-ends 'test.sh: FAIL: .*not all was paid after 1 s; the last answer was 202.*'
+finds never-ends 'test.sh: FAIL: .*not everything was paid after 1 s; the last response was 202.*'
 finds refuses 'test.sh: FAIL: .*POST /invoices/pay gave 502.*'
-finds loses-invoice 'test.sh: FAIL: .*the new invoice test-.* has vanished.*'
-finds drops-new 'test.sh: FAIL: .*is not listed once, as it was added and unpaid.*'
-finds adds-twice 'test.sh: FAIL: .*is not listed once, as it was added and unpaid.*'
-finds paid-at-once 'test.sh: FAIL: .*is not listed once, as it was added and unpaid.*'
+finds loses-invoice 'test.sh: FAIL: .*the new invoice test-.* is missing.*'
+finds drops-new 'test.sh: FAIL: .*is not listed once, unchanged and unpaid.*'
+finds adds-twice 'test.sh: FAIL: .*is not listed once, unchanged and unpaid.*'
+finds paid-at-once 'test.sh: FAIL: .*is not listed once, unchanged and unpaid.*'
 finds pays-twice 'test.sh: FAIL: .*not exactly one payment with the same amount .*'
 finds no-payment 'test.sh: FAIL: .*not exactly one payment with the same amount .*'
-finds different-amount 'test.sh: FAIL: .*not exactly one payment with the same amount .*'
+finds other-money 'test.sh: FAIL: .*not exactly one payment with the same amount .*'
 finds pays-again 'test.sh: FAIL: .*the ledger has changed'
 
 echo "local_test.sh: PASS"
