@@ -128,7 +128,7 @@ start_own_pair() {
 }
 
 test_payments() {
-  must "invoice-app answers" await_service
+  must "invoice-app responds" await_service
   must "a new invoice is listed once, unchanged and unpaid" add_unpaid_invoice
   must "a request to pay pays all invoices" pay_all
   check "the ledger has exactly one payment with the same amount for each" check_ledger
@@ -145,7 +145,7 @@ test_cluster() {
     check_replicas invoicing invoice-app 8081 invoices
   check "all replicas of payment-provider list the same" \
     check_replicas payments payment-provider 8082 payments
-  check "nothing leads into the provider from outside the cluster" check_no_way_in
+  check "nothing opens the provider to the outside of the cluster" check_no_way_in
   check "the provider requires the token" check_token_is_demanded
   check "each team has its rights, and none in the other team's namespace" check_rights
   test_strangers

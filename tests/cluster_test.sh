@@ -88,7 +88,7 @@ faults_of_pods_and_objects() {
   says objects 'FAILED   payment-provider has 3 pods.*: payment-provider-.*-0 was restarted, 1 .*'
   says objects 'FAILED   all replicas of invoice-app .*: GET /invoices of invoice-app-.*-2 differs .*'
   says objects 'FAILED   all replicas of payment-provider .*: .* of payment-provider-.*-2 differs .*'
-  says objects 'FAILED   nothing leads .*: there is: Service payment-provider \(NodePort\);'
+  says objects 'FAILED   nothing opens .*: there is: Service payment-provider \(NodePort\);'
   says objects 'FAILED   each team .*: .* says of team-invoicing yes in payments: delete pods;'
   says objects "ok       a stranger can't call it when a policy forbids it"
   says objects "FAILED   a stranger can't connect to the provider: .*reached.* HTTP 401"

@@ -77,7 +77,7 @@ finds adds-twice 'test.sh: FAIL: .*is not listed once, unchanged and unpaid.*'
 finds paid-at-once 'test.sh: FAIL: .*is not listed once, unchanged and unpaid.*'
 finds pays-twice 'test.sh: FAIL: .*not exactly one payment with the same amount .*'
 finds no-payment 'test.sh: FAIL: .*not exactly one payment with the same amount .*'
-finds other-money 'test.sh: FAIL: .*not exactly one payment with the same amount .*'
+finds different-amount 'test.sh: FAIL: .*not exactly one payment with the same amount .*'
 finds pays-again 'test.sh: FAIL: .*the ledger has changed'
 
 echo "local_test.sh: PASS"
