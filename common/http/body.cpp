@@ -4,12 +4,10 @@
 #include <charconv>
 #include <string_view>
 
+#include "common/http/limits.h"
+
 namespace common {
 namespace {
-
-// A chunk's size with its extensions, or a trailer field.
-constexpr std::size_t kMaxLineBytes = 1024;
-constexpr int kMaxTrailers = 32;
 
 // The whole text as a number without a sign, or nothing.
 std::optional<std::uint64_t> to_number(std::string_view digits, int base) {
@@ -77,7 +75,7 @@ class BodyReader {
       if (after_cr) return c == '\n' ? std::nullopt : std::optional(BodyError::kMalformed);
       after_cr = c == '\r';
       if (after_cr) continue;
-      if (is_control(c) || line.size() == kMaxLineBytes) return BodyError::kMalformed;
+      if (is_control(c) || line.size() == kMaxChunkLineBytes) return BodyError::kMalformed;
       line += c;
     }
   }

@@ -18,9 +18,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t kMaxHeadBytes = 32 * 1024;
-constexpr std::size_t kMaxCoding = 8;  // bytes sent for one of a body, in the smallest chunks
-
 struct BaseUrl {
   std::string host;
   int port = 80;
@@ -197,8 +194,9 @@ class HttpClient::Impl {
       return !is_too_large;
     };
 
-    const CallLimits limits{.deadline = steady_clock::now() + options_.call_timeout,
-                            .max_bytes = kMaxHeadBytes + kMaxCoding * options_.max_response_bytes};
+    const CallLimits limits{
+        .deadline = steady_clock::now() + options_.call_timeout,
+        .max_bytes = kMaxHeadBytes + kMaxChunkOverhead * options_.max_response_bytes};
     fault_point("before-call");
     httplib::Result result = client_.send_within(limits, request);
     if (client_.trace().was_stale) result = client_.send_within(limits, request);

@@ -15,15 +15,16 @@
 #include <string>
 #include <variant>
 
+#include "common/http/limits.h"
 #include "common/http/message.h"
 
 namespace common {
 
 struct HttpClientOptions {
   std::string base_url;  // "http://host:port" with an optional path prefix; no query
-  std::chrono::milliseconds connect_timeout{1000};
-  std::chrono::milliseconds call_timeout{5000};  // the whole call
-  std::size_t max_response_bytes = 64 * 1024;    // a longer body makes the call fail
+  std::chrono::milliseconds connect_timeout = kConnectTimeout;
+  std::chrono::milliseconds call_timeout = kCallTimeout;  // the whole call
+  std::size_t max_response_bytes = kMaxResponseBytes;
 };
 
 struct HttpReply {

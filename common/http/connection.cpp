@@ -6,21 +6,14 @@
 #include "common/http/head.h"
 
 namespace common {
-namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t kMaxUnsentBytes = 64 * 1024;
-constexpr std::chrono::milliseconds kLinger(500);
-
-}  // namespace
-
 bool HttpConnection::wait_for_request() {
   // A client that has just had its answer may be sending already when the server is stopped.
-  constexpr std::chrono::milliseconds kOnItsWay(50);
   return has_input() ||
          connection_.wait_readable(steady_clock::now() + limits_.keep_alive_idle, &stop_) ||
-         connection_.wait_readable(steady_clock::now() + kOnItsWay);
+         connection_.wait_readable(steady_clock::now() + kStopGrace);
 }
 
 void HttpConnection::begin_head() {
@@ -84,7 +77,7 @@ bool HttpConnection::flush() {
 }
 
 void HttpConnection::close_lingering() {
-  if (!broken_) connection_.close_lingering(steady_clock::now() + kLinger);
+  if (!broken_) connection_.close_lingering(steady_clock::now() + kLingerTimeout);
 }
 
 }  // namespace common

@@ -13,24 +13,17 @@
 #include <string_view>
 #include <utility>
 
+#include "common/http/limits.h"
 #include "common/http/tcp.h"
 
 namespace common {
 
-struct HttpConnectionLimits {
-  // A kept-alive connection without a request is closed after this. Short: it holds a thread.
-  std::chrono::milliseconds keep_alive_idle{2'000};
-
-  // A request's head must be there this long after its first byte, and its body this long after
-  // the head.
-  std::chrono::milliseconds head_timeout{5'000};
-  std::chrono::milliseconds body_timeout{10'000};
-
-  // A client that takes less than 64 KiB of its answer, or of what is left, in this time has lost
-  // it.
-  std::chrono::milliseconds write_stall{5'000};
-
-  std::size_t max_head_bytes = 32 * 1024;
+struct HttpConnectionLimits {  // see limits.h
+  std::chrono::milliseconds keep_alive_idle = kIdleTimeout;
+  std::chrono::milliseconds head_timeout = kHeadTimeout;
+  std::chrono::milliseconds body_timeout = kBodyTimeout;
+  std::chrono::milliseconds write_stall = kWriteStall;
+  std::size_t max_head_bytes = kMaxHeadBytes;
 };
 
 class HttpConnection {

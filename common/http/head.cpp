@@ -4,10 +4,11 @@
 #include <string_view>
 #include <utility>
 
+#include "common/http/limits.h"
+
 namespace common {
 namespace {
 
-constexpr std::size_t kMaxHeaders = 100;
 constexpr std::string_view kSpaces = " \t";
 
 // A token's character (RFC 9110, section 5.6.2).

@@ -21,7 +21,7 @@ struct RequestHead {
 enum class HeadError {
   kIncomplete,      // the connection ended, or its time was up
   kMalformed,       // not as heads are written
-  kTooManyHeaders,  // over 100
+  kTooManyHeaders,  // over kMaxHeaders
 };
 
 // Returns the next line with its line feed; ends it early, without one, at a byte that no head has.

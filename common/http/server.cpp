@@ -15,6 +15,7 @@
 #include "common/http/connection.h"
 #include "common/http/head.h"
 #include "common/http/httplib_stream.h"
+#include "common/http/limits.h"
 #include "common/http/problem.h"
 #include "common/http/router.h"
 #include "common/http/tcp.h"
@@ -75,13 +76,12 @@ bool has_token(const std::vector<std::string_view>& values, std::string_view tok
 }
 
 std::string usable_request_id(const HttpRequest& request) {
-  constexpr std::size_t kMaxBytes = 64;
   const auto ids = request.header_values("X-Request-Id");
   const auto plain = [](char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == '-';
   };
-  const bool usable = ids.size() == 1 && !ids[0].empty() && ids[0].size() <= kMaxBytes &&
+  const bool usable = ids.size() == 1 && !ids[0].empty() && ids[0].size() <= kMaxRequestIdBytes &&
                       std::all_of(ids[0].begin(), ids[0].end(), plain);
   return usable ? std::string(ids[0]) : new_request_id();
 }

@@ -17,6 +17,7 @@
 #include <string>
 
 #include "common/http/connection.h"
+#include "common/http/limits.h"
 #include "common/http/metrics.h"
 #include "common/http/router.h"
 
@@ -27,8 +28,7 @@ struct HttpServerOptions {
   std::string host = "0.0.0.0";
   int port = 0;  // 0: any free port
 
-  // Connections served at one time. Costs a thread each.
-  std::size_t threads = 128;
+  std::size_t threads = kServerThreads;
 
   HttpConnectionLimits limits = {};
 

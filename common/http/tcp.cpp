@@ -17,18 +17,13 @@
 #include <thread>
 #include <utility>
 
+#include "common/http/limits.h"
+
 namespace common {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-
-// Connections that may wait for a thread; the kernel lowers it to net.core.somaxconn.
-constexpr int kBacklog = 512;
-
-// What write_all() counts progress in. A peer that took a byte now and then would hold its
-// connection's thread for as long as it likes.
-constexpr std::size_t kPieceBytes = 64 * 1024;
 
 [[noreturn]] void throw_errno(const std::string& what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -79,7 +74,7 @@ std::ptrdiff_t TcpConnection::read(char* to, std::size_t size) {
 
 bool TcpConnection::write_all(std::string_view bytes, milliseconds longest_stall) {
   while (!bytes.empty()) {
-    std::string_view piece = bytes.substr(0, kPieceBytes);
+    std::string_view piece = bytes.substr(0, kWriteStallBytes);
     bytes.remove_prefix(piece.size());
     const Deadline deadline = steady_clock::now() + longest_stall;
     while (!piece.empty()) {

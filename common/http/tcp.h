@@ -42,8 +42,8 @@ class TcpConnection {
   // there is nothing now or the connection is broken.
   std::ptrdiff_t read(char* to, std::size_t size);
 
-  // Whether all was written. False when the connection is broken, or takes less than 64 KiB in
-  // `longest_stall`.
+  // Whether all was written. False when the connection is broken, or takes less than
+  // kWriteStallBytes in `longest_stall`.
   bool write_all(std::string_view bytes, std::chrono::milliseconds longest_stall);
 
   // Says that nothing more comes, and reads on for a little while, so that a peer that is still
