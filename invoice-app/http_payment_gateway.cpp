@@ -3,38 +3,43 @@
 #include <utility>
 #include <variant>
 
+#include "common/http/limits.h"
 #include "common/json/json.h"
+#include "common/json/payable.h"
 #include "common/log/log.h"
 
 namespace invoice_app {
 namespace {
 
-bool echoes(const std::string& body, const std::string& invoice_id) {
+using common::kPaymentNames;
+
+// The longest key, pay:<id>:<generation>, is one that the provider accepts.
+constexpr std::size_t kMaxGenerationDigits = 19;
+static_assert(sizeof("pay::") - 1 + common::kMaxIdBytes + kMaxGenerationDigits <=
+              common::kMaxIdempotencyKeyBytes);
+
+// A member of a JSON object that is a string. Nothing if the body has none, whatever it is.
+std::optional<std::string> text_member(const std::string& body, std::string_view name) {
   const auto parsed = common::parse_json(body);
   const auto* document = std::get_if<common::JsonValue>(&parsed);
-  const auto* id = document == nullptr ? nullptr : document->find("id");
-  const auto* text = id == nullptr ? nullptr : id->as<std::string>();
-  return text != nullptr && *text == invoice_id;
+  const auto* member = document == nullptr ? nullptr : document->find(name);
+  const auto* text = member == nullptr ? nullptr : member->as<std::string>();
+  return text == nullptr ? std::nullopt : std::optional(*text);
 }
 
 bool is_refusal(int status) { return status == 400 || status == 402 || status == 422; }
 
-// What a refusing provider says of its reason: the detail of its problem document, if it sent one.
+// The provider's reason is the detail of its problem document, if it sent one.
 std::string refusal_reason(const common::HttpReply& reply) {
-  const auto parsed = common::parse_json(reply.body);
-  const auto* document = std::get_if<common::JsonValue>(&parsed);
-  const auto* detail = document == nullptr ? nullptr : document->find("detail");
-  const auto* text = detail == nullptr ? nullptr : detail->as<std::string>();
-  constexpr std::size_t kMaxReasonBytes = 500;
+  const auto detail = text_member(reply.body, "detail");
   const std::string status = "HTTP " + std::to_string(reply.status);
-  return text == nullptr ? status : status + ": " + text->substr(0, kMaxReasonBytes);
+  return detail ? status + ": " + detail->substr(0, common::kMaxRefusalBytes) : status;
 }
 
 std::string request_body(const Claim& claim) {
-  std::string body = R"({"id":")";  // an id has no character that JSON would escape
-  body.append(claim.id).append(R"(","value":)").append(common::to_decimal(claim.amount));
-  body.append(R"(,"currency":")").append(claim.amount.currency.code()).append(R"("})");
-  return body;
+  std::string body;
+  common::append_payable(body, kPaymentNames, claim.id, claim.amount);
+  return body + '}';
 }
 
 }  // namespace
@@ -50,9 +55,9 @@ PaymentAnswer interpret(const common::HttpResult& result, const std::string& inv
     return {Kind::kRefused, refusal_reason(reply)};
   }
   if (reply.status != 200) return {Kind::kUnknown, "HTTP " + std::to_string(reply.status)};
-  if (type != "application/json") return {Kind::kUnknown, "HTTP 200, but not JSON"};
-  if (!echoes(reply.body, invoice_id)) {
-    return {Kind::kUnknown, "HTTP 200, but not for this invoice"};
+  if (type != "application/json") return {Kind::kUnknown, "HTTP 200, but the response is not JSON"};
+  if (text_member(reply.body, kPaymentNames.id) != invoice_id) {
+    return {Kind::kUnknown, "HTTP 200, but not with this invoice's id"};
   }
   return {Kind::kPaid};
 }

@@ -1,5 +1,5 @@
 // PaymentGateway over HTTP: POST /payments/pay with an Idempotency-Key
-// (draft-ietf-httpapi-idempotency-key-header).
+// (draft-ietf-httpapi-idempotency-key-header). Not thread-safe.
 
 #ifndef INVOICE_APP_HTTP_PAYMENT_GATEWAY_H_
 #define INVOICE_APP_HTTP_PAYMENT_GATEWAY_H_
@@ -12,9 +12,10 @@
 
 namespace invoice_app {
 
-// What an answer to a payment means. Paid is 200 with JSON that echoes the invoice's id; refused is
-// 400, 402 or 422, unless it is a page of HTML, which comes from something in between. All else is
-// unknown: an intermediary, a crash or a bug may have made it.
+// The meaning of the response to a payment:
+// - 200 with JSON that has the invoice's id: paid
+// - 400, 402 or 422, except HTML, which an intermediary sends: refused
+// - anything else: unknown, because an intermediary, a crash or a bug can cause it
 PaymentAnswer interpret(const common::HttpResult& result, const std::string& invoice_id);
 
 class HttpPaymentGateway : public PaymentGateway {

@@ -42,8 +42,8 @@ TEST_P(Interpret, TellsWhatAReplyMeans) {
 const std::string kJson = "application/json";
 const std::string kProblem = "application/problem+json";
 const std::string kHtml = "text/html; charset=utf-8";
-const std::string kOtherInvoice = "HTTP 200, but not for this invoice";
-const std::string kNotJson = "HTTP 200, but not JSON";
+const std::string kOtherInvoice = "HTTP 200, but not with this invoice's id";
+const std::string kNotJson = "HTTP 200, but the response is not JSON";
 const std::string kDetail = R"({"title":"Refused","detail":"payments in EUR are not accepted"})";
 const std::string kLongDetail = R"({"detail":")" + std::string(600, 'x') + R"("})";
 

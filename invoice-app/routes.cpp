@@ -3,9 +3,9 @@
 #include <chrono>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
+#include "common/base/bad_request.h"
 #include "common/http/list.h"
 #include "common/http/problem.h"
 #include "common/json/json.h"
@@ -19,46 +19,35 @@ using common::HttpResponse;
 using common::JsonArray;
 using common::JsonValue;
 
-constexpr common::PayableNames kNames = {"InvoiceId", "Value", "Currency"};
-constexpr std::size_t kListPage = 1000;            // invoices read in one transaction
-constexpr std::size_t kMaxAddBytes = 1024 * 1024;  // an array of thousands
+constexpr common::PayableNames kInvoiceNames = {"InvoiceId", "Value", "Currency"};
 
 void append_json(std::string& out, const Invoice& invoice) {
-  common::append_payable(out, kNames, invoice.id, invoice.amount);
+  common::append_payable(out, kInvoiceNames, invoice.id, invoice.amount);
   out.append(invoice.is_paid() ? R"(,"IsPaid":true})" : R"(,"IsPaid":false})");
 }
 
-HttpResponse bad_request(std::string detail) {
-  return common::to_response({.status = 400, .detail = std::move(detail)});
-}
-
-// A client may send an invoice as GET shows it, but nothing becomes paid by saying so.
-std::variant<NewInvoice, std::string> read_invoice(const JsonValue& value) {
-  auto payable = common::read_payable(value, kNames);
-  if (auto* error = std::get_if<std::string>(&payable)) return std::move(*error);
+// A client may send an invoice as GET shows it, but a client can't mark an invoice as paid.
+NewInvoice read_invoice(const JsonValue& value) {
+  auto [id, amount] = common::read_payable(value, kInvoiceNames);
   if (const JsonValue* is_paid = value.find("IsPaid")) {
     const bool* paid = is_paid->as<bool>();
-    if (paid == nullptr || *paid) return std::string("IsPaid must be false or absent");
+    if (paid == nullptr || *paid) throw common::BadRequest("IsPaid must be false or absent");
   }
-  auto& [id, amount] = std::get<common::Payable>(payable);
-  return NewInvoice{std::move(id), amount};
+  return {std::move(id), amount};
 }
 
-std::variant<std::vector<NewInvoice>, std::string> read_invoices(const JsonValue& document) {
+std::vector<NewInvoice> read_invoices(const JsonValue& document) {
   const auto* array = document.as<JsonArray>();
-  if (array == nullptr) {
-    auto invoice = read_invoice(document);
-    if (auto* error = std::get_if<std::string>(&invoice)) return std::move(*error);
-    return std::vector<NewInvoice>{std::get<NewInvoice>(std::move(invoice))};
-  }
+  if (array == nullptr) return {read_invoice(document)};
   std::vector<NewInvoice> invoices;
   invoices.reserve(array->size());
   for (const JsonValue& element : *array) {
-    auto invoice = read_invoice(element);
-    if (const auto* error = std::get_if<std::string>(&invoice)) {
-      return "invoice " + std::to_string(invoices.size() + 1) + " of the array: " + *error;
+    try {
+      invoices.push_back(read_invoice(element));
+    } catch (const common::BadRequest& error) {
+      throw common::BadRequest("invoice " + std::to_string(invoices.size() + 1) +
+                               " of the array: " + error.what());
     }
-    invoices.push_back(std::get<NewInvoice>(std::move(invoice)));
   }
   return invoices;
 }
@@ -76,40 +65,27 @@ std::string to_json(const std::vector<Invoice>& invoices, bool as_array) {
 
 Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices, const AddLimits& limits)
     : store_(store),
-      additions_at_one_time_(limits.bytes_at_one_time, limits.longest_wait),
+      bytes_in_progress_(limits.bytes_in_progress, limits.timeout),
       pay_invoices_(pay_invoices),
       additions_([&store](auto groups) { return store.add(groups); }) {}
 
 void Routes::add_to(common::HttpRouter& router) {
   router.get("/invoices", [this](const HttpRequest&) { return list_invoices(); });
-  router.post("/invoices", {.max_bytes = kMaxAddBytes, .json_required = true},
+  router.post("/invoices", {.max_bytes = common::kMaxInvoicesBodyBytes, .json_required = true},
               [this](const HttpRequest& request) { return add_invoices(request); });
   router.post("/invoices/pay", {}, [this](const HttpRequest&) { return pay(); });
 }
 
 HttpResponse Routes::list_invoices() const {
-  return common::json_list([this, after = std::int64_t{0}](std::string& out) mutable {
-    const std::vector<Invoice> page = store_.list(after, kListPage);
-    for (const Invoice& invoice : page) {
-      out += ',';
-      append_json(out, invoice);
-      after = invoice.sequence;
-    }
-    return page.size() == kListPage;
-  });
+  return common::json_list(
+      [this](std::int64_t after, std::size_t limit) { return store_.list(after, limit); },
+      append_json);
 }
 
 HttpResponse Routes::add_invoices(const HttpRequest& request) {
-  const common::ByteBudget::Share share(additions_at_one_time_, request.body.size());
-  const auto parsed = common::parse_json(request.body);
-  if (const auto* error = std::get_if<common::JsonError>(&parsed)) {
-    return bad_request(error->message);
-  }
-  const auto& document = std::get<JsonValue>(parsed);
-  auto read = read_invoices(document);
-  if (auto* error = std::get_if<std::string>(&read)) return bad_request(std::move(*error));
-  const auto& invoices = std::get<std::vector<NewInvoice>>(read);
-
+  const common::ByteBudget::Share share(bytes_in_progress_, request.body.size());
+  const JsonValue document = common::read_json(request.body);
+  const std::vector<NewInvoice> invoices = read_invoices(document);
   const AddOutcome outcome = additions_.run(invoices);
   if (outcome.conflict) {
     return common::to_response({.status = 409,
@@ -127,8 +103,8 @@ HttpResponse Routes::pay() {
   if (report.provider_unavailable) {
     HttpResponse response = common::to_response(
         {.status = 503,
-         .detail = "the payment provider can't be used now (" + *report.provider_unavailable +
-                   "); payment goes on in the background when it can",
+         .detail = "the payment provider is unavailable (" + *report.provider_unavailable +
+                   "); the invoices are paid in the background when it is available again",
          .type = "provider-unavailable",
          .members = counts});
     response.headers.emplace_back("Retry-After", "2");

@@ -1,4 +1,4 @@
-// The public API of invoice-app: from HTTP and JSON to the store and the use case, and back.
+// The public API of invoice-app: translates between HTTP with JSON and the store and the use case.
 
 #ifndef INVOICE_APP_ROUTES_H_
 #define INVOICE_APP_ROUTES_H_
@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include "common/base/byte_budget.h"
+#include "common/http/limits.h"
 #include "common/http/router.h"
 #include "common/storage/group_commit.h"
 #include "invoice-app/invoice_store.h"
@@ -14,17 +15,17 @@
 
 namespace invoice_app {
 
-// What is worked on at one time of the bodies that add invoices. One of 1 MiB can become more than
-// 20 MiB of JSON values, or more than 20,000 rows.
+// For the bodies of POST /invoices; see common/http/limits.h.
 struct AddLimits {
-  std::size_t bytes_at_one_time = 4 * 1024 * 1024;
-  std::chrono::milliseconds longest_wait{10'000};  // for one's turn; after it, Unavailable
+  std::size_t bytes_in_progress = common::kMaxInvoicesBytesInProgress;
+  std::chrono::milliseconds timeout = common::kInvoicesBytesTimeout;
 };
 
-// Thread-safe, as the server calls it from many threads.
+// Thread-safe.
 class Routes {
  public:
-  // The references must outlive the routes and the routers that they are added to.
+  // The references must outlive the routes, and the routes must outlive the routers that they are
+  // added to.
   Routes(InvoiceStore& store, PayInvoices& pay_invoices, const AddLimits& limits = {});
 
   void add_to(common::HttpRouter& router);
@@ -35,9 +36,9 @@ class Routes {
 
  private:
   InvoiceStore& store_;
-  common::ByteBudget additions_at_one_time_;  // bytes of bodies
+  common::ByteBudget bytes_in_progress_;
   PayInvoices& pay_invoices_;
-  // Clients that add invoices at the same time share commits.
+  // Concurrent requests to add invoices share a commit.
   common::GroupCommit<std::vector<NewInvoice>, AddOutcome> additions_;
 };
 

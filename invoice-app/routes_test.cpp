@@ -347,7 +347,7 @@ TEST(InvoiceRoutesUnderLoad, LargeBodiesTakeTurns) {
   PayInvoices pay_invoices(store, workers, {});
   const std::string large = kI1 + std::string(1000, ' ');
   Routes routes(store, pay_invoices,
-                {.bytes_at_one_time = large.size(), .longest_wait = milliseconds(1)});
+                {.bytes_in_progress = large.size(), .timeout = milliseconds(1)});
   tests::RouterClient client;
   routes.add_to(client.router());
 

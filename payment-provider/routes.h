@@ -1,4 +1,4 @@
-// The API of payment-provider: from HTTP and JSON to the ledger, and back.
+// The API of payment-provider: translates between HTTP with JSON and the ledger.
 
 #ifndef PAYMENT_PROVIDER_ROUTES_H_
 #define PAYMENT_PROVIDER_ROUTES_H_
@@ -13,11 +13,11 @@
 
 namespace payment_provider {
 
-// Thread-safe, as the server calls it from many threads.
+// Thread-safe.
 class Routes {
  public:
-  // The ledger must outlive the routes, and they the routers that they are added to. With a token,
-  // all requests must bear it (RFC 6750).
+  // The ledger must outlive the routes, and the routes must outlive the routers that they are added
+  // to. With a token, every request must have it (RFC 6750).
   Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> token);
 
   void add_to(common::HttpRouter& router);

@@ -1,29 +1,20 @@
 #include "common/http/list.h"
 
 #include <optional>
-#include <utility>
 
 namespace common {
 
-HttpResponse json_list(AppendPage append_page) {
-  std::string first;
-  const bool first_is_all = !append_page(first);
-  if (first.empty()) first = ",";
-  first.front() = '[';
-
+HttpResponse respond_in_chunks(AppendChunk append_chunk) {
   HttpResponse response;
-  if (first_is_all) {
-    response.body = first + "]\n";
-    return response;
-  }
-  response.next_chunk = [append_page = std::move(append_page), first = std::optional(first),
+  if (!append_chunk(response.body)) return response;
+  response.next_chunk = [append_chunk = std::move(append_chunk),
+                         first = std::optional(std::exchange(response.body, {})),
                          more = true]() mutable -> std::optional<std::string> {
     if (first) return std::exchange(first, std::nullopt);
     if (!more) return std::nullopt;
-    std::string page;
-    more = append_page(page);
-    if (!more) page += "]\n";
-    return page;
+    std::string chunk;
+    more = append_chunk(chunk);
+    return chunk;
   };
   return response;
 }

@@ -1,23 +1,48 @@
-// A JSON array of any length as a response, read from a store page by page: memory stays flat, and
-// no transaction is open while a slow client reads. What changes meanwhile may or may not show.
+// A JSON array of any length as a response. It is read page by page, so memory stays flat and no
+// transaction is open while a slow client reads. A change made meanwhile may or may not be shown.
 
 #ifndef COMMON_HTTP_LIST_H_
 #define COMMON_HTTP_LIST_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 
+#include "common/http/limits.h"
 #include "common/http/message.h"
 
 namespace common {
 
-// Appends the next elements, each with a comma before it, and says whether there may be more. When
-// there was none to append, there is no more.
-using AppendPage = std::function<bool(std::string& out)>;
+// Appends the next part of a body, and returns whether there may be more.
+using AppendChunk = std::function<bool(std::string& body)>;
 
-// Reads the first page now, so that a store that can't be read is an error and not half an array.
-// A list of one page is sent whole, a longer one in pieces.
-HttpResponse json_list(AppendPage append_page);
+// Reads the first chunk now, so that a failure is an error response and not half an array. If it is
+// the only one, the response has a plain body. `append_chunk` is not called again after the last.
+HttpResponse respond_in_chunks(AppendChunk append_chunk);
+
+// The response with all elements of a store.
+//   read_page(std::int64_t after, std::size_t limit): a container of the elements with a sequence
+//     over `after`, in that order, at most `limit`. An element has a member `sequence`, from 1.
+//   append_element(std::string& json, const Element& element)
+template <typename ReadPage, typename AppendElement>
+HttpResponse json_list(ReadPage read_page, AppendElement append_element) {
+  return respond_in_chunks([read_page = std::move(read_page),
+                            append_element = std::move(append_element),
+                            after = std::int64_t{0}](std::string& body) mutable {
+    const auto page = read_page(after, kListPageRows);
+    if (after == 0) body += '[';
+    for (const auto& element : page) {
+      if (after != 0) body += ',';
+      append_element(body, element);
+      after = element.sequence;
+    }
+    const bool may_have_more = page.size() == kListPageRows;
+    if (!may_have_more) body += "]\n";
+    return may_have_more;
+  });
+}
 
 }  // namespace common
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -10,74 +12,93 @@
 namespace common {
 namespace {
 
-// Numbers from 1 to `count`, `per_page` at a time, as the stores page: a full page may be the last.
-AppendPage numbers(int count, int per_page) {
-  return [count, per_page, next = 1](std::string& out) mutable {
-    int appended = 0;
-    for (; appended < per_page && next <= count; ++appended) out += ',' + std::to_string(next++);
-    return appended == per_page;
-  };
-}
+struct Row {
+  std::int64_t sequence;
+};
 
-std::vector<std::string> chunks(HttpResponse& response) {
-  std::vector<std::string> chunks;
-  while (const auto chunk = response.next_chunk()) chunks.push_back(*chunk);
-  return chunks;
-}
+// Rows with the sequences 10, 20, 30 and so on. Counts how often it is read.
+class Store {
+ public:
+  explicit Store(std::size_t rows) : rows_(rows) {}
 
-using Chunks = std::vector<std::string>;
+  HttpResponse list() {
+    return json_list(
+        [this](std::int64_t after, std::size_t limit) { return read(after, limit); },
+        [](std::string& json, const Row& row) { json += std::to_string(row.sequence); });
+  }
 
-TEST(JsonList, IsSentWholeWhenItIsOnePage) {
-  for (const auto& [count, body] : {std::pair(0, "[]\n"), {1, "[1]\n"}, {2, "[1,2]\n"}}) {
-    const HttpResponse response = json_list(numbers(count, 3));
+  int reads() const { return reads_; }
+  void fail() { fails_ = true; }
+
+  std::vector<std::int64_t> sequences() const {
+    std::vector<std::int64_t> all;
+    for (std::size_t i = 1; i <= rows_; ++i) all.push_back(static_cast<std::int64_t>(i * 10));
+    return all;
+  }
+
+ private:
+  std::vector<Row> read(std::int64_t after, std::size_t limit) {
+    if (fails_) throw std::runtime_error("gone");
+    ++reads_;
+    std::vector<Row> page;
+    for (const std::int64_t sequence : sequences()) {
+      if (sequence > after && page.size() < limit) page.push_back({sequence});
+    }
+    return page;
+  }
+
+  std::size_t rows_;
+  int reads_ = 0;
+  bool fails_ = false;
+};
+
+TEST(JsonList, OfOnePageHasAPlainBody) {
+  for (const auto& [rows, body] : {std::pair(0U, "[]\n"), {1U, "[10]\n"}, {2U, "[10,20]\n"}}) {
+    const HttpResponse response = Store(rows).list();
     EXPECT_EQ(response.status, 200);
     EXPECT_EQ(response.content_type, "application/json");
     EXPECT_FALSE(response.next_chunk);
     EXPECT_EQ(response.body, body);
   }
+  EXPECT_FALSE(Store(kListPageRows - 1).list().next_chunk);
 }
 
-TEST(JsonList, IsSentPageByPageWhenItIsLonger) {
-  HttpResponse exact = json_list(numbers(3, 3));
-  EXPECT_EQ(chunks(exact), (Chunks{"[1,2,3", "]\n"}));
-  HttpResponse one_more = json_list(numbers(4, 3));
-  EXPECT_EQ(chunks(one_more), (Chunks{"[1,2,3", ",4]\n"}));
-  HttpResponse pages = json_list(numbers(6, 2));
-  EXPECT_EQ(chunks(pages), (Chunks{"[1,2", ",3,4", ",5,6", "]\n"}));
+TEST(JsonList, OfMorePagesIsOneArrayInOneChunkPerPage) {
+  for (const std::size_t rows :
+       {kListPageRows, kListPageRows + 1, 2 * kListPageRows, 3 * kListPageRows - 1}) {
+    Store store(rows);
+    const HttpResponse response = store.list();
+    std::string body;
+    std::size_t chunks = 0;
+    for (; const auto chunk = response.next_chunk(); ++chunks) body += *chunk;
+    EXPECT_EQ(nlohmann::json::parse(body), nlohmann::json(store.sequences()));
+    EXPECT_TRUE(body.ends_with("]\n"));
+    EXPECT_EQ(chunks, rows / kListPageRows + 1);
+    EXPECT_EQ(response.next_chunk(), std::nullopt);
+  }
 }
 
-TEST(JsonList, StaysAtItsEnd) {
-  HttpResponse response = json_list(numbers(3, 3));
-  chunks(response);
-  EXPECT_EQ(response.next_chunk(), std::nullopt);
-}
-
-TEST(JsonList, ReadsNoPageBeforeItIsWanted) {
-  int pages_read = 0;
-  HttpResponse response = json_list([&pages_read](std::string& out) {
-    out += ",1";
-    return ++pages_read < 3;
-  });
-  EXPECT_EQ(pages_read, 1);
+TEST(JsonList, ReadsAPageWhenItsChunkIsWanted) {
+  Store store(3 * kListPageRows);
+  const HttpResponse response = store.list();
+  EXPECT_EQ(store.reads(), 1);
   response.next_chunk();
-  EXPECT_EQ(pages_read, 1);
+  EXPECT_EQ(store.reads(), 1);
   response.next_chunk();
-  EXPECT_EQ(pages_read, 2);
+  EXPECT_EQ(store.reads(), 2);
 }
 
 TEST(JsonList, ThrowsAtOnceWhenTheFirstPageCantBeRead) {
-  EXPECT_THROW(json_list([](std::string&) -> bool { throw std::runtime_error("gone"); }),
-               std::runtime_error);
+  Store store(1);
+  store.fail();
+  EXPECT_THROW(store.list(), std::runtime_error);
 }
 
 TEST(JsonList, ThrowsInTheMiddleWhenALaterPageCantBeRead) {
-  HttpResponse response = json_list([first = true](std::string& out) mutable {
-    if (!first) throw std::runtime_error("gone");
-    first = false;
-    out += ",1";
-    return true;
-  });
-  EXPECT_EQ(response.next_chunk(), "[1");
+  Store store(2 * kListPageRows);
+  const HttpResponse response = store.list();
+  store.fail();
+  EXPECT_TRUE(response.next_chunk()->starts_with("[10,20"));
   EXPECT_THROW(response.next_chunk(), std::runtime_error);
 }
 

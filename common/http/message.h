@@ -1,5 +1,5 @@
-// HTTP requests and responses as the services' routes see them: plain values without sockets, so a
-// route is a function that a test can call.
+// HTTP requests and responses as the routes see them: plain values without sockets, so that a test
+// can call a route like any function.
 
 #ifndef COMMON_HTTP_MESSAGE_H_
 #define COMMON_HTTP_MESSAGE_H_
@@ -20,9 +20,9 @@ struct HttpRequest {
   std::string path = {};  // without the query
   HttpHeaders headers = {};
   std::string body = {};
-  std::string request_id = {};  // the client's X-Request-Id where it is usable, else a new one
+  std::string request_id = {};  // the client's X-Request-Id if it is valid, else a new one
 
-  // All values of a header, in order; names are compared without case (RFC 9110, section 5.1).
+  // All values of a header, in order. The case of names is ignored (RFC 9110, section 5.1).
   std::vector<std::string_view> header_values(std::string_view name) const;
 };
 
@@ -32,14 +32,13 @@ struct HttpResponse {
   std::string body = {};
   HttpHeaders headers = {};
 
-  // When set, the body is what this yields, piece by piece, until it yields nothing; `body` is then
-  // unused. Called on the connection's thread between writes to the client, so it must not hold a
-  // lock or a transaction from one call to the next. What it throws cuts the response short in a
-  // way that the client can see.
+  // If set, it is called for the body, chunk by chunk, until it returns nothing; `body` is unused.
+  // The server writes to the client between two calls, so it must not hold a lock or a transaction
+  // from one call to the next. If it throws, the client sees that the response is incomplete.
   std::function<std::optional<std::string>()> next_chunk = {};
 };
 
-// Names of headers, schemes and some tokens mean the same in upper and lower case (ASCII).
+// Compares ASCII text. The case of header names, schemes and some tokens has no meaning.
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;

@@ -9,11 +9,11 @@ namespace common {
 HttpMetrics::HttpMetrics(prometheus::Registry& registry)
     : requests_(prometheus::BuildCounter()
                     .Name("http_requests_total")
-                    .Help("Requests answered, by route and class of status.")
+                    .Help("Requests with a response, by route and class of status.")
                     .Register(registry)),
       duration_(prometheus::BuildHistogram()
                     .Name("http_request_duration_seconds")
-                    .Help("Time from a request's first byte until its answer is made.")
+                    .Help("Time from a request's first byte until its response is ready.")
                     .Register(registry)),
       connections_(prometheus::BuildGauge()
                        .Name("http_connections_active")

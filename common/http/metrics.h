@@ -1,4 +1,4 @@
-// What both listeners count about HTTP, in Prometheus' terms. Thread-safe.
+// Prometheus metrics of HTTP, for all listeners. Thread-safe.
 
 #ifndef COMMON_HTTP_METRICS_H_
 #define COMMON_HTTP_METRICS_H_
@@ -19,8 +19,8 @@ class HttpMetrics {
   // `registry` must outlive this.
   explicit HttpMetrics(prometheus::Registry& registry);
 
-  // The handle of one route, made once when the route is added: looking labels up per request costs
-  // a lock and a hash. Lives as long as the registry.
+  // The metrics of one route, looked up once when the route is added: a lookup per request would
+  // cost a lock and a hash. Valid as long as the registry.
   class Route {
    public:
     void observe(int status, std::chrono::duration<double> took);
@@ -35,7 +35,7 @@ class HttpMetrics {
     prometheus::Histogram* duration_;
   };
 
-  // `path` is the route's own, never the client's text: labels must stay few.
+  // `path` is the route's path, never the client's text: the number of labels must stay small.
   Route route(const std::string& method, const std::string& path);
 
   // Connections of a listener that hold a thread now.

@@ -1,4 +1,4 @@
-// Error answers: RFC 9457 problem details, made in this one place for both services.
+// Error responses: problem details (RFC 9457), for both services.
 
 #ifndef COMMON_HTTP_PROBLEM_H_
 #define COMMON_HTTP_PROBLEM_H_
@@ -14,11 +14,10 @@ namespace common {
 
 struct Problem {
   int status;
-  // What exactly is wrong with this request, for a person. Any bytes: what is not UTF-8 is
-  // replaced.
+  // What is wrong with this request, for people. Bytes that are not UTF-8 are replaced.
   std::string detail;
-  // A name for programs, from docs/errors.md, when the status alone says too little, e.g.
-  // "payment-refused"; becomes "type": "urn:problem:payment-refused". Empty: "about:blank".
+  // A name for programs, from docs/errors.md, where the status is not enough. "payment-refused"
+  // becomes "type": "urn:problem:payment-refused". Empty: "about:blank".
   std::string type = {};
   // Extension members with integer values (RFC 9457, section 3.2).
   std::vector<std::pair<std::string, long long>> members = {};

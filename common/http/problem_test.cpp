@@ -14,11 +14,11 @@ nlohmann::json body_of(const Problem& problem) {
 }
 
 TEST(Problem, HasStatusTypeTitleAndDetail) {
-  const HttpResponse response = to_response({.status = 404, .detail = "nothing has this path"});
+  const HttpResponse response = to_response({.status = 404, .detail = "there is no such path"});
   EXPECT_EQ(response.status, 404);
   EXPECT_EQ(response.content_type, "application/problem+json");
   EXPECT_EQ(response.body, R"({"type":"about:blank","title":"Not Found","status":404,)"
-                           R"("detail":"nothing has this path"})"
+                           R"("detail":"there is no such path"})"
                            "\n");
   EXPECT_TRUE(response.headers.empty());
 }

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "common/base/bad_request.h"
 #include "common/base/unavailable.h"
 #include "common/http/problem.h"
 #include "common/log/log.h"
@@ -18,16 +19,16 @@ HttpResponse error(int status, std::string detail) {
 HttpResponse explain(BodyError failure, const BodyRule& rule) {
   switch (failure) {
     case BodyError::kTooLarge:
-      return error(413, "the body is over " + std::to_string(rule.max_bytes) + " bytes");
+      return error(413, "the body is longer than " + std::to_string(rule.max_bytes) + " bytes");
     case BodyError::kMalformed:
-      return error(400, "the chunks of the body are malformed");
+      return error(400, "the chunked body is malformed");
     case BodyError::kIncomplete:
-      return error(408, "the body did not come in full in time");
+      return error(408, "the body was not complete in time");
   }
   return error(400, "the body can't be read");
 }
 
-// Reads the body into the request, or returns why it is not wanted.
+// Reads the body into the request, or returns the error response.
 std::optional<HttpResponse> take_body(RoutedRequest& routed, const BodyRule& rule) {
   if (!routed.framing->has_body()) return std::nullopt;
   for (const auto encoding : routed.request.header_values("Content-Encoding")) {
@@ -61,6 +62,8 @@ HttpResponse HttpRouter::answer(RoutedRequest& routed) {
   const RequestIdScope scope(routed.request.request_id);
   try {
     return route(routed);
+  } catch (const BadRequest& bad_request) {
+    return error(400, bad_request.what());
   } catch (const Unavailable& unavailable) {
     log_error("unavailable", {{"error", unavailable.what()}});
     HttpResponse response = error(503, unavailable.what());
@@ -68,21 +71,21 @@ HttpResponse HttpRouter::answer(RoutedRequest& routed) {
     return response;
   } catch (const std::exception& failure) {
     log_error("request failed", {{"error", failure.what()}});
-    return error(500, "an unexpected error, which has been logged");
+    return error(500, "an unexpected error; see the log");
   }
 }
 
 HttpResponse HttpRouter::route(RoutedRequest& routed) {
-  if (!routed.framing) return error(400, "it can't be told where the body ends");
+  if (!routed.framing) return error(400, "the length of the body is invalid or ambiguous");
   if (guard_) {
     if (auto response = guard_(routed.request)) return std::move(*response);
   }
   const auto path = paths_.find(routed.request.path);
-  if (path == paths_.end()) return error(404, "nothing has this path");
+  if (path == paths_.end()) return error(404, "there is no such path");
   Methods& methods = path->second;
   const auto found = methods.find(routed.request.method == "HEAD" ? "GET" : routed.request.method);
   if (found == methods.end()) {
-    HttpResponse response = error(405, "this path doesn't take this method");
+    HttpResponse response = error(405, "this path does not allow this method");
     std::string allowed = methods.contains("GET") ? "GET, HEAD" : "";
     if (methods.contains("POST")) allowed += allowed.empty() ? "POST" : ", POST";
     response.headers.emplace_back("Allow", std::move(allowed));

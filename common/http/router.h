@@ -1,5 +1,5 @@
-// From a request to its answer: the few exact paths of a listener with their methods, the rules for
-// bodies, and errors as problem details. Knows nothing of sockets or of any HTTP library.
+// Finds the handler of a request by its path and method, checks the body, and turns exceptions into
+// error responses. Independent of sockets and of the HTTP library.
 
 #ifndef COMMON_HTTP_ROUTER_H_
 #define COMMON_HTTP_ROUTER_H_
@@ -11,42 +11,44 @@
 #include <string>
 
 #include "common/http/body.h"
+#include "common/http/limits.h"
 #include "common/http/message.h"
 #include "common/http/metrics.h"
 
 namespace common {
 
-// What a route says of request bodies.
+// The request bodies that a route accepts.
 struct BodyRule {
-  std::size_t max_bytes = 16 * 1024;  // over that: 413, connection closed
-  bool json_required = false;         // a body that is not application/json: 415
+  std::size_t max_bytes = kMaxBodyBytes;  // longer: 413, and the connection is closed
+  bool json_required = false;             // not application/json: 415
 };
 
-// Asked before the route and before the body is read; an answer ends the request there.
+// Called before the route and before the body is read. A response ends the request.
 using HttpGuard = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
 
-// A request whose head has been read, and what routing finds out about it.
+// A request whose head was read, and the results of routing.
 struct RoutedRequest {
   HttpRequest request = {};
-  std::optional<BodyFraming> framing = {};  // nothing: it can't be told where the body ends
+  std::optional<BodyFraming> framing = {};  // nothing: the length is invalid or ambiguous
   ReadBytes read_body = {};
 
   bool body_was_read = false;
-  HttpMetrics::Route* metrics = nullptr;  // of the route that it took, if any
+  HttpMetrics::Route* metrics = nullptr;  // of the route, if there is one
 };
 
-// Not thread-safe while routes are added, thread-safe after.
+// Add all routes first; after that it is thread-safe.
 class HttpRouter {
  public:
   // `metrics` must outlive the router.
   explicit HttpRouter(HttpMetrics& metrics) : metrics_(metrics) {}
 
-  // GET also serves HEAD. The path is compared whole.
+  // GET includes HEAD. The path must be equal as a whole.
   void get(const std::string& path, HttpHandler handler);
   void post(const std::string& path, BodyRule rule, HttpHandler handler);
   void set_guard(HttpGuard guard) { guard_ = std::move(guard); }
 
-  // Never throws for what a handler does: Unavailable becomes 503, everything else 500, logged.
+  // Maps the exceptions of a handler: BadRequest to 400, Unavailable to 503, any other to 500. The
+  // last two are logged.
   HttpResponse answer(RoutedRequest& routed);
 
  private:

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/bad_request.h"
 #include "common/base/unavailable.h"
 #include "common/log/log.h"
 
@@ -27,7 +28,7 @@ nlohmann::json problem(const HttpResponse& response) {
   return nlohmann::json::parse(response.body);
 }
 
-// /list takes GET, /both GET and POST, /json POST of JSON, /any POST of anything, 10 bytes each.
+// /list allows GET, /both GET and POST, /json POST of JSON, /any POST of any type; 10 bytes each.
 class HttpRouterTest : public testing::Test {
  protected:
   HttpRouterTest() {
@@ -41,7 +42,7 @@ class HttpRouterTest : public testing::Test {
     router_.post("/any", {.max_bytes = 10}, echo);
   }
 
-  // A request whose body, if it has one, came with its length.
+  // A request whose body, if there is one, has a Content-Length.
   HttpResponse send(const std::string& method, const std::string& path,
                     const std::string& body = "", HttpHeaders headers = {}) {
     routed_ = {.request = {.method = method, .path = path, .headers = std::move(headers)},
@@ -91,7 +92,7 @@ TEST_F(HttpRouterTest, ServesHeadAsGet) {
   EXPECT_EQ(response.body, "HEAD /list ");
 }
 
-TEST_F(HttpRouterTest, Answers404ForPathsThatAreNotExactlyThere) {
+TEST_F(HttpRouterTest, Answers404ForOtherPaths) {
   for (const std::string path : {"", "/", "/lis", "/list/", "/listx", "/LIST", "//list", "/list/1",
                                  "/./list", "/%6cist", "list"}) {
     const HttpResponse response = send("GET", path);
@@ -101,7 +102,7 @@ TEST_F(HttpRouterTest, Answers404ForPathsThatAreNotExactlyThere) {
   EXPECT_EQ(routed_.metrics, nullptr);
 }
 
-TEST_F(HttpRouterTest, Answers405WithWhatIsAllowed) {
+TEST_F(HttpRouterTest, Answers405WithTheAllowedMethods) {
   for (const std::string method : {"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "get", "", "X"}) {
     const HttpResponse response = send(method, "/list");
     EXPECT_EQ(response.status, 405) << method;
@@ -116,14 +117,14 @@ TEST_F(HttpRouterTest, Answers405WithWhatIsAllowed) {
   }
 }
 
-TEST_F(HttpRouterTest, TakesJsonWithAnyParameters) {
+TEST_F(HttpRouterTest, AcceptsJsonWithAnyParameters) {
   for (const std::string type : {"application/json", "Application/JSON", "application/json ;x=y",
                                  "application/json; charset=utf-8"}) {
     EXPECT_EQ(post_json("{}", type).body, "POST /json {}") << type;
   }
 }
 
-TEST_F(HttpRouterTest, Answers415WhereJsonIsNeeded) {
+TEST_F(HttpRouterTest, Answers415WhereJsonIsRequired) {
   for (const std::string type : {"", "text/plain", "application/x-www-form-urlencoded", "json",
                                  "application/jsonp", "application/problem+json",
                                  "text/plain; application/json", "application/json, text/html"}) {
@@ -137,7 +138,7 @@ TEST_F(HttpRouterTest, Answers415WhereJsonIsNeeded) {
   EXPECT_EQ(send("POST", "/json", "{}", {json, {"content-type", "text/html"}}).status, 415);
 }
 
-TEST_F(HttpRouterTest, AsksForNoTypeWhereThereIsNoBodyOrAnyWillDo) {
+TEST_F(HttpRouterTest, RequiresNoTypeWithoutABodyOrWhereAnyBodyIsAccepted) {
   EXPECT_EQ(send("POST", "/json").status, 200);
   EXPECT_EQ(send("POST", "/any", "x", {{"Content-Type", "text/plain"}}).status, 200);
 }
@@ -157,7 +158,7 @@ TEST_F(HttpRouterTest, Answers413OverTheLimitWithoutReading) {
   EXPECT_TRUE(routed_.body_was_read);
   const HttpResponse response = send("POST", "/any", "0123456789!");
   EXPECT_EQ(response.status, 413);
-  EXPECT_EQ(problem(response)["detail"], "the body is over 10 bytes");
+  EXPECT_EQ(problem(response)["detail"], "the body is longer than 10 bytes");
   EXPECT_FALSE(routed_.body_was_read);
   EXPECT_EQ(send_chunked("b\r\n0123456789!\r\n0\r\n\r\n").status, 413);
 }
@@ -176,14 +177,14 @@ TEST_F(HttpRouterTest, LeavesTheBodyOfAGetUnread) {
   EXPECT_FALSE(routed_.body_was_read);
 }
 
-TEST_F(HttpRouterTest, Answers400WhenItCantBeToldWhereTheBodyEnds) {
+TEST_F(HttpRouterTest, Answers400WhenTheLengthOfTheBodyIsInvalid) {
   routed_ = {.request = {.method = "POST", .path = "/any"}, .framing = std::nullopt};
   const HttpResponse response = answer("x");
   EXPECT_EQ(response.status, 400);
   EXPECT_FALSE(routed_.body_was_read);
 }
 
-TEST_F(HttpRouterTest, AsksTheGuardBeforeAnythingElse) {
+TEST_F(HttpRouterTest, CallsTheGuardBeforeAnythingElse) {
   router_.set_guard([](const HttpRequest& request) -> std::optional<HttpResponse> {
     if (!request.header_values("Authorization").empty()) return std::nullopt;
     return HttpResponse{.status = 401};
@@ -197,6 +198,17 @@ TEST_F(HttpRouterTest, AsksTheGuardBeforeAnythingElse) {
   EXPECT_EQ(send("GET", "/nothing", "", {{"Authorization", "y"}}).status, 404);
 }
 
+TEST_F(HttpRouterTest, Answers400ToBadRequestAndLogsNothing) {
+  add_failing("/bad", BadRequest("Value is missing"));
+  testing::internal::CaptureStdout();
+  init_logging("router-test", LogLevel::kInfo, LogFormat::kJson);
+  const HttpResponse response = send("GET", "/bad");
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(problem(response)["type"], "about:blank");
+  EXPECT_EQ(problem(response)["detail"], "Value is missing");
+}
+
 TEST_F(HttpRouterTest, Answers503WithRetryAfterToUnavailable) {
   add_failing("/unavailable", Unavailable("the disk is full"));
   const HttpResponse response = send("GET", "/unavailable");
@@ -205,7 +217,7 @@ TEST_F(HttpRouterTest, Answers503WithRetryAfterToUnavailable) {
   EXPECT_EQ(problem(response)["detail"], "the disk is full");
 }
 
-TEST_F(HttpRouterTest, Answers500ToEverythingElseAndTellsTheLogAlone) {
+TEST_F(HttpRouterTest, Answers500ToOtherExceptionsAndLogsThem) {
   add_failing("/bug", std::logic_error("an inner secret"));
   testing::internal::CaptureStdout();
   init_logging("router-test", LogLevel::kInfo, LogFormat::kJson);
@@ -218,7 +230,7 @@ TEST_F(HttpRouterTest, Answers500ToEverythingElseAndTellsTheLogAlone) {
   EXPECT_EQ(line["error"], "an inner secret");
 }
 
-TEST_F(HttpRouterTest, AnswersWhenTheGuardOrTheConnectionThrows) {
+TEST_F(HttpRouterTest, RespondsWhenTheGuardOrTheConnectionThrows) {
   router_.set_guard(
       [](const HttpRequest&) -> std::optional<HttpResponse> { throw Unavailable("not now"); });
   EXPECT_EQ(send("GET", "/list").status, 503);
@@ -231,7 +243,7 @@ TEST_F(HttpRouterTest, AnswersWhenTheGuardOrTheConnectionThrows) {
   EXPECT_FALSE(routed_.body_was_read);
 }
 
-TEST_F(HttpRouterTest, NamesTheRequestInLogsWhileItIsServed) {
+TEST_F(HttpRouterTest, SetsTheRequestIdOfLogsDuringARequest) {
   std::string seen;
   router_.get("/id", [&seen](const HttpRequest&) {
     seen = current_request_id();
@@ -244,13 +256,13 @@ TEST_F(HttpRouterTest, NamesTheRequestInLogsWhileItIsServed) {
   EXPECT_EQ(current_request_id(), "");
 }
 
-TEST_F(HttpRouterTest, SaysWhichRouteToCountARequestBy) {
+TEST_F(HttpRouterTest, TellsTheRouteWhoseMetricsCountTheRequest) {
   send("GET", "/list");
   const HttpMetrics::Route* list = routed_.metrics;
   EXPECT_NE(list, nullptr);
   send("HEAD", "/list");
   EXPECT_EQ(routed_.metrics, list);
-  send("POST", "/any", "0123456789!");  // refused, but by its route
+  send("POST", "/any", "0123456789!");  // refused, but the route is known
   EXPECT_NE(routed_.metrics, nullptr);
   EXPECT_NE(routed_.metrics, list);
   send("PUT", "/list");

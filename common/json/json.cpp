@@ -4,12 +4,14 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "common/base/bad_request.h"
+
 namespace common {
 namespace {
 
-constexpr const char* kNul = "NUL in a string";
+constexpr const char* kNul = "a string contains NUL";
 
-// Builds a JsonValue from what nlohmann's parser reports. Its functions return false to stop the
+// Builds a JsonValue from the events of nlohmann's parser. A function that returns false stops the
 // parser; `error` then says why.
 class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -28,7 +30,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     if (value.find('\0') != string_t::npos) return fail(kNul);
     return add(JsonValue(std::move(value)));
   }
-  bool binary(binary_t& /*value*/) override { return fail("binary data"); }
+  bool binary(binary_t& /*value*/) override { return fail("binary data is not JSON"); }
 
   bool start_object(std::size_t /*size*/) override { return open(JsonObject()); }
   bool start_array(std::size_t /*size*/) override { return open(JsonArray()); }
@@ -36,25 +38,26 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override { return close(); }
   bool key(string_t& name) override {
     if (name.find('\0') != string_t::npos) return fail(kNul);
-    if (!open_.back().names.insert(name).second) return fail("a name stands twice in an object");
+    if (!open_.back().names.insert(name).second)
+      return fail("an object has two members with the same name");
     open_.back().name = std::move(name);
     return true;
   }
 
   bool parse_error(std::size_t position, const std::string& /*last_token*/,
                    const nlohmann::json::exception& /*exception*/) override {
-    return fail("not valid JSON at byte " + std::to_string(position));
+    return fail("invalid JSON at byte " + std::to_string(position));
   }
 
   JsonValue root;
   std::string error;
 
  private:
-  // An array or object whose end has not come yet.
+  // An array or object whose end was not parsed yet.
   struct Open {
     JsonValue::Variant value;
-    std::string name = {};             // an object's: of the member that comes next
-    std::set<std::string> names = {};  // an object's
+    std::string name = {};             // of an object's next member
+    std::set<std::string> names = {};  // of an object's members so far
   };
 
   bool fail(std::string message) {
@@ -64,7 +67,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
 
   bool open(JsonValue::Variant value) {
     if (open_.size() == kMaxJsonDepth) {
-      return fail("nested deeper than " + std::to_string(kMaxJsonDepth));
+      return fail("more than " + std::to_string(kMaxJsonDepth) + " levels of arrays and objects");
     }
     open_.push_back({std::move(value)});
     return true;
@@ -102,11 +105,17 @@ const JsonValue* JsonValue::find(std::string_view name) const {
 }
 
 std::variant<JsonValue, JsonError> parse_json(std::string_view text) {
-  // nlohmann's parser takes a NUL for the end, and would not look at what is behind it.
-  if (text.find('\0') != std::string_view::npos) return JsonError{"NUL in the document"};
+  // nlohmann's parser stops at a NUL and ignores what follows.
+  if (text.find('\0') != std::string_view::npos) return JsonError{"the document contains NUL"};
   Builder builder;
   if (!nlohmann::json::sax_parse(text, &builder)) return JsonError{std::move(builder.error)};
   return std::move(builder.root);
+}
+
+JsonValue read_json(std::string_view text) {
+  auto parsed = parse_json(text);
+  if (const auto* error = std::get_if<JsonError>(&parsed)) throw BadRequest(error->message);
+  return std::get<JsonValue>(std::move(parsed));
 }
 
 }  // namespace common

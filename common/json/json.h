@@ -1,8 +1,8 @@
-// Strict reading of JSON (RFC 8259) that comes from outside.
+// A strict parser of JSON (RFC 8259) from outside.
 //
-// nlohmann::json does the parsing; this keeps what its own document type loses or lets pass: the
-// number's own text (so that money never becomes a double), duplicate member names, NUL in strings
-// and unbounded depth. Safe to call from any thread.
+// nlohmann::json does the parsing. Its own document type would turn numbers into doubles and accept
+// duplicate member names, NUL in strings and any depth. This one keeps the text of numbers, so that
+// no amount of money is rounded, and refuses the rest. Thread-safe.
 
 #ifndef COMMON_JSON_JSON_H_
 #define COMMON_JSON_JSON_H_
@@ -16,11 +16,11 @@
 
 namespace common {
 
-// Arrays and objects nested deeper than this are refused.
+// Arrays and objects that are nested deeper than this are refused.
 inline constexpr std::size_t kMaxJsonDepth = 8;
 
 struct JsonNumber {
-  std::string text;  // as a JSON number is written, e.g. "12.15" or "1e2"
+  std::string text;  // as in the document, e.g. "12.15" or "1e2"
 };
 
 class JsonValue;
@@ -33,16 +33,16 @@ class JsonValue {
       std::variant<std::nullptr_t, bool, JsonNumber, std::string, JsonArray, JsonObject>;
 
   JsonValue() = default;  // null
-  // NOLINTNEXTLINE(google-explicit-constructor): a value is what it holds
+  // NOLINTNEXTLINE(google-explicit-constructor): any alternative is a value
   JsonValue(Variant value) : value_(std::move(value)) {}
 
-  // The value as a T, or nullptr when it is of another type.
+  // The value as a T; nullptr if it has a different type.
   template <typename T>
   const T* as() const {
     return std::get_if<T>(&value_);
   }
 
-  // The member of this name, or nullptr when there is none or this is not an object.
+  // The member with this name; nullptr if there is none or this is not an object.
   const JsonValue* find(std::string_view name) const;
 
  private:
@@ -50,12 +50,15 @@ class JsonValue {
 };
 
 struct JsonError {
-  std::string message;  // for a person: what is wrong, and where. Valid UTF-8.
+  std::string message;  // for people: what is wrong, and where. Valid UTF-8.
 };
 
 // Parses one complete document. Refuses invalid JSON, trailing data, invalid UTF-8, lone
 // surrogates, NUL in strings or names, duplicate names, and depth over kMaxJsonDepth.
 std::variant<JsonValue, JsonError> parse_json(std::string_view text);
+
+// The same for the body of a request. Throws BadRequest.
+JsonValue read_json(std::string_view text);
 
 }  // namespace common
 

@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/bad_request.h"
+
 namespace common {
 namespace {
 
@@ -20,14 +22,14 @@ JsonValue parsed(const std::string& text) {
   return std::get<JsonValue>(std::move(result));
 }
 
-// Why it is refused; "" when it isn't.
+// Why the text is refused; "" if it is not.
 std::string refusal(const std::string& text) {
   const auto result = parse_json(text);
   const auto* error = std::get_if<JsonError>(&result);
   return error == nullptr ? "" : error->message;
 }
 
-// The document as it was understood, numbers as they were written.
+// The document as it was parsed, with the text of its numbers.
 std::string written(const JsonValue& value) {
   if (const auto* boolean = value.as<bool>()) return *boolean ? "true" : "false";
   if (const auto* number = value.as<JsonNumber>()) return number->text;
@@ -95,7 +97,7 @@ TEST(ParseJson, RefusesNumbersThatAreNotJson) {
   }
 }
 
-TEST(ParseJson, RefusesWhatIsNotOneWholeDocument) {
+TEST(ParseJson, RefusesAnIncompleteOrInvalidDocument) {
   for (const std::string text : {"",
                                  " ",
                                  "\n",
@@ -129,13 +131,13 @@ TEST(ParseJson, RefusesWhatIsNotOneWholeDocument) {
   }
 }
 
-TEST(ParseJson, RefusesWhatFollowsTheDocument) {
+TEST(ParseJson, RefusesDataAfterTheDocument) {
   for (const std::string text : {"{}{}", "{} {}", "{}x", "{}]", "1 2", "null,", "[]\n[]"}) {
     EXPECT_NE(refusal(text), "") << text;
   }
 }
 
-TEST(ParseJson, RefusesWhatFollowsTheDocumentBehindANul) {
+TEST(ParseJson, RefusesDataAfterTheDocumentAndANul) {
   using std::string_literals::operator""s;
   for (const std::string& text :
        {"{}\0"s, "{}\0{}"s, "1\0"s, "[1]\0garbage"s, "\0"s, "\0{}"s, "[\0]"s, "[1,\0 2]"s}) {
@@ -143,11 +145,11 @@ TEST(ParseJson, RefusesWhatFollowsTheDocumentBehindANul) {
   }
 }
 
-TEST(ParseJson, RefusesANameThatStandsTwice) {
+TEST(ParseJson, RefusesADuplicateName) {
   for (const std::string text :
        {R"({"a":1,"a":1})", R"({"a":1,"b":2,"a":3})", R"({"a":1,"\u0061":2})", R"({"":1,"":2})",
         R"([{"x":{"a":1,"a":2}}])", R"({"a":{"a":1},"a":2})"}) {
-    EXPECT_EQ(refusal(text), "a name stands twice in an object") << text;
+    EXPECT_EQ(refusal(text), "an object has two members with the same name") << text;
   }
   EXPECT_EQ(refusal(R"([{"a":1},{"a":1}])"), "");
   EXPECT_EQ(refusal(R"({"a":{"a":{"a":1}},"A":2})"), "");
@@ -161,16 +163,17 @@ std::string nested(const std::string& open, const std::string& close, std::size_
   return text;
 }
 
-TEST(ParseJson, RefusesWhatIsNestedTooDeep) {
+TEST(ParseJson, RefusesMoreLevelsThanAllowed) {
+  const std::string kTooDeep = "more than 8 levels of arrays and objects";
   EXPECT_EQ(refusal(nested("[", "]", kMaxJsonDepth)), "");
   EXPECT_EQ(refusal(nested(R"({"a":)", "}", kMaxJsonDepth)), "");
-  EXPECT_EQ(refusal(nested("[", "]", kMaxJsonDepth + 1)), "nested deeper than 8");
-  EXPECT_EQ(refusal(nested(R"({"a":)", "}", kMaxJsonDepth + 1)), "nested deeper than 8");
-  EXPECT_EQ(refusal(nested(R"([{"a":)", "}]", kMaxJsonDepth / 2 + 1)), "nested deeper than 8");
-  EXPECT_EQ(refusal(std::string(1'000'000, '[')), "nested deeper than 8");
+  EXPECT_EQ(refusal(nested("[", "]", kMaxJsonDepth + 1)), kTooDeep);
+  EXPECT_EQ(refusal(nested(R"({"a":)", "}", kMaxJsonDepth + 1)), kTooDeep);
+  EXPECT_EQ(refusal(nested(R"([{"a":)", "}]", kMaxJsonDepth / 2 + 1)), kTooDeep);
+  EXPECT_EQ(refusal(std::string(1'000'000, '[')), kTooDeep);
 }
 
-TEST(ParseJson, ForgetsTheDepthOfWhatHasEnded) {
+TEST(ParseJson, CountsOnlyTheLevelsThatAreOpen) {
   const std::string deep = nested("[", "]", kMaxJsonDepth - 1);
   EXPECT_EQ(refusal('[' + deep + ',' + deep + ',' + deep + ']'), "");
 }
@@ -196,9 +199,9 @@ TEST(ParseJson, RefusesLoneSurrogatesAndBadEscapes) {
 }
 
 TEST(ParseJson, RefusesNulAndOtherControlsInStrings) {
-  EXPECT_EQ(refusal(R"("\u0000")"), "NUL in a string");
-  EXPECT_EQ(refusal(R"("a\u0000b")"), "NUL in a string");
-  EXPECT_EQ(refusal(R"({"a\u0000":1})"), "NUL in a string");
+  EXPECT_EQ(refusal(R"("\u0000")"), "a string contains NUL");
+  EXPECT_EQ(refusal(R"("a\u0000b")"), "a string contains NUL");
+  EXPECT_EQ(refusal(R"({"a\u0000":1})"), "a string contains NUL");
   for (char c = 1; c < ' '; ++c) EXPECT_NE(refusal(std::string("\"") + c + '"'), "") << +c;
 }
 
@@ -211,10 +214,10 @@ TEST(ParseJson, ReadsStringsAsUtf8) {
 }
 
 TEST(ParseJson, SaysWhereTheDocumentIsWrong) {
-  EXPECT_EQ(refusal("{\"a\":x}"), "not valid JSON at byte 6");
+  EXPECT_EQ(refusal("{\"a\":x}"), "invalid JSON at byte 6");
 }
 
-TEST(ParseJson, SaysWhyInUtf8WhateverTheBytes) {
+TEST(ParseJson, ItsMessageIsUtf8ForAnyInput) {
   std::mt19937 random{42};  // NOLINT(cert-msc51-cpp): the same bytes each time
   const std::string valid = R"({"InvoiceId":"I1","Value":12.15,"x":[1e2,"\u00e9é",null]})";
   for (int i = 0; i < 5'000; ++i) {
@@ -226,7 +229,12 @@ TEST(ParseJson, SaysWhyInUtf8WhateverTheBytes) {
   }
 }
 
-TEST(JsonValue, FindsMembersOfObjectsAlone) {
+TEST(ReadJson, ThrowsBadRequestWhereParseJsonReturnsAnError) {
+  EXPECT_EQ(written(read_json("[1]")), "[1]");
+  EXPECT_THROW(read_json("[1"), BadRequest);
+}
+
+TEST(JsonValue, FindsMembersOfObjectsOnly) {
   const JsonValue object = parsed(R"({"a":1,"b":null})");
   ASSERT_NE(object.find("a"), nullptr);
   EXPECT_EQ(object.find("a")->as<JsonNumber>()->text, "1");
@@ -238,7 +246,7 @@ TEST(JsonValue, FindsMembersOfObjectsAlone) {
   }
 }
 
-TEST(JsonValue, IsOfOneType) {
+TEST(JsonValue, HasOneType) {
   const JsonValue number = parsed("1");
   EXPECT_EQ(number.as<std::string>(), nullptr);
   EXPECT_EQ(number.as<bool>(), nullptr);

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "common/base/bad_request.h"
+
 namespace common {
 namespace {
-
-constexpr std::size_t kMaxIdBytes = 64;
 
 bool is_id(std::string_view text) {
   const auto allowed = [](char c) {
@@ -17,33 +17,32 @@ bool is_id(std::string_view text) {
          std::all_of(text.begin(), text.end(), allowed);
 }
 
-std::string complain(std::string_view member, std::string_view what) {
-  return std::string(member).append(" ").append(what);
+[[noreturn]] void refuse(std::string_view member, std::string_view why) {
+  throw BadRequest(std::string(member).append(" ").append(why));
 }
 
 }  // namespace
 
-std::variant<Payable, std::string> read_payable(const JsonValue& object,
-                                                const PayableNames& names) {
-  if (object.as<JsonObject>() == nullptr) return std::string("must be a JSON object");
+Payable read_payable(const JsonValue& object, const PayableNames& names) {
+  if (object.as<JsonObject>() == nullptr) throw BadRequest("expected a JSON object");
   for (const std::string_view name : {names.id, names.value, names.currency}) {
-    if (object.find(name) == nullptr) return complain(name, "is missing");
+    if (object.find(name) == nullptr) refuse(name, "is missing");
   }
 
   const auto* id = object.find(names.id)->as<std::string>();
   if (id == nullptr || !is_id(*id)) {
-    return complain(names.id, "must be a string of 1 to 64 characters from A-Z a-z 0-9 . _ -");
+    refuse(names.id, "must be a string of 1 to 64 characters from A-Z a-z 0-9 . _ -");
   }
   const auto* code = object.find(names.currency)->as<std::string>();
   const auto currency = code == nullptr ? std::nullopt : Currency::find(*code);
   if (!currency) {
-    return complain(names.currency, "must be an active ISO 4217 code in upper case, like \"EUR\"");
+    refuse(names.currency, "must be an active ISO 4217 code in upper case, like \"EUR\"");
   }
   const auto* number = object.find(names.value)->as<JsonNumber>();
-  if (number == nullptr) return complain(names.value, "must be a number, like 12.15");
+  if (number == nullptr) refuse(names.value, "must be a number, like 12.15");
   const auto amount = parse_amount(number->text, *currency);
   if (const auto* error = std::get_if<AmountError>(&amount)) {
-    return complain(names.value, describe(*error, *currency));
+    refuse(names.value, describe(*error, *currency));
   }
   return Payable{*id, std::get<Money>(amount)};
 }

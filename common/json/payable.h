@@ -1,12 +1,12 @@
-// What both services take from outside: an id with an amount of money, as a JSON object. Only the
-// names of its members differ.
+// An id with an amount of money, as a JSON object: an invoice or a payment. Only the names of the
+// members differ. Thread-safe.
 
 #ifndef COMMON_JSON_PAYABLE_H_
 #define COMMON_JSON_PAYABLE_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "common/json/json.h"
 #include "common/money/money.h"
@@ -19,16 +19,21 @@ struct PayableNames {
   std::string_view currency;
 };
 
+// A payment, in requests to the provider and in its responses.
+inline constexpr PayableNames kPaymentNames = {"id", "value", "currency"};
+
+inline constexpr std::size_t kMaxIdBytes = 64;
+
 struct Payable {
-  std::string id;  // 1 to 64 of A-Z a-z 0-9 . _ -, so it needs no escaping anywhere
+  std::string id;  // 1 to kMaxIdBytes of A-Z a-z 0-9 . _ -, so it needs no escaping anywhere
   Money amount;
 };
 
-// The payable, or what is wrong with the object, for a person. Members of other names are ignored.
-std::variant<Payable, std::string> read_payable(const JsonValue& object, const PayableNames& names);
+// Throws BadRequest that says which member is wrong. Ignores members with other names.
+Payable read_payable(const JsonValue& object, const PayableNames& names);
 
-// Appends {"<id>":"I1","<value>":12.15,"<currency>":"EUR" without the closing brace, so that a
-// caller can append members of its own.
+// Appends {"<id>":"I1","<value>":12.15,"<currency>":"EUR" without the closing brace, so that the
+// caller can append more members.
 void append_payable(std::string& out, const PayableNames& names, std::string_view id,
                     const Money& amount);
 
