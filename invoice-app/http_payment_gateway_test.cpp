@@ -33,7 +33,7 @@ void PrintTo(const Reply& reply, std::ostream* out) { *out << reply.name; }
 
 class Interpret : public testing::TestWithParam<Reply> {};
 
-TEST_P(Interpret, TellsWhatAReplyMeans) {
+TEST_P(Interpret, HasTheMeaningOfTheReply) {
   const PaymentAnswer answer = interpret(GetParam().result, "I1");
   EXPECT_EQ(answer.kind, GetParam().kind);
   EXPECT_EQ(answer.reason, GetParam().reason);
@@ -114,7 +114,7 @@ INSTANTIATE_TEST_SUITE_P(
         Reply{"HtmlUnprocessable", reply(422, "TEXT/HTML", "<p>"), Kind::kUnknown, "HTTP 422"}),
     name_of);
 
-// A provider on the loopback that keeps the last request and says that it is paid.
+// A provider on the loopback interface that keeps the last request and confirms each payment.
 class HttpPaymentGatewayTest : public testing::Test {
  protected:
   HttpPaymentGatewayTest() {
@@ -130,7 +130,7 @@ class HttpPaymentGatewayTest : public testing::Test {
     return {.base_url = "http://127.0.0.1:" + std::to_string(server_.port())};
   }
 
-  // Of the last request; read only when its answer has come.
+  // Of the last request. Call it only after the response.
   std::string header(const std::string& name) const {
     const auto values = request_.header_values(name);
     return values.size() == 1 ? std::string(values[0]) : "not exactly one " + name;
@@ -166,15 +166,15 @@ TEST_F(HttpPaymentGatewayTest, SendsItsBearerToken) {
   EXPECT_EQ(header("Authorization"), "Bearer secret");
 }
 
-TEST_F(HttpPaymentGatewayTest, DoesNotTakeTheAnswerForAnotherInvoice) {
+TEST_F(HttpPaymentGatewayTest, IgnoresTheConfirmationOfADifferentInvoice) {
   HttpPaymentGateway gateway(options(), std::nullopt);
   Claim other = claim_;
   other.id = "I2";
   EXPECT_EQ(gateway.pay(other).kind, Kind::kUnknown);
 }
 
-TEST(HttpPaymentGateway, AnswersUnknownWhenThereIsNobodyToAsk) {
-  // Port 1 is free on any machine that a test should run on, so the connection is refused.
+TEST(HttpPaymentGateway, AnswersUnknownWhenTheConnectionIsRefused) {
+  // Nothing listens on port 1 of a machine that runs tests, so the connection is refused.
   HttpPaymentGateway gateway({.base_url = "http://127.0.0.1:1"}, std::nullopt);
   const Claim claim{.sequence = 1,
                     .id = "I1",

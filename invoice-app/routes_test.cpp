@@ -75,7 +75,7 @@ class InvoiceRoutes : public testing::Test {
 
 // ---- POST /invoices ----
 
-TEST_F(InvoiceRoutes, AnInvoiceIsAddedOnceHoweverOftenItIsSent) {
+TEST_F(InvoiceRoutes, AnInvoiceThatIsSentAgainIsAddedOnce) {
   const HttpResponse first = add(kI1);
   EXPECT_EQ(first.status, 201);
   EXPECT_EQ(first.content_type, "application/json");
@@ -83,13 +83,13 @@ TEST_F(InvoiceRoutes, AnInvoiceIsAddedOnceHoweverOftenItIsSent) {
   const HttpResponse again = add(kI1);
   EXPECT_EQ(again.status, 200);
   EXPECT_EQ(again.body, first.body);
-  // The same money in other words, and as GET shows it.
+  // The same amount in a different form, and the invoice as GET shows it.
   EXPECT_EQ(add(R"({"Currency":"EUR","Value":1.2150e1,"InvoiceId":"I1"})").status, 200);
   EXPECT_EQ(add(kI1AsShown).status, 200);
   EXPECT_EQ(list(), "[" + std::string(kI1AsShown) + "]\n");
 }
 
-TEST_F(InvoiceRoutes, WhatIsAddedIsShownToTheLastDecimal) {
+TEST_F(InvoiceRoutes, AmountsAreShownWithTheDecimalsOfTheirCurrency) {
   const std::vector<std::pair<std::string, std::string>> values = {
       {R"("Value":10.5,"Currency":"EUR")", R"("Value":10.50,"Currency":"EUR")"},
       {R"("Value":0.01,"Currency":"EUR")", R"("Value":0.01,"Currency":"EUR")"},
@@ -106,7 +106,7 @@ TEST_F(InvoiceRoutes, WhatIsAddedIsShownToTheLastDecimal) {
   }
 }
 
-TEST_F(InvoiceRoutes, AnIdIsAnyOfTheCharactersThatAreAllowedAndUnknownMembersAreIgnored) {
+TEST_F(InvoiceRoutes, AnIdHasAllAllowedCharactersAndUnknownMembersAreIgnored) {
   const std::string id = "AZaz09._-" + std::string(55, 'x');
   EXPECT_EQ(
       add(R"({"InvoiceId":")" + id + R"(","Value":1,"Currency":"EUR","note":[{"a":null}]})").status,
@@ -120,7 +120,7 @@ TEST_F(InvoiceRoutes, AnArrayIsAddedAllOrNothing) {
   EXPECT_EQ(added.status, 201);
   EXPECT_EQ(json::parse(added.body).size(), 2U);
   EXPECT_EQ(add(two + "]").status, 200);
-  // One of them new: 201, and all are shown.
+  // One of them is new: 201, and the response has all.
   const HttpResponse more = add(two + R"(,{"InvoiceId":"B","Value":1,"Currency":"EUR"}])");
   EXPECT_EQ(more.status, 201);
   EXPECT_EQ(json::parse(more.body).size(), 3U);
@@ -168,7 +168,7 @@ TEST_F(InvoiceRoutes, BadInvoicesAreRefusedAndNothingIsWritten) {
   EXPECT_EQ(store_.calls(Call::kAdd), 0);
 }
 
-TEST_F(InvoiceRoutes, OnlyJsonOfAtMostAMebibyteIsTaken) {
+TEST_F(InvoiceRoutes, OnlyJsonOfAtMostOneMebibyteIsAccepted) {
   const std::string json_body = kI1;
   for (const char* type : {"text/plain", "application/x-www-form-urlencoded", "application/jsonx",
                            "application/problem+json", ""}) {
@@ -192,7 +192,7 @@ TEST_F(InvoiceRoutes, AnEmptyListIsAnEmptyArray) {
   EXPECT_EQ(response.body, "[]\n");
 }
 
-TEST_F(InvoiceRoutes, OnlyWhatIsPaidShowsAsPaid) {
+TEST_F(InvoiceRoutes, OnlyPaidInvoicesAreShownAsPaid) {
   provider_.answer_with([](const Claim& claim, int) -> PaymentAnswer {
     return {claim.id == "I1" ? Kind::kPaid : Kind::kRefused};
   });
@@ -203,9 +203,9 @@ TEST_F(InvoiceRoutes, OnlyWhatIsPaidShowsAsPaid) {
   EXPECT_EQ(invoices[1]["IsPaid"], false);
 }
 
-TEST_F(InvoiceRoutes, ALongListIsSentInPiecesAndIsWhole) {
+TEST_F(InvoiceRoutes, ALongListIsSentInChunksAndIsComplete) {
   for (const int count : {999, 1000, 1001, 2500}) {
-    add_invoices(count);  // some of them again
+    add_invoices(count);  // some of them a second time
     const auto [body, pieces] = tests::read_all(client_.get("/invoices"));
     const json invoices = json::parse(body);
     ASSERT_EQ(invoices.size(), static_cast<std::size_t>(count));
@@ -216,7 +216,7 @@ TEST_F(InvoiceRoutes, ALongListIsSentInPiecesAndIsWhole) {
   }
 }
 
-TEST_F(InvoiceRoutes, AListThatCanNotBeReadToItsEndIsCutShort) {
+TEST_F(InvoiceRoutes, AListIsCutOffWhenALaterPageCanNotBeRead) {
   add_invoices(1001);
   const HttpResponse response = client_.get("/invoices");
   ASSERT_TRUE(response.next_chunk);
@@ -227,7 +227,7 @@ TEST_F(InvoiceRoutes, AListThatCanNotBeReadToItsEndIsCutShort) {
 
 // ---- POST /invoices/pay ----
 
-TEST_F(InvoiceRoutes, PayingAnswers200WhenAllIsPaid) {
+TEST_F(InvoiceRoutes, PayingAnswers200WhenAllArePaid) {
   EXPECT_EQ(pay().body, "{\"Paid\":0,\"Refused\":0,\"Pending\":0}\n");
   add_invoices(3);
   const HttpResponse response = pay();
@@ -238,7 +238,7 @@ TEST_F(InvoiceRoutes, PayingAnswers200WhenAllIsPaid) {
   EXPECT_EQ(provider_.calls(), 3);
 }
 
-TEST_F(InvoiceRoutes, PayingTakesAnyBody) {
+TEST_F(InvoiceRoutes, PayingAcceptsAnyBody) {
   add_invoices(1);
   EXPECT_EQ(client_.send("POST", "/invoices/pay", {}, "whatever").status, 200);
 }
@@ -272,7 +272,7 @@ TEST_F(InvoiceRoutes, PayingAnswers502WhenTheProviderRefusedSome) {
   EXPECT_EQ(header(response, "Retry-After"), "no Retry-After");
 }
 
-TEST_F(InvoiceRoutes, PayingAnswers503WhenTheProviderCanNotBeUsed) {
+TEST_F(InvoiceRoutes, PayingAnswers503WhenTheProviderIsUnavailable) {
   provider_.answer_with(FakeProvider::down);
   add_invoices(8);
   const HttpResponse response = pay();
@@ -285,9 +285,9 @@ TEST_F(InvoiceRoutes, PayingAnswers503WhenTheProviderCanNotBeUsed) {
   EXPECT_NE(response.body.find("connection refused"), std::string::npos);
 }
 
-// ---- All of them ----
+// ---- All paths ----
 
-TEST_F(InvoiceRoutes, AStoreThatCanNotBeUsedIsA503WithRetryAfter) {
+TEST_F(InvoiceRoutes, AnUnavailableStoreIs503WithRetryAfter) {
   add_invoices(1);
   for (const Call call : {Call::kAdd, Call::kList, Call::kRequestPayment}) store_.fail(call);
   for (const HttpResponse& response : {add(kI1), client_.get("/invoices"), pay()}) {
@@ -317,9 +317,9 @@ TEST_F(InvoiceRoutes, OtherPathsAndMethodsAreRefused) {
   EXPECT_EQ(store_.calls(Call::kRequestPayment), 0);
 }
 
-// ---- many large bodies at one time ----
+// ---- Concurrent large bodies ----
 
-// Adds nothing before open() is called.
+// Waits in add() until open() is called.
 class GatedStore : public FakeInvoiceStore {
  public:
   std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) override {
@@ -336,7 +336,8 @@ class GatedStore : public FakeInvoiceStore {
   std::latch gate_{1};
 };
 
-// Or a few clients could take all memory, and a transaction so long that all replicas stop writing.
+// Without this limit a few clients could use up the memory, and one long transaction would keep all
+// replicas from writing.
 TEST(InvoiceRoutesUnderLoad, LargeBodiesTakeTurns) {
   GatedStore store;
   FakeProvider provider;

@@ -31,7 +31,7 @@ class FixedClock : public common::Clock {
   std::int64_t now_ms() const override { return 1'700'000'000'123; }
 };
 
-// Routes on a ledger, without sockets.
+// The routes with a ledger, without sockets.
 class Provider {
  public:
   explicit Provider(Ledger& ledger, PaymentRules rules = {},
@@ -76,7 +76,7 @@ TEST_F(PaymentRoutes, APaymentIsAcceptedAndListed) {
             "\n");
 }
 
-TEST_F(PaymentRoutes, TheSameAgainIsReplayedAndNotPaidTwice) {
+TEST_F(PaymentRoutes, ARepeatedPaymentIsReplayedAndNotPaidTwice) {
   provider_.pay_with_key(kI1, "k");
   for (const char* same : {kI1, R"({"currency":"EUR","value":1.21500e1,"id":"I1","note":null})"}) {
     const HttpResponse again = provider_.pay_with_key(same, "k");
@@ -87,19 +87,19 @@ TEST_F(PaymentRoutes, TheSameAgainIsReplayedAndNotPaidTwice) {
   EXPECT_EQ(provider_.payments().size(), 1U);
 }
 
-TEST_F(PaymentRoutes, ACallerWithoutAKeyPaysAnInvoiceOnceToo) {
+TEST_F(PaymentRoutes, AClientWithoutAKeyPaysAnInvoiceOnceToo) {
   EXPECT_EQ(header(provider_.pay(kI1), kReplayed), kFirst);
   EXPECT_EQ(header(provider_.pay(kI1), kReplayed), "true");
   EXPECT_EQ(header(provider_.pay(R"({"id":"I2","value":12.15,"currency":"EUR"})"), kReplayed),
             kFirst);
   EXPECT_EQ(problem(provider_.pay(R"({"id":"I1","value":12.16,"currency":"EUR"})")),
             "422 urn:problem:idempotency-key-reused");
-  // With a key of its own it is the same invoice still.
+  // With a different key it is still the same invoice.
   EXPECT_EQ(header(provider_.pay_with_key(kI1, "another"), kReplayed), "true");
   EXPECT_EQ(provider_.payments().size(), 2U);
 }
 
-TEST_F(PaymentRoutes, AKeyMeansTheSameQuotedAndBareAndSentTwice) {
+TEST_F(PaymentRoutes, AKeyMeansTheSameQuotedUnquotedAndSentTwice) {
   provider_.pay_with_key(kI1, R"("k 1")");
   EXPECT_EQ(header(provider_.pay_with_key(kI1, "k 1"), kReplayed), "true");
   EXPECT_EQ(header(provider_.pay(kI1, {{"Idempotency-Key", "k 1"}, {"idempotency-key", "k 1"}}),
@@ -108,7 +108,7 @@ TEST_F(PaymentRoutes, AKeyMeansTheSameQuotedAndBareAndSentTwice) {
   EXPECT_EQ(provider_.payments()[0]["idempotencyKey"], "k 1");
 }
 
-TEST_F(PaymentRoutes, AKeyThatStandsForAnotherPaymentIsRefused) {
+TEST_F(PaymentRoutes, AKeyOfADifferentPaymentIsRefused) {
   provider_.pay_with_key(kI1, "k");
   for (const char* other : {R"({"id":"I2","value":12.15,"currency":"EUR"})",
                             R"({"id":"I1","value":12.16,"currency":"EUR"})",
@@ -146,14 +146,14 @@ TEST_F(PaymentRoutes, ARefusalIsStoredSoARetryCanNotTurnItIntoAPayment) {
 
 TEST_F(PaymentRoutes, BadPaymentsAreRefusedAndNothingIsWritten) {
   auto bad = tests::bad_payables({"id", "value", "currency"});
-  bad.push_back("[" + std::string(kI1) + "]");  // one payment a call
+  bad.push_back("[" + std::string(kI1) + "]");  // one payment per call
   bad.emplace_back("[]");
   for (const std::string& body : bad) {
     EXPECT_EQ(problem(provider_.pay(body)), "400 about:blank") << body.substr(0, 200);
     EXPECT_EQ(problem(provider_.pay_with_key(body, "k")), "400 about:blank");
   }
   EXPECT_EQ(provider_.payments(), json::array());
-  // Neither the key nor the one made of the id was taken.
+  // Neither the key nor the key made of the id was recorded.
   EXPECT_EQ(header(provider_.pay_with_key(kI1, "k"), kReplayed), kFirst);
 }
 
@@ -183,7 +183,7 @@ TEST_F(PaymentRoutes, AKeyMayBeAnyPrintableTextAndIsListedAsValidJson) {
   }
 }
 
-TEST_F(PaymentRoutes, OnlyJsonOfAtMost16KibibytesIsTaken) {
+TEST_F(PaymentRoutes, OnlyJsonOfAtMost16KibibytesIsAccepted) {
   const std::string body = kI1;
   EXPECT_EQ(problem(provider_.client().send("POST", "/payments/pay", {}, body)), "415 about:blank");
   EXPECT_EQ(problem(provider_.client().send("POST", "/payments/pay",
@@ -202,7 +202,7 @@ TEST_F(PaymentRoutes, AnEmptyLedgerIsAnEmptyArray) {
   EXPECT_EQ(provider_.client().get("/payments").body, "[]\n");
 }
 
-TEST_F(PaymentRoutes, ALongLedgerIsSentInPiecesOldestFirst) {
+TEST_F(PaymentRoutes, ALongLedgerIsSentInChunksOldestFirst) {
   std::vector<PaymentOrder> orders;
   for (int i = 0; i < 2500; ++i) {
     orders.push_back({.idempotency_key = "k" + std::to_string(i),
@@ -220,9 +220,9 @@ TEST_F(PaymentRoutes, ALongLedgerIsSentInPiecesOldestFirst) {
   }
 }
 
-// ---- All of them ----
+// ---- All paths ----
 
-TEST_F(PaymentRoutes, WithATokenEveryRequestMustBearIt) {
+TEST_F(PaymentRoutes, WithATokenEveryRequestMustHaveIt) {
   Provider guarded(ledger_, {}, "s3cret");
   const std::vector<HttpHeaders> wrong = {
       {},
@@ -237,7 +237,7 @@ TEST_F(PaymentRoutes, WithATokenEveryRequestMustBearIt) {
       {{"X-Authorization", "Bearer s3cret"}},
       {{"Authorization", "Bearer s3cret"}, {"Authorization", "Bearer other"}}};
   for (const HttpHeaders& headers : wrong) {
-    // Paths that there are not, too: who has no token learns nothing.
+    // Unknown paths too: without the token a client learns nothing.
     for (const HttpResponse& response :
          {guarded.pay(kI1, headers), guarded.client().get("/payments", headers),
           guarded.client().get("/nothing", headers)}) {
@@ -246,7 +246,7 @@ TEST_F(PaymentRoutes, WithATokenEveryRequestMustBearIt) {
     }
   }
   EXPECT_EQ(provider_.payments(), json::array());
-  // RFC 9110, section 11.1: the scheme in any case.
+  // The case of the scheme is ignored (RFC 9110, section 11.1).
   for (const char* credentials : {"Bearer s3cret", "bearer s3cret", "BEARER s3cret"}) {
     const HttpHeaders right = {{"authorization", credentials}};
     EXPECT_EQ(guarded.pay(kI1, right).status, 200);
@@ -265,7 +265,7 @@ class BrokenLedger : public Ledger {
   [[noreturn]] static void fail() { throw common::Unavailable("the disk is full"); }
 };
 
-TEST(PaymentRoutesWithoutALedger, ALedgerThatCanNotBeUsedIsA503WithRetryAfter) {
+TEST(PaymentRoutesUnavailable, AnUnavailableLedgerIs503WithRetryAfter) {
   BrokenLedger ledger;
   Provider provider(ledger);
   for (const HttpResponse& response : {provider.pay(kI1), provider.client().get("/payments")}) {

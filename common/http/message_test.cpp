@@ -9,14 +9,14 @@
 namespace common {
 namespace {
 
-TEST(EqualIgnoringCase, FoldsAsciiLettersAlone) {
+TEST(EqualIgnoringCase, IgnoresOnlyTheCaseOfAsciiLetters) {
   EXPECT_TRUE(equal_ignoring_case("", ""));
   EXPECT_TRUE(equal_ignoring_case("Content-Type", "content-TYPE"));
   EXPECT_TRUE(equal_ignoring_case("AZaz09", "azAZ09"));
   EXPECT_FALSE(equal_ignoring_case("a", ""));
   EXPECT_FALSE(equal_ignoring_case("a", "ab"));
   EXPECT_FALSE(equal_ignoring_case("a", "b"));
-  // One bit apart, as the cases of letters are.
+  // They differ in the same bit as the two cases of a letter.
   EXPECT_FALSE(equal_ignoring_case("@", "`"));
   EXPECT_FALSE(equal_ignoring_case("[", "{"));
   EXPECT_FALSE(equal_ignoring_case("\r", "-"));
@@ -51,7 +51,7 @@ TEST(MediaType, IsWithoutParametersAndInLowerCase) {
   for (const auto& [value, type] : table) EXPECT_EQ(media_type(value), type) << value;
 }
 
-TEST(ReasonPhrase, IsThatOfTheRfcOrEmpty) {
+TEST(ReasonPhrase, IsThePhraseOfTheRfcOrEmpty) {
   EXPECT_EQ(reason_phrase(200), "OK");
   EXPECT_EQ(reason_phrase(413), "Content Too Large");
   EXPECT_EQ(reason_phrase(503), "Service Unavailable");

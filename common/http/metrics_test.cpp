@@ -12,7 +12,7 @@ using std::chrono::milliseconds;
 
 class HttpMetricsTest : public testing::Test {
  protected:
-  // Whether what Prometheus reads has this line.
+  // Whether the text for Prometheus has this line.
   testing::AssertionResult has(const std::string& line) {
     const std::string text = prometheus::TextSerializer().Serialize(registry_.Collect());
     if (("\n" + text).find("\n" + line + "\n") != std::string::npos) {
@@ -37,13 +37,13 @@ TEST_F(HttpMetricsTest, CountsRequestsByRouteAndClassOfStatus) {
   EXPECT_TRUE(has(requests + R"({method="POST",path="/pay",status="3xx"} 1)"));
 }
 
-TEST_F(HttpMetricsTest, SeriesAreThereBeforeTheFirstRequest) {
+TEST_F(HttpMetricsTest, SeriesExistBeforeTheFirstRequest) {
   metrics_.route("GET", "/list");
   EXPECT_TRUE(has(R"(http_requests_total{method="GET",path="/list",status="5xx"} 0)"));
   EXPECT_TRUE(has(R"(http_request_duration_seconds_count{method="GET",path="/list"} 0)"));
 }
 
-TEST_F(HttpMetricsTest, StatusesThatHttpDoesNotKnowAreCountedToo) {
+TEST_F(HttpMetricsTest, InvalidStatusesAreCountedToo) {
   HttpMetrics::Route list = metrics_.route("GET", "/list");
   for (const int status : {-1, 0, 99, 600, 1'000'000}) list.observe(status, milliseconds(1));
   EXPECT_TRUE(has(R"(http_requests_total{method="GET",path="/list",status="1xx"} 3)"));
@@ -61,7 +61,7 @@ TEST_F(HttpMetricsTest, TimesAreInSeconds) {
   EXPECT_TRUE(has(duration + R"(_bucket{method="GET",path="/list",le="0.5"} 2)"));
 }
 
-TEST_F(HttpMetricsTest, ARouteAskedForTwiceIsOne) {
+TEST_F(HttpMetricsTest, TheSameRouteTwiceIsOneSeries) {
   metrics_.route("GET", "/list").observe(200, milliseconds(1));
   metrics_.route("GET", "/list").observe(200, milliseconds(1));
   EXPECT_TRUE(has(R"(http_requests_total{method="GET",path="/list",status="2xx"} 2)"));

@@ -48,7 +48,7 @@ TEST(Problem, KeepsADetailThatIsUtf8) {
   EXPECT_EQ(body_of({.status = 400, .detail = detail})["detail"], detail);
 }
 
-TEST(Problem, IsOneLineOfValidJsonWhateverBytesTheDetailHas) {
+TEST(Problem, IsOneLineOfValidJsonForAnyDetail) {
   std::mt19937 random{42};  // NOLINT(cert-msc51-cpp): the same bytes each time
   for (int i = 0; i < 2'000; ++i) {
     std::string detail(random() % 32, '\0');

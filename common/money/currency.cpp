@@ -12,8 +12,8 @@ struct Entry {
   int exponent;
 };
 
-// ISO 4217:2015, list one (active codes) as its maintenance agency publishes it in 2026, with the
-// funds codes and without those that have no minor unit. Sorted by code.
+// ISO 4217:2015, list one (active codes), as its maintenance agency publishes it in 2026. Includes
+// the funds codes, but no code without a minor unit. Sorted by code.
 constexpr std::array kCurrencies = {
     Entry{"AED", 2}, Entry{"AFN", 2}, Entry{"ALL", 2}, Entry{"AMD", 2}, Entry{"AOA", 2},
     Entry{"ARS", 2}, Entry{"AUD", 2}, Entry{"AWG", 2}, Entry{"AZN", 2}, Entry{"BAM", 2},

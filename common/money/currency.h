@@ -1,7 +1,5 @@
-// The active currencies of ISO 4217 with their exponents: how many decimals a currency has
-// (JPY 0, EUR 2, KWD 3).
-//
-// A Currency is a small value that is always one of the list. Immutable, so safe to share.
+// The active currencies of ISO 4217 with their exponents: the number of decimals (JPY 0, EUR 2,
+// KWD 3). A Currency is a small immutable value and always on the list. Thread-safe.
 
 #ifndef COMMON_MONEY_CURRENCY_H_
 #define COMMON_MONEY_CURRENCY_H_
@@ -14,14 +12,13 @@ namespace common {
 
 class Currency {
  public:
-  // The currency with this alphabetic code, or nothing when the code is not on the list. Codes are
-  // upper case; "eur" is unknown. Codes without an exponent (XAU, XXX, XTS, ...) are not money that
-  // an invoice can be in, and are unknown as well.
+  // The currency with this alphabetic code in upper case, or nothing if it is not on the list.
+  // Codes without a minor unit (XAU, XXX, XTS, ...) are not on the list: no invoice can be in them.
   static std::optional<Currency> find(std::string_view code);
 
   std::string_view code() const;
 
-  // The number of decimals of the minor unit, 0 to 4.
+  // The number of decimals, 0 to 4.
   int exponent() const;
 
   friend bool operator==(Currency, Currency) = default;

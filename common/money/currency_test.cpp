@@ -9,7 +9,7 @@
 namespace common {
 namespace {
 
-// Every currency that a code of three upper-case letters finds, in alphabetical order.
+// All currencies whose code has three upper-case letters, in alphabetical order.
 std::vector<Currency> all_currencies() {
   std::vector<Currency> found;
   std::string code = "AAA";
@@ -48,7 +48,7 @@ TEST(Currency, KnowsEveryExponentThatIsNotTwo) {
   EXPECT_EQ(codes_with_exponent(2).size(), all_currencies().size() - 17 - 7 - 2);
 }
 
-TEST(Currency, KeepsTheCodeThatItWasFoundBy) {
+TEST(Currency, HasItsCode) {
   for (const std::string code : {"AED", "EUR", "GBP", "DKK", "JPY", "USD", "XAD", "XCG", "ZWG"}) {
     const auto currency = Currency::find(code);
     ASSERT_TRUE(currency) << code;
@@ -56,12 +56,12 @@ TEST(Currency, KeepsTheCodeThatItWasFoundBy) {
   }
 }
 
-TEST(Currency, IsEqualToItselfAlone) {
+TEST(Currency, IsEqualOnlyToItself) {
   EXPECT_EQ(Currency::find("EUR"), Currency::find("EUR"));
   EXPECT_NE(Currency::find("EUR"), Currency::find("GBP"));
 }
 
-TEST(Currency, FindsNothingForWhatIsNotOnTheList) {
+TEST(Currency, FindsNothingForOtherText) {
   for (const std::string code :
        {"", "E", "EU", "EURO", "EURGBP", "eur", "Eur", " EUR", "EUR ", "€", "123", "ABC", "ZZZ"}) {
     EXPECT_FALSE(Currency::find(code)) << code;
@@ -77,7 +77,7 @@ TEST(Currency, FindsNothingForCodesWithoutMinorUnit) {
   }
 }
 
-TEST(Currency, FindsNothingForCodesThatAreHistory) {
+TEST(Currency, FindsNothingForWithdrawnCodes) {
   for (const std::string code : {"ANG", "BGN", "CUC", "DEM", "HRK", "SLL", "VEF", "ZWL"}) {
     EXPECT_FALSE(Currency::find(code)) << code;
   }

@@ -16,7 +16,7 @@ struct Decimal {
   std::int64_t exponent = 0;
 };
 
-// Takes the digits that the text begins with off it.
+// Removes the digits at the beginning of the text, and returns them.
 std::string_view take_digits(std::string_view& text) {
   const auto end = std::find_if_not(text.begin(), text.end(), is_digit);
   const std::string_view digits = text.substr(0, static_cast<std::size_t>(end - text.begin()));
@@ -30,7 +30,7 @@ bool take(std::string_view& text, char c) {
   return found;
 }
 
-// What follows the "e". Beyond anything that money could have, exponents are all the same.
+// The exponent after the "e", at most kHuge: such an amount is out of range anyway.
 std::optional<std::int64_t> take_exponent(std::string_view& text) {
   constexpr std::int64_t kHuge = 1'000'000'000'000;
   const bool negative = take(text, '-');
@@ -42,7 +42,7 @@ std::optional<std::int64_t> take_exponent(std::string_view& text) {
   return negative ? -exponent : exponent;
 }
 
-// Nothing when the text is not a JSON number.
+// Nothing if the text is not a JSON number.
 std::optional<Decimal> parse_decimal(std::string_view text) {
   Decimal decimal;
   decimal.negative = take(text, '-');
@@ -77,7 +77,7 @@ std::variant<Money, AmountError> parse_amount(std::string_view number_text, Curr
   if (!decimal) return AmountError::kNotANumber;
   if (decimal->negative || decimal->digits.empty()) return AmountError::kNotPositive;
 
-  // In minor units, it is the digits with this many zeros behind them.
+  // The amount in minor units is the digits followed by this many zeros.
   const std::int64_t zeros = decimal->exponent + currency.exponent();
   if (zeros < 0) return AmountError::kTooPrecise;
   constexpr std::int64_t kMaxDigits = 15;
@@ -115,7 +115,7 @@ std::string describe(AmountError error, Currency currency) {
     case AmountError::kTooLarge:
       return "must not be greater than " + to_decimal({kMaxMinorUnits, currency}) + " in " + code;
   }
-  return "is not accepted";
+  return "is invalid";
 }
 
 }  // namespace common

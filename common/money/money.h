@@ -1,8 +1,7 @@
-// Exact amounts of money: an integer count of minor units in a currency. Amounts are read from and
-// written to decimal text without ever passing through floating point, and are never rounded.
+// Exact amounts of money: an integer number of minor units in a currency. Reading and writing
+// decimal text uses no floating point and never rounds.
 //
-// There is no arithmetic on purpose: nothing here adds amounts, least of all across currencies.
-// Plain values, safe to share between threads.
+// There is no arithmetic, because no code needs to add amounts. Plain values, thread-safe.
 
 #ifndef COMMON_MONEY_MONEY_H_
 #define COMMON_MONEY_MONEY_H_
@@ -16,8 +15,8 @@
 
 namespace common {
 
-// The largest amount, in minor units. Fifteen digits survive a reader that holds JSON numbers as
-// IEEE doubles, as most do.
+// The largest amount, in minor units. Most JSON parsers store numbers as IEEE doubles, which keep
+// 15 digits.
 inline constexpr std::int64_t kMaxMinorUnits = 999'999'999'999'999;
 
 struct Money {
@@ -28,20 +27,20 @@ struct Money {
 };
 
 enum class AmountError {
-  kNotANumber,   // not the text of a JSON number (RFC 8259, section 6)
+  kNotANumber,   // not a JSON number (RFC 8259, section 6)
   kNotPositive,  // zero or negative
-  kTooPrecise,   // more decimals than the currency has, e.g. 10.001 EUR; 10.500 EUR is 10.50 EUR
+  kTooPrecise,   // more decimals than the currency has: 10.001 EUR, but not 10.500 EUR
   kTooLarge,     // over kMaxMinorUnits
 };
 
-// Reads the text of a JSON number, with or without fraction and exponent: "10.5" EUR is 1050.
-// Takes time proportional to the text's length whatever its exponent says ("1e999999999").
+// Reads the text of a JSON number, with or without fraction and exponent: "10.5" EUR is 1050. The
+// time depends on the length of the text, not on its exponent ("1e999999999").
 std::variant<Money, AmountError> parse_amount(std::string_view number_text, Currency currency);
 
 // The amount in major units with exactly the currency's decimals: "10.50", "0.05", "100".
 std::string to_decimal(const Money& money);
 
-// The error as the end of a sentence for a person: "must not have more than 2 decimals in EUR".
+// The end of a sentence for people: "must not have more than 2 decimals in EUR".
 std::string describe(AmountError error, Currency currency);
 
 }  // namespace common

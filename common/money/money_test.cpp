@@ -12,7 +12,7 @@
 
 namespace common {
 
-// Found by GoogleTest, which prints what differs.
+// GoogleTest prints amounts with this.
 void PrintTo(const Money& money, std::ostream* out) {
   *out << money.minor_units << " minor units " << money.currency.code();
 }
@@ -35,7 +35,7 @@ struct Row {
   std::int64_t minor_units;
 };
 
-TEST(ParseAmount, ReadsEveryWayToWriteAnExactAmount) {
+TEST(ParseAmount, ReadsEveryFormOfAnExactAmount) {
   const std::vector<Row> table = {
       {"12.15", "EUR", 1215},
       {"10.5", "EUR", 1050},
@@ -86,7 +86,7 @@ void expect_refused(const std::vector<BadRow>& table) {
   }
 }
 
-TEST(ParseAmount, RefusesWhatIsNotTheTextOfAJsonNumber) {
+TEST(ParseAmount, RefusesTextThatIsNotAJsonNumber) {
   std::vector<BadRow> table;
   for (const char* text :
        {"",     " ",     "-",     ".",     "e",    "E2",    "1.",  ".5",  "1.e2",     "1e",
@@ -101,7 +101,7 @@ TEST(ParseAmount, RefusesWhatIsNotTheTextOfAJsonNumber) {
   expect_refused(table);
 }
 
-TEST(ParseAmount, RefusesZeroAndLess) {
+TEST(ParseAmount, RefusesZeroAndNegativeAmounts) {
   expect_refused({{"0", "EUR", AmountError::kNotPositive},
                   {"-0", "EUR", AmountError::kNotPositive},
                   {"0.00", "EUR", AmountError::kNotPositive},
@@ -114,7 +114,7 @@ TEST(ParseAmount, RefusesZeroAndLess) {
                   {"-1e-400", "EUR", AmountError::kNotPositive}});
 }
 
-TEST(ParseAmount, RefusesRatherThanRounds) {
+TEST(ParseAmount, RefusesInsteadOfRounding) {
   expect_refused({{"10.001", "EUR", AmountError::kTooPrecise},
                   {"10.009999999999999999", "EUR", AmountError::kTooPrecise},
                   {"0.001", "EUR", AmountError::kTooPrecise},
@@ -142,7 +142,7 @@ TEST(ParseAmount, RefusesMoreThanTheLargestAmount) {
                   {std::string(1'000'000, '9'), "EUR", AmountError::kTooLarge}});
 }
 
-TEST(ParseAmount, TakesZerosOfAnyNumberForWhatTheyAre) {
+TEST(ParseAmount, AcceptsAnyNumberOfZeros) {
   const std::string zeros(1'000'000, '0');
   EXPECT_EQ(parse("1." + zeros, "EUR"), Amount(money(100, "EUR")));
   EXPECT_EQ(parse("1" + zeros + "e-1000000", "EUR"), Amount(money(100, "EUR")));
@@ -187,7 +187,7 @@ class RandomMoney {
   std::mt19937 random_{42};  // NOLINT(cert-msc51-cpp): the same amounts each time
 };
 
-TEST(Money, IsReadBackAsItWasWritten) {
+TEST(Money, WrittenAndReadIsTheSame) {
   RandomMoney random;
   for (int i = 0; i < 20'000; ++i) {
     const Money amount = random();
@@ -195,7 +195,7 @@ TEST(Money, IsReadBackAsItWasWritten) {
   }
 }
 
-TEST(Money, IsTheSameWhereverThePointIsWritten) {
+TEST(Money, IsTheSameWithThePointAtAnyPlace) {
   RandomMoney random;
   for (int i = 0; i < 20'000; ++i) {
     const Money amount = random();
@@ -211,7 +211,7 @@ TEST(Money, IsTheSameWhereverThePointIsWritten) {
   }
 }
 
-TEST(Money, OfOneMoreDigitThanTheCurrencyHasIsNeverTaken) {
+TEST(Money, WithOneDecimalTooManyIsRefused) {
   RandomMoney random;
   for (int i = 0; i < 2'000; ++i) {
     const Money amount = random();
@@ -221,13 +221,13 @@ TEST(Money, OfOneMoreDigitThanTheCurrencyHasIsNeverTaken) {
   }
 }
 
-TEST(Money, OfOtherCurrenciesDiffersWhateverTheNumber) {
+TEST(Money, OfDifferentCurrenciesIsNeverEqual) {
   EXPECT_EQ(money(100, "EUR"), money(100, "EUR"));
   EXPECT_NE(money(100, "EUR"), money(101, "EUR"));
   EXPECT_NE(money(100, "EUR"), money(100, "GBP"));
 }
 
-TEST(DescribeAmountError, EndsASentenceForAPerson) {
+TEST(DescribeAmountError, EndsASentenceForPeople) {
   const auto text = [](AmountError error, const char* code) {
     return describe(error, *Currency::find(code));
   };
