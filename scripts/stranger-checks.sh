@@ -113,7 +113,7 @@ stranger_gets() {
         return
         ;;
       503)
-        jq -r '.detail | capture("used now \\((?<reason>.*)\\); payment").reason' "$work/answer"
+        jq -r '.detail | capture("\\((?<reason>.*)\\);").reason' "$work/answer"
         return
         ;;
       202) ;; # no result yet
