@@ -19,6 +19,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/storage/sqlite_database.h"
 #include "tests/support/api.h"
 #include "tests/support/eventually.h"
 #include "tests/support/service_process.h"
@@ -43,8 +44,11 @@ struct Program {
 
 void PrintTo(const Program& program, std::ostream* out) { *out << program.name; }
 
-// The longest that a probe of Kubernetes waits, and a call of invoice-app.
-constexpr seconds kProbeTimeout{5 * kSlowdown};
+// Probes of Kubernetes and calls of invoice-app time out after 5 s. A request waits for a lock for
+// up to kLongestLockWait. If many requests waited one after the other, they would need more than
+// the limits of these tests; a correct program needs a fifth of them.
+static_assert(common::kLongestLockWait < seconds(5));
+constexpr seconds kInTime = 5 * common::kLongestLockWait;
 
 class StorageFaults : public testing::TestWithParam<Program> {
  protected:
@@ -53,13 +57,13 @@ class StorageFaults : public testing::TestWithParam<Program> {
     process_ = std::make_unique<ServiceProcess>(binary,
                                                 Environment{{"DATABASE_URL", "sqlite:" + file_},
                                                             {"SEED_INVOICES", "false"},
-                                                            {"HTTP_THREADS", "24"}},
+                                                            {"HTTP_THREADS", "32"}},
                                                 directory_ / "log");
   }
   void start_and_write() {
     start(GetParam().binary);
     process_->await_ready();
-    ASSERT_LT(write("before"), 300);
+    ASSERT_TRUE(write("before"));
   }
 
   static int status(const common::HttpResult& result) {
@@ -73,7 +77,8 @@ class StorageFaults : public testing::TestWithParam<Program> {
             GetParam().write_path, {},
             json{{GetParam().id, id}, {GetParam().value, 1}, {GetParam().currency, "EUR"}}.dump());
   }
-  int write(const std::string& id) const { return status(post(id)); }
+  // Whether it was accepted.
+  bool write(const std::string& id) const { return status(post(id)) / 100 == 2; }
   common::HttpResult list() const {
     return patient_client(process_->url()).get(GetParam().list_path);
   }
@@ -87,7 +92,7 @@ class StorageFaults : public testing::TestWithParam<Program> {
 
   // As a probe asks.
   common::HttpResult probe(const std::string& path) const {
-    return common::HttpClient({.base_url = process_->admin_url(), .call_timeout = kProbeTimeout})
+    return common::HttpClient({.base_url = process_->admin_url(), .call_timeout = kInTime})
         .get(path);
   }
   bool is_ready() const { return status(probe("/readyz")) == 200; }
@@ -109,7 +114,7 @@ class StorageFaults : public testing::TestWithParam<Program> {
   void expect_recovery(Ids expected) const {
     EXPECT_TRUE(eventually([this] { return is_ready(); }));
     EXPECT_EQ(ids(), expected);
-    EXPECT_LT(write("after"), 300);
+    EXPECT_TRUE(write("after"));
     expected.emplace_back("after");
     EXPECT_EQ(ids(), expected);
     SQLite::Database database(file_, SQLite::OPEN_READWRITE);
@@ -145,25 +150,25 @@ TEST_P(StorageFaults, ALockedDatabaseIsSaidToBeUnavailableInTimeAndTheProcessSta
   other.exec("BEGIN EXCLUSIVE");
 
   std::vector<std::thread> callers;
-  for (int i = 0; i < 16; ++i) {
+  for (int i = 0; i < 24; ++i) {
     callers.emplace_back([this, i] {
       // A write may have to wait for one that waits already.
       const auto taken = taken_by(
           [&] { expect_unavailable(i % 2 == 0 ? post("locked" + std::to_string(i)) : list()); });
-      EXPECT_LT(taken, 2 * kProbeTimeout);
+      EXPECT_LT(taken, 2 * kInTime);
     });
   }
   std::atomic<bool> ended = false;
-  for (int i = 0; i < 6; ++i) {  // more than the admin listener has threads
+  for (int i = 0; i < 12; ++i) {  // more than the admin listener has threads
     callers.emplace_back([this, &ended] {
       while (!ended) EXPECT_NE(status(probe("/readyz")), 0) << "no answer in time";
     });
   }
   EXPECT_TRUE(eventually([this] { return !is_ready(); }));
-  for (int i = 0; i < 20; ++i) {
-    const auto taken = taken_by([this] { expect_status(probe("/livez"), 200); });
-    EXPECT_LE(taken, seconds(kSlowdown));  // behind a check it would take longer
-  }
+  const auto taken = taken_by([this] {
+    for (int i = 0; i < 20; ++i) expect_status(probe("/livez"), 200);
+  });
+  EXPECT_LT(taken, kInTime);  // one after a readiness check each, they would need 60 s
   ended = true;
   for (std::thread& caller : callers) caller.join();
   expect_not_ready();
@@ -207,7 +212,7 @@ TEST_P(StorageFaults, WhenSpaceRunsOutWhatWasAnsweredIsThere) {
   bool is_full = false;
   for (int i = 0; !is_full && i < 2000; ++i) {
     const std::string id = "filling-up-" + std::to_string(i);
-    is_full = write(id) == 503;
+    is_full = status(post(id)) == 503;
     if (!is_full) expected.push_back(id);
   }
   EXPECT_TRUE(is_full);
@@ -298,7 +303,7 @@ TEST_P(StorageFaults, AFileThatIsNoDatabaseAnyMoreIsLeftAsItIsUntilTheRightOneIs
     EXPECT_TRUE(eventually([this] { return is_ready(); }));
     EXPECT_EQ(ids(), expected);
     expected.push_back(std::string("once-") + what);
-    EXPECT_LT(write(expected.back()), 300);
+    EXPECT_TRUE(write(expected.back()));
   }
   expect_recovery(expected);
 }
@@ -324,7 +329,7 @@ TEST_P(PayingOnALockedDatabase, IsAnsweredInTimeByEachOfManyCallers) {
   std::vector<std::thread> callers;
   for (int i = 0; i < 16; ++i) {
     callers.emplace_back([this] {
-      common::HttpClient client({.base_url = process_->url(), .call_timeout = kProbeTimeout});
+      common::HttpClient client({.base_url = process_->url(), .call_timeout = kInTime});
       expect_unavailable(client.post("/invoices/pay", {}, "", ""));
     });
   }

@@ -22,6 +22,7 @@
 #include "common/http/tcp.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fake_provider.h"
+#include "tests/support/reserved_port.h"
 
 namespace common {
 namespace {
@@ -224,8 +225,8 @@ TEST(HttpClient, DoesNotFollowRedirects) {
 }
 
 TEST(HttpClient, SaysThatNothingWasSentWhenItCannotConnect) {
-  const auto free_port = [] { return TcpListener("127.0.0.1", 0).port(); };
-  HttpClient client = client_of("http://127.0.0.1:" + std::to_string(free_port()));
+  const tests::ReservedPort port;
+  HttpClient client = client_of(port.url());
   EXPECT_EQ(text_of(post(client)), "not sent");
   EXPECT_EQ(text_of(client.get("/")), "not sent");
   HttpClient nowhere = client_of("http://no-such-host.invalid");

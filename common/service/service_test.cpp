@@ -65,8 +65,8 @@ class RunningService {
     });
     service_.router().get("/wait", [this](const HttpRequest&) {
       waits_ = true;
-      eventually([&] { return stop_was_called_.load(); });
-      return HttpResponse{.content_type = "text/plain", .body = "waited"};
+      const bool was_called = eventually([&] { return stop_was_called_.load(); });
+      return HttpResponse{.content_type = "text/plain", .body = was_called ? "waited" : "gave up"};
     });
     thread_ = std::thread([this] {
       service_.run([this] { stop_was_called_ = true; });
