@@ -63,7 +63,8 @@ function(httplib_use_header directory origin)
 endfunction()
 
 # With the package's own flags: where it is a compiled library, they decide the layout of classes.
-# With its private libraries too, which the header's inline functions call (OPENSSL_thread_stop).
+# The header's inline functions call the package's private libraries (OPENSSL_thread_stop), so
+# programs that include it link those too.
 function(httplib_use_package)
   pkg_check_modules(HTTPLIB_PACKAGE REQUIRED IMPORTED_TARGET cpp-httplib)
   target_link_libraries(httplib INTERFACE PkgConfig::HTTPLIB_PACKAGE

@@ -7,12 +7,12 @@ usage() {
   cat <<'END'
 Usage: tests/debian13_test.sh
 
-The container has no network, so the programs are built with the distribution's cpp-httplib. Its
-packages are those of packages.txt, and make.
+The container has make and the packages of packages.txt. It has no network, so the programs are
+built with the distribution's cpp-httplib.
 
-Where no container engine is running, and as root, it installs Debian's (packages.txt), starts one of
-its own and stops it at the end. Where debian:trixie-slim can't be pulled, it is made with
-debootstrap. Removes what it made, except build/debian13/ccache, which makes the next run quicker.
+If no container engine is running, root is needed: the script installs Debian's (packages.txt),
+starts it and stops it at the end. If debian:trixie-slim cannot be pulled, debootstrap makes it. The
+script removes what it made, except build/debian13/ccache: the next run is faster with it.
 
 Exit status: 0 passed, 1 failed, 2 wrong usage.
 END
@@ -26,7 +26,7 @@ esac
 
 cd "$(dirname "$0")/.."
 
-readonly run="debian13-test-$$" # of the image and the container
+readonly run="debian13-test-$$" # the name of the image and of the container
 readonly ccache=$PWD/build/debian13/ccache
 work=
 
@@ -63,8 +63,8 @@ END
   say "packages installed in $((SECONDS - started)) s"
 }
 
-# in_container COMMAND...: where the sources are on its standard input. As this user, so that the
-# files of ccache are this user's.
+# in_container COMMAND...: the container's user is the caller, so that the caller owns the files of
+# ccache. --sig-proxy=false lets Ctrl-C end the client, and clean_up the container.
 in_container() {
   mkdir -p "$ccache"
   "$docker" run --name "$run" --interactive --sig-proxy=false --network none \
@@ -82,7 +82,7 @@ main() {
   install_packages
   tar -cf - --exclude=./build --exclude=./.git . |
     in_container bash -euc 'mkdir /tmp/project; cd /tmp/project; tar -xf -; make demo; make test' ||
-    fail "see above"
+    fail "the output is above"
   echo "debian13_test.sh: PASS"
 }
 

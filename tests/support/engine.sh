@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # $work
-# A container engine and the base image of Debian 13, made where they are missing. To be sourced by
-# the tests that run containers, with $work set to a directory for what is temporary, and with say
-# and fail. Call close_engine at the end.
+# A container engine and the base image of Debian 13. Tests that run containers source this file. It
+# needs $work, a directory for temporary files, and the functions say and fail. A test calls
+# open_engine first and close_engine at its end.
 
 readonly base=debian:trixie-slim
 
@@ -9,7 +9,7 @@ docker=docker
 engine_pid=
 made_base=
 
-# Starts an engine where none is running. Installs Debian's (packages.txt) for that.
+# Starts an engine if none is running. Installs Debian's (packages.txt) for that.
 open_engine() {
   local deadline=$((SECONDS + 60))
   prefer_distributions_client
@@ -30,7 +30,7 @@ open_engine() {
   until engine_answers; do
     if ! kill -0 "$engine_pid" 2>/dev/null || [[ $SECONDS -ge $deadline ]]; then
       tail -n 20 "$work/dockerd.log" >&2
-      fail "dockerd doesn't start; its last words are above"
+      fail "dockerd does not start; the end of its log is above"
     fi
     sleep 0.2
   done
@@ -38,23 +38,23 @@ open_engine() {
 
 # Removes the base image and stops the engine, if they were made here.
 close_engine() {
-  # Only a stand-in for the real image, which may be pulled another day.
+  # The real image may be pulled next time.
   if [[ -n $made_base ]]; then "$docker" image rm "$base" >/dev/null 2>&1 || true; fi
   if [[ -z $engine_pid ]]; then return; fi
   kill "$engine_pid" 2>/dev/null || true
   wait "$engine_pid" 2>/dev/null || true
-  # It leaves the network of containers mounted that had the host's.
+  # dockerd leaves these mounted for containers that used the host's network.
   umount "$work"/exec/netns/* 2>/dev/null || true
 }
 
 engine_answers() { "$docker" version >/dev/null 2>&1; }
 
-# It has both builders; another client that comes first in the PATH may lack one.
+# It has both builders. Another client that comes first in the PATH may lack one.
 prefer_distributions_client() {
   if [[ -x /usr/bin/docker ]]; then docker=/usr/bin/docker; fi
 }
 
-# What this machine's apt uses; nothing when it goes straight to its mirrors.
+# Prints the proxy of this machine's apt, or nothing if apt uses none.
 apt_proxy() {
   local proxy=
   if command -v apt-config >/dev/null; then
@@ -63,7 +63,8 @@ apt_proxy() {
   echo "${http_proxy:-$proxy}"
 }
 
-# That of this machine's apt; nothing where that isn't Debian's, and then debootstrap knows one.
+# Prints the mirror of this machine's apt, or nothing if that is not a mirror of Debian. debootstrap
+# then uses its default.
 debian_mirror() {
   # shellcheck disable=SC2016  # apt-get fills it in
   apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' \
@@ -71,17 +72,17 @@ debian_mirror() {
 }
 
 make_base() {
-  [[ $(id -u) -eq 0 ]] || fail "$base can't be pulled, and only root can make it"
+  [[ $(id -u) -eq 0 ]] || fail "$base cannot be pulled, and only root can make it"
   scripts/install-packages.sh images
   local mirror
   mirror=$(debian_mirror)
-  say "$base can't be pulled; making it with debootstrap"
+  say "$base cannot be pulled; making it with debootstrap"
   http_proxy=$(apt_proxy) debootstrap --variant=minbase trixie "$work/base" ${mirror:+"$mirror"} \
     >"$work/debootstrap.log" 2>&1 || {
     tail -n 20 "$work/debootstrap.log" >&2
-    fail "debootstrap failed; its last words are above"
+    fail "debootstrap failed; the end of its log is above"
   }
-  # As in the real one: nothing is synced while packages are installed.
+  # As in the real image: dpkg does not sync files, so packages are installed faster.
   echo force-unsafe-io >"$work/base/etc/dpkg/dpkg.cfg.d/unsafe-io"
   tar -C "$work/base" -c . | "$docker" import - "$base" >/dev/null
   rm -rf "$work/base"
@@ -93,14 +94,14 @@ have_base() {
     timeout 120 "$docker" pull --quiet "$base" >/dev/null 2>&1 || make_base
 }
 
-# build_image TAG DOCKERFILE: with this directory as context, and apt's proxy. DOCKER_BUILDKIT says
-# with which builder. DOCKERFILE may be -, standard input.
+# build_image TAG DOCKERFILE: the context is the current directory. DOCKERFILE may be -, standard
+# input. DOCKER_BUILDKIT chooses the builder.
 build_image() {
   local arguments=(--network host) proxy
   proxy=$(apt_proxy)
   if [[ -n $proxy ]]; then arguments+=(--build-arg "http_proxy=$proxy"); fi
   "$docker" build "${arguments[@]}" --tag "$1" --file "$2" . >"$work/build.log" 2>&1 || {
     tail -n 40 "$work/build.log" >&2
-    fail "building $1 failed; the end of what it said is above"
+    fail "building $1 failed; the end of its log is above"
   }
 }
