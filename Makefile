@@ -24,8 +24,8 @@ FIXED_ADDRESSES = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 .PHONY: help
 help: ## Show this help
 	@echo 'Targets:'
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | \
-	  while IFS='	' read -r target text; do printf '  %-11s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | \
+	  while IFS='	' read -r target text; do printf '  %-13s %s\n' "$$target" "$$text"; done
 	@echo 'Variables: HTTPLIB_INCLUDE_DIR=DIR (a cpp-httplib to use), JOBS=N, TRIALS=N, SEED=N'
 
 .PHONY: deps
@@ -105,6 +105,10 @@ bench: ## Measure how fast invoices are paid, and listed when there are a millio
 .PHONY: images-test
 images-test: ## Build both images and test three containers of each (with Docker, or as root)
 	@tests/images_test.sh
+
+.PHONY: debian13-test
+debian13-test: ## Run "make demo" and "make test" in a container of Debian 13 (with Docker, or as root)
+	@tests/debian13_test.sh
 
 # The options of deploy.sh, which are also environment variables: ./deploy.sh --help
 ARGS ?=

@@ -63,9 +63,12 @@ function(httplib_use_header directory origin)
 endfunction()
 
 # With the package's own flags: where it is a compiled library, they decide the layout of classes.
+# The header's inline functions call the package's private libraries (OPENSSL_thread_stop), so
+# programs that include it link those too.
 function(httplib_use_package)
   pkg_check_modules(HTTPLIB_PACKAGE REQUIRED IMPORTED_TARGET cpp-httplib)
-  target_link_libraries(httplib INTERFACE PkgConfig::HTTPLIB_PACKAGE Threads::Threads)
+  target_link_libraries(httplib INTERFACE PkgConfig::HTTPLIB_PACKAGE
+                        ${HTTPLIB_PACKAGE_STATIC_LIBRARIES} Threads::Threads)
   message(STATUS "cpp-httplib: the distribution's package, ${HTTPLIB_PACKAGE_VERSION}")
   if(HTTPLIB_PACKAGE_VERSION VERSION_LESS HTTPLIB_VERSION)
     message(WARNING

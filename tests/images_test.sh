@@ -29,18 +29,14 @@ esac
 
 cd "$(dirname "$0")/.."
 
-readonly base=debian:trixie-slim
 readonly user=65532:65532
 readonly programs='payment-provider invoice-app' # in the order in which they start
 readonly replicas='1 2 3'
 readonly invoices=${INVOICES:-20000}
 readonly run="images-test-$$" # tag of the images, and first part of all other names
 
-docker=docker
 python=python3
 work=
-engine_pid=
-made_base=
 
 say() { echo "- $*"; }
 
@@ -49,14 +45,8 @@ fail() {
   exit 1
 }
 
-# --- The container engine, and the base image ---
-
-stop_engine() {
-  kill "$engine_pid" 2>/dev/null || true
-  wait "$engine_pid" 2>/dev/null || true
-  # It leaves the network of containers mounted that had the host's.
-  umount "$work"/exec/netns/* 2>/dev/null || true
-}
+# shellcheck source=tests/support/engine.sh
+. tests/support/engine.sh
 
 remove_what_was_made() {
   local name
@@ -66,8 +56,6 @@ remove_what_was_made() {
     "$docker" image rm --force "$name:$run" || true
   done
   "$docker" network rm "$run" || true
-  # Only a stand-in for the real one, which may be pulled another day.
-  if [[ -n $made_base ]]; then "$docker" image rm "$base" || true; fi
 }
 
 clean_up() {
@@ -80,101 +68,23 @@ clean_up() {
       done
     fi
     remove_what_was_made >/dev/null 2>&1
-    if [[ -n $engine_pid ]]; then stop_engine; fi
+    close_engine
     rm -rf "$work"
   fi
   exit "$status"
-}
-
-engine_answers() { "$docker" version >/dev/null 2>&1; }
-
-start_engine() {
-  local deadline=$((SECONDS + 60))
-  [[ $(id -u) -eq 0 ]] ||
-    fail "no container engine is running; start Docker, or run this as root to have one started"
-  say "no container engine is running; starting one"
-  scripts/install-packages.sh images
-  prefer_distributions_tools
-  command -v "$docker" >/dev/null ||
-    fail "there is no docker command; install it (on Debian 13: apt-get install docker-cli)"
-  export DOCKER_HOST=unix://$work/docker.sock
-  # Without a bridge and rules of its own, which would stay in the kernel when it has stopped.
-  dockerd --host "$DOCKER_HOST" --data-root "$work/data" --exec-root "$work/exec" \
-    --pidfile "$work/docker.pid" --bridge none --iptables=false --ip6tables=false \
-    >"$work/dockerd.log" 2>&1 &
-  engine_pid=$!
-  until engine_answers; do
-    if ! kill -0 "$engine_pid" 2>/dev/null || [[ $SECONDS -ge $deadline ]]; then
-      tail -n 20 "$work/dockerd.log" >&2
-      fail "dockerd doesn't start; its last words are above"
-    fi
-    sleep 0.2
-  done
-}
-
-# The distribution's client has both builders, and its Python the YAML parser; others that come first
-# in the PATH may lack them.
-prefer_distributions_tools() {
-  if [[ -x /usr/bin/docker ]]; then docker=/usr/bin/docker; fi
-  if [[ -x /usr/bin/python3 ]]; then python=/usr/bin/python3; fi
-}
-
-# What this machine's apt uses; nothing when it goes straight to its mirrors.
-apt_proxy() {
-  local proxy=
-  if command -v apt-config >/dev/null; then
-    eval "$(apt-config shell proxy Acquire::http::Proxy)"
-  fi
-  echo "${http_proxy:-$proxy}"
-}
-
-# That of this machine's apt; nothing where that isn't Debian's, and then debootstrap knows one.
-debian_mirror() {
-  # shellcheck disable=SC2016  # apt-get fills it in
-  apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' \
-    'Label: Debian' 'Component: main' 2>/dev/null | head -n 1 || true
-}
-
-make_base() {
-  [[ $(id -u) -eq 0 ]] || fail "$base can't be pulled, and only root can make it"
-  scripts/install-packages.sh images
-  local mirror
-  mirror=$(debian_mirror)
-  say "$base can't be pulled; making it with debootstrap"
-  http_proxy=$(apt_proxy) debootstrap --variant=minbase trixie "$work/base" ${mirror:+"$mirror"} \
-    >"$work/debootstrap.log" 2>&1 || {
-    tail -n 20 "$work/debootstrap.log" >&2
-    fail "debootstrap failed; its last words are above"
-  }
-  # As in the real one: nothing is synced while packages are installed.
-  echo force-unsafe-io >"$work/base/etc/dpkg/dpkg.cfg.d/unsafe-io"
-  tar -C "$work/base" -c . | "$docker" import - "$base" >/dev/null
-  rm -rf "$work/base"
-  made_base=yes
-}
-
-have_base() {
-  "$docker" image inspect "$base" >/dev/null 2>&1 ||
-    timeout 120 "$docker" pull --quiet "$base" >/dev/null 2>&1 || make_base
 }
 
 # --- The images ---
 
 # build BUILDKIT (0 or 1)
 build() {
-  local arguments=(--network host) name file proxy started=$SECONDS
-  proxy=$(apt_proxy)
-  if [[ -n $proxy ]]; then arguments+=(--build-arg "http_proxy=$proxy"); fi
+  local name file started=$SECONDS
   for name in $programs; do
     case $name in
       invoice-app) file=Dockerfile.invoice ;;
       payment-provider) file=Dockerfile.payment ;;
     esac
-    DOCKER_BUILDKIT=$1 "$docker" build "${arguments[@]}" --file "$file" \
-      --tag "$name:$run" . >"$work/build.log" 2>&1 || {
-      tail -n 40 "$work/build.log" >&2
-      fail "building $name failed; the end of what it said is above"
-    }
+    DOCKER_BUILDKIT=$1 build_image "$name:$run" "$file"
   done
   say "built in $((SECONDS - started)) s"
 }
@@ -413,8 +323,9 @@ main() {
   chmod 711 "$work" # containers look into token/, nobody lists the rest
 
   scripts/install-packages.sh run test
-  prefer_distributions_tools
-  if ! engine_answers; then start_engine; fi
+  # The distribution's first: its package python3-yaml is for that one.
+  if [[ -x /usr/bin/python3 ]]; then python=/usr/bin/python3; fi
+  open_engine
   have_base
 
   echo "Building with the classic builder"
