@@ -123,7 +123,7 @@ class Pairs {
  private:
   using Process = std::unique_ptr<tests::ServiceProcess>;
 
-  Process start(const char* binary, const std::string& name, tests::Environment variables) {
+  Process start(const char* binary, const std::string& name, tests::Variables variables) {
     variables["DATABASE_URL"] = "sqlite:" + (directory_ / (name + ".db")).string();
     auto process = std::make_unique<tests::ServiceProcess>(binary, std::move(variables),
                                                            directory_ / (name + ".log"));

@@ -65,7 +65,7 @@ class Replicas {
 
  private:
   std::string url(std::size_t process) const { return ports_[process].url(); }
-  Environment variables(std::size_t process, std::optional<Death> death) const;
+  Variables variables(std::size_t process, std::optional<Death> death) const;
 
   const std::filesystem::path binaries_;
   const std::filesystem::path data_;
