@@ -68,7 +68,7 @@ std::string difference(const nlohmann::json& invoices, const nlohmann::json& led
     if (payment == payments.end()) return "not in the ledger: " + invoice.dump();
     if (payment->second["value"] != invoice["Value"] ||
         payment->second["currency"] != invoice["Currency"]) {
-      return "paid with other money: " + invoice.dump() + payment->second.dump();
+      return "paid with a different amount: " + invoice.dump() + payment->second.dump();
     }
   }
   if (payments.size() != invoices.size()) return "payments for no invoice";
