@@ -47,8 +47,8 @@ trap 'echo; echo "Stopping."; exit 0' INT TERM
 
 start_pair "$directory"
 cat <<END
-invoice-app       $INVOICE_URL   (probes and metrics: port $INVOICE_APP_ADMIN_PORT)
-payment-provider  $PROVIDER_URL   (probes and metrics: port $PAYMENT_PROVIDER_ADMIN_PORT)
+invoice-app       $INVOICE_URL   (probes and metrics: port $(pair_port "$directory/invoice-app.ports" ADMIN_PORT))
+payment-provider  $PROVIDER_URL   (probes and metrics: port $(pair_port "$directory/payment-provider.ports" ADMIN_PORT))
 databases, logs   $directory
 
 Try:  curl $INVOICE_URL/invoices

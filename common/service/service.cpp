@@ -83,8 +83,8 @@ ServiceConfig read_service_config(Environment& environment, const ServiceDefault
                                           "port of /livez, /readyz and /metrics; 0: any free port");
   config.port_file =
       environment.text("PORT_FILE", "", "the path of a file, or empty for none",
-                       "gets the lines PORT=N and ADMIN_PORT=N once both ports are open; the file "
-                       "stays, so remove it before the next start",
+                       "file that gets the lines PORT=N and ADMIN_PORT=N once both ports are open; "
+                       "it stays after a stop, so remove it before the next start",
                        [](const std::string&) { return true; });
   const std::string url = environment.text(
       "DATABASE_URL", defaults.database_url, "sqlite:PATH",
