@@ -1,5 +1,5 @@
-// What a list of many invoices costs the service that serves it, and how long a start takes:
-// invoice-app as a process of its own, with N invoices in a database on disk.
+// Memory and time that invoice-app needs for a list of N invoices, and the time of a start: as a
+// process, with a database on disk.
 //
 //   bench_list [INVOICES]
 //
@@ -58,17 +58,17 @@ void run(int count) {
   const double start_ms = Milliseconds(steady_clock::now() - started).count();
 
   const long before = kilobytes(invoice_app, "VmRSS");
-  const auto asked = steady_clock::now();
+  const auto requested = steady_clock::now();
   const auto reply =
       tests::expect_status(tests::patient_client(invoice_app.url()).get("/invoices"), 200);
-  const double list_ms = Milliseconds(steady_clock::now() - asked).count();
+  const double list_ms = Milliseconds(steady_clock::now() - requested).count();
   const long growth = kilobytes(invoice_app, "VmHWM") - before;
   const auto listed = std::count(reply.body.begin(), reply.body.end(), '{');
 
   std::cout << "start to ready: " << static_cast<int>(start_ms) << " ms\n"
             << "list of " << listed << " invoices: " << reply.body.size() / 1'000'000 << " MB in "
             << static_cast<int>(list_ms) << " ms; resident memory " << before << " kB, at most "
-            << growth << " kB more meanwhile\n";
+            << growth << " kB more during the list\n";
   if (listed != count) throw std::runtime_error("the list is not complete");
   if (growth > kMaxGrowthKilobytes) throw std::runtime_error("that is too much memory");
   if (start_ms > kMaxStartMs) throw std::runtime_error("that is a slow start");

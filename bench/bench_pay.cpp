@@ -1,13 +1,13 @@
-// How fast invoices are paid: both services as processes of their own with databases on disk, N
-// unpaid invoices, one POST /invoices/pay. Beside it, as the yardstick of this machine at this
-// moment, a bare loop: N POSTs to an empty handler, with cpp-httplib on both sides and as many
-// connections, nothing parsed and nothing durable. And the same payments by three replicas of each
-// service on the same two databases, each called once, all at one time.
+// How fast invoices are paid, measured in three ways in each round:
+// - one pair: both services as processes with databases on disk, N unpaid invoices, and one
+//   POST /invoices/pay;
+// - a bare loop, the speed of this machine at this moment: N POSTs to an empty handler, with
+//   cpp-httplib on both sides and as many connections, nothing parsed, nothing durable;
+// - three pairs that share the two databases, each called once, concurrently.
 //
 //   bench_pay [INVOICES [ROUNDS]]
 //
-// Fails when an invoice isn't paid exactly once, or the replicas are less than half as fast as one
-// of each.
+// Fails when an invoice is not paid exactly once, or three pairs are less than half as fast as one.
 
 #include <httplib.h>
 #include <sys/socket.h>
@@ -82,11 +82,11 @@ double bare_posts_per_second(int count) {
   return count / seconds;
 }
 
-// The services, and the databases that their replicas share.
-class Cluster {
+// Pairs of an invoice-app and a payment-provider that share two databases.
+class Pairs {
  public:
-  explicit Cluster(int replicas) {
-    for (int i = 0; i < replicas; ++i) {
+  explicit Pairs(int count) {
+    for (int i = 0; i < count; ++i) {
       providers_.push_back(start(PAYMENT_PROVIDER_BINARY, "payments", {}));
       invoice_apps_.push_back(start(INVOICE_APP_BINARY, "invoices",
                                     {{"PAYMENT_PROVIDER_URL", providers_.back()->url()},
@@ -97,7 +97,7 @@ class Cluster {
 
   void add(int count) { tests::add_invoices(invoice_apps_.front()->url(), "B", count); }
 
-  // Asks each replica at the same time, and waits for all of the answers.
+  // Calls all invoice-apps concurrently, and waits for all answers.
   void pay() {
     std::atomic<int> paid = 0;
     std::vector<std::thread> callers;
@@ -123,9 +123,9 @@ class Cluster {
  private:
   using Process = std::unique_ptr<tests::ServiceProcess>;
 
-  Process start(const char* binary, const std::string& name, tests::Environment environment) {
-    environment["DATABASE_URL"] = "sqlite:" + (directory_ / (name + ".db")).string();
-    auto process = std::make_unique<tests::ServiceProcess>(binary, std::move(environment),
+  Process start(const char* binary, const std::string& name, tests::Variables variables) {
+    variables["DATABASE_URL"] = "sqlite:" + (directory_ / (name + ".db")).string();
+    auto process = std::make_unique<tests::ServiceProcess>(binary, std::move(variables),
                                                            directory_ / (name + ".log"));
     process->await_ready();
     return process;
@@ -136,33 +136,32 @@ class Cluster {
   std::vector<Process> invoice_apps_;
 };
 
-double payments_per_second(int count, int replicas) {
-  Cluster cluster(replicas);
-  cluster.add(count);
-  const double seconds = seconds_of([&] { cluster.pay(); });
-  cluster.check_ledger();
+double payments_per_second(int count, int pair_count) {
+  Pairs pairs(pair_count);
+  pairs.add(count);
+  const double seconds = seconds_of([&] { pairs.pay(); });
+  pairs.check_ledger();
   return count / seconds;
 }
 
 void run(int count, int rounds) {
-  constexpr int kReplicas = 3;
+  constexpr int kPairs = 3;
   double sum_of_one = 0;
-  double sum_of_replicas = 0;
+  double sum_of_three = 0;
   for (int round = 1; round <= rounds; ++round) {
     const double bare = bare_posts_per_second(count);
     const double one = payments_per_second(count, 1);
-    const double replicas = payments_per_second(count, kReplicas);
+    const double three = payments_per_second(count, kPairs);
     sum_of_one += one;
-    sum_of_replicas += replicas;
+    sum_of_three += three;
     std::cout << "round " << round << ": " << count
               << " invoices paid, each once in the ledger: " << static_cast<int>(one)
               << "/s; bare loop: " << static_cast<int>(bare) << "/s; ratio "
               << static_cast<int>(100 * one / bare)
-              << " %; with three replicas of each: " << static_cast<int>(replicas) << "/s"
-              << std::endl;
+              << " %; with three pairs: " << static_cast<int>(three) << "/s" << std::endl;
   }
-  const int ratio = static_cast<int>(100 * sum_of_replicas / sum_of_one);
-  std::cout << "three replicas of each are " << ratio << " % as fast as one of each" << std::endl;
+  const int ratio = static_cast<int>(100 * sum_of_three / sum_of_one);
+  std::cout << "three pairs are " << ratio << " % as fast as one" << std::endl;
   check(ratio >= 50, "that is too slow");
 }
 

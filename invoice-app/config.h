@@ -3,6 +3,7 @@
 #ifndef INVOICE_APP_CONFIG_H_
 #define INVOICE_APP_CONFIG_H_
 
+#include <chrono>
 #include <string>
 
 #include "common/service/environment.h"
@@ -13,9 +14,9 @@ namespace invoice_app {
 struct Config {
   common::ServiceConfig service;
   std::string payment_provider_url;
-  int pay_concurrency;   // calls to the provider at one time
-  int pay_wait_seconds;  // how long POST /invoices/pay waits at most
-  bool seed_invoices;    // an empty database starts with three invoices
+  int pay_concurrency;            // concurrent calls to the provider
+  std::chrono::seconds pay_wait;  // the longest that POST /invoices/pay waits
+  bool seed_invoices;             // an empty database gets three invoices
 };
 
 // Throws common::ConfigError.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <ostream>
@@ -29,11 +30,11 @@ TEST(InvoiceAppConfig, HasDefaultsForEverything) {
   EXPECT_EQ(config.service.provider_token, std::nullopt);
   EXPECT_EQ(config.payment_provider_url, "http://127.0.0.1:8082");
   EXPECT_EQ(config.pay_concurrency, 128);
-  EXPECT_EQ(config.pay_wait_seconds, 25);
+  EXPECT_EQ(config.pay_wait, std::chrono::seconds(25));
   EXPECT_TRUE(config.seed_invoices);
 }
 
-TEST(InvoiceAppConfig, TakesWhatIsSet) {
+TEST(InvoiceAppConfig, ReadsWhatIsSet) {
   const Config config = read({{"PORT", "0"},
                               {"ADMIN_PORT", "19081"},
                               {"DATABASE_URL", "sqlite:/data/invoices.db"},
@@ -46,7 +47,7 @@ TEST(InvoiceAppConfig, TakesWhatIsSet) {
   EXPECT_EQ(config.service.database_path, "/data/invoices.db");
   EXPECT_EQ(config.payment_provider_url, "http://payment-provider.payments:8082/v1");
   EXPECT_EQ(config.pay_concurrency, 256);
-  EXPECT_EQ(config.pay_wait_seconds, 1);
+  EXPECT_EQ(config.pay_wait, std::chrono::seconds(1));
   EXPECT_FALSE(config.seed_invoices);
 }
 
@@ -64,7 +65,7 @@ TEST_P(InvoiceAppConfigBadValue, IsRefusedNamingVariableValueAndWhatIsAccepted) 
   const auto& [variable, value, accepted] = GetParam();
   try {
     read({{variable, value}});
-    FAIL() << variable << "=" << value << " was taken";
+    FAIL() << variable << "=" << value << " was accepted";
   } catch (const common::ConfigError& error) {
     EXPECT_EQ(std::string(error.what()), variable + " is \"" + value + "\"; accepted: " + accepted);
   }

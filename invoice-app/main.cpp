@@ -1,12 +1,12 @@
-// invoice-app: wires the parts together, and nothing else.
+// invoice-app: builds the parts and connects them.
 
 #include <unistd.h>
 
-#include <chrono>
 #include <memory>
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
+#include "common/service/run.h"
 #include "common/service/service.h"
 #include "invoice-app/config.h"
 #include "invoice-app/http_payment_gateway.h"
@@ -20,7 +20,7 @@
 namespace invoice_app {
 namespace {
 
-const common::About kAbout = {.name = "invoice-app", .summary = "keeps invoices and pays them"};
+constexpr common::About kAbout = {.name = "invoice-app", .summary = "keeps invoices and pays them"};
 
 PaymentGatewayFactory gateways(const Config& config) {
   const common::HttpClientOptions options{.base_url = config.payment_provider_url};
@@ -37,7 +37,6 @@ PaymentWorkersOptions worker_options(const Config& config) {
 }
 
 void serve(const Config& config) {
-  common::start_logging(kAbout, config.service);
   SqliteInvoiceStore store(config.service.database_path);
   if (config.seed_invoices) seed(store);
 
@@ -45,8 +44,7 @@ void serve(const Config& config) {
   const common::SystemClock clock;
   PayMetrics metrics(service.registry());
   PaymentWorkers workers(store, gateways(config), clock, metrics, worker_options(config));
-  PayInvoices pay_invoices(store, workers,
-                           {.longest_wait = std::chrono::seconds(config.pay_wait_seconds)});
+  PayInvoices pay_invoices(store, workers, {.longest_wait = config.pay_wait});
   Routes routes(store, pay_invoices);
   routes.add_to(service.router());
 
@@ -57,8 +55,6 @@ void serve(const Config& config) {
 }  // namespace invoice_app
 
 int main(int argc, char** argv) {
-  return common::service_main(
-      argc, argv, invoice_app::kAbout, [](common::Environment& environment) -> common::Serve {
-        return [config = invoice_app::read_config(environment)] { invoice_app::serve(config); };
-      });
+  using namespace invoice_app;
+  return common::run(argc, argv, kAbout, read_config, serve);
 }

@@ -7,7 +7,7 @@
 namespace payment_provider {
 namespace {
 
-// Nothing when one of the codes is unknown.
+// Nothing when a code is unknown.
 std::optional<std::vector<common::Currency>> read_currencies(std::string_view list) {
   std::vector<common::Currency> currencies;
   while (!list.empty()) {
@@ -30,11 +30,11 @@ Config read_config(common::Environment& environment) {
       environment, {.port = 8082,
                     .admin_port = 9082,
                     .database_url = "sqlite:payments.db",
-                    // Three invoice-apps with all of their calls under way, and some to spare.
+                    // All concurrent calls of three invoice-apps, and some to spare.
                     .http_threads = 512});
   const std::string currencies = environment.text(
-      "ACCEPTED_CURRENCIES", "", "ISO 4217 codes with commas between them, or empty for all",
-      "if set, payments in other currencies are refused",
+      "ACCEPTED_CURRENCIES", "", "ISO 4217 codes separated by commas, or empty for all",
+      "payments in other currencies are refused",
       [](const std::string& value) { return read_currencies(value).has_value(); });
   config.rules.accepted_currencies = read_currencies(currencies).value();
   return config;

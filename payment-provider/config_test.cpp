@@ -38,7 +38,7 @@ TEST(PaymentProviderConfig, HasDefaultsForEverything) {
   EXPECT_TRUE(config.rules.accepted_currencies.empty());
 }
 
-TEST(PaymentProviderConfig, TakesWhatIsSet) {
+TEST(PaymentProviderConfig, ReadsWhatIsSet) {
   const Config config =
       read({{"PORT", "18082"}, {"ADMIN_PORT", "0"}, {"DATABASE_URL", "sqlite:/data/payments.db"}});
   EXPECT_EQ(config.service.port, 18082);
@@ -67,13 +67,13 @@ TEST_P(PaymentProviderConfigBadValue, IsRefusedNamingVariableValueAndWhatIsAccep
   const auto& [variable, value, accepted] = GetParam();
   try {
     read({{variable, value}});
-    FAIL() << variable << "=" << value << " was taken";
+    FAIL() << variable << "=" << value << " was accepted";
   } catch (const common::ConfigError& error) {
     EXPECT_EQ(std::string(error.what()), variable + " is \"" + value + "\"; accepted: " + accepted);
   }
 }
 
-const std::string kCodes = "ISO 4217 codes with commas between them, or empty for all";
+const std::string kCodes = "ISO 4217 codes separated by commas, or empty for all";
 
 INSTANTIATE_TEST_SUITE_P(Table, PaymentProviderConfigBadValue,
                          testing::Values(BadValue{"ADMIN_PORT", "-1",

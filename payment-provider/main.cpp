@@ -1,6 +1,7 @@
-// payment-provider: wires the parts together, and nothing else.
+// payment-provider: builds the parts and connects them.
 
 #include "common/base/clock.h"
+#include "common/service/run.h"
 #include "common/service/service.h"
 #include "payment-provider/config.h"
 #include "payment-provider/routes.h"
@@ -9,11 +10,10 @@
 namespace payment_provider {
 namespace {
 
-const common::About kAbout = {.name = "payment-provider",
-                              .summary = "takes payments and keeps the ledger"};
+constexpr common::About kAbout = {.name = "payment-provider",
+                                  .summary = "accepts payments and keeps the ledger"};
 
 void serve(const Config& config) {
-  common::start_logging(kAbout, config.service);
   const common::SystemClock clock;
   SqliteLedger ledger(config.service.database_path, clock);
   common::Service service(config.service, [&ledger] { ledger.check(); });
@@ -26,10 +26,6 @@ void serve(const Config& config) {
 }  // namespace payment_provider
 
 int main(int argc, char** argv) {
-  return common::service_main(argc, argv, payment_provider::kAbout,
-                              [](common::Environment& environment) -> common::Serve {
-                                return [config = payment_provider::read_config(environment)] {
-                                  payment_provider::serve(config);
-                                };
-                              });
+  using namespace payment_provider;
+  return common::run(argc, argv, kAbout, read_config, serve);
 }

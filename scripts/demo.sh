@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Shows in a few seconds what the services do, on free ports and databases that are thrown away.
-# Exits with 0 only if the three invoices that an empty database starts with are paid in the end.
+# Shows in a few seconds what the services do, on free ports and with temporary databases. Exits with
+# 0 only if the three invoices of a new database are paid at the end.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,7 +24,7 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Shows a command's effect as a reader would type it.
+# show TITLE METHOD URL: prints a curl command and its output.
 show() {
   local title=$1 method=$2 url=$3
   printf '\n# %s\n$ curl -X %s %s\n' "$title" "$method" "$url"
@@ -34,11 +34,11 @@ show() {
 }
 
 export SEED_INVOICES=true
-unset PROVIDER_TOKEN_FILE  # so that the commands below are all there is to it
+unset PROVIDER_TOKEN_FILE  # the commands below have no token
 start_pair "$directory"
 
 show "Three invoices, none of them paid" GET "$INVOICE_URL/invoices"
-show "Pay all that is due" POST "$INVOICE_URL/invoices/pay"
+show "Pay all invoices" POST "$INVOICE_URL/invoices/pay"
 show "All are paid" GET "$INVOICE_URL/invoices"
 show "The provider's ledger has each payment once" GET "$PROVIDER_URL/payments"
 show "Paying again pays nothing twice" POST "$INVOICE_URL/invoices/pay"

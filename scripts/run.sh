@@ -7,11 +7,12 @@ usage() {
 Usage: scripts/run.sh [DIRECTORY]
 
 Runs invoice-app (port 8081, admin 9081) and payment-provider (port 8082, admin 9082), with their
-databases and logs in DIRECTORY (default: build/run), until Ctrl-C. What was paid stays paid the
-next time; for a fresh start, remove DIRECTORY.
+databases and logs in DIRECTORY (default: build/run), until Ctrl-C. The next run continues with the
+same data; for a fresh start, remove DIRECTORY.
 
 Other ports: INVOICE_APP_PORT, INVOICE_APP_ADMIN_PORT, PAYMENT_PROVIDER_PORT,
-PAYMENT_PROVIDER_ADMIN_PORT. The services' other variables pass through, but for those of the log.
+PAYMENT_PROVIDER_ADMIN_PORT. All other variables pass through to the services; the default of
+LOG_FORMAT is text here.
 END
 }
 
@@ -32,6 +33,7 @@ export INVOICE_APP_PORT=${INVOICE_APP_PORT:-8081}
 export INVOICE_APP_ADMIN_PORT=${INVOICE_APP_ADMIN_PORT:-9081}
 export PAYMENT_PROVIDER_PORT=${PAYMENT_PROVIDER_PORT:-8082}
 export PAYMENT_PROVIDER_ADMIN_PORT=${PAYMENT_PROVIDER_ADMIN_PORT:-9082}
+export LOG_FORMAT=${LOG_FORMAT:-text}
 
 follower=
 # shellcheck disable=SC2317  # called by the trap
@@ -45,8 +47,8 @@ trap 'echo; echo "Stopping."; exit 0' INT TERM
 
 start_pair "$directory"
 cat <<END
-invoice-app       $INVOICE_URL   (probes and metrics: port $INVOICE_APP_ADMIN_PORT)
-payment-provider  $PROVIDER_URL   (probes and metrics: port $PAYMENT_PROVIDER_ADMIN_PORT)
+invoice-app       $INVOICE_URL   (probes and metrics: port $(pair_port "$directory/invoice-app.ports" ADMIN_PORT))
+payment-provider  $PROVIDER_URL   (probes and metrics: port $(pair_port "$directory/payment-provider.ports" ADMIN_PORT))
 databases, logs   $directory
 
 Try:  curl $INVOICE_URL/invoices
@@ -57,8 +59,8 @@ END
 tail -q -n 0 -f "$directory/payment-provider.log" "$directory/invoice-app.log" &
 follower=$!
 
-while kill -0 "$INVOICE_APP_PID" 2>/dev/null && kill -0 "$PAYMENT_PROVIDER_PID" 2>/dev/null; do
+while pair_runs; do
   sleep 1
 done
-echo "run.sh: a service has ended by itself; see its log in $directory" >&2
+echo "run.sh: a service ended by itself; see its log in $directory" >&2
 exit 1

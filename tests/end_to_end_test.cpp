@@ -46,20 +46,20 @@ json all_paid(json invoices) {
 class EndToEnd : public testing::Test {
  protected:
   std::unique_ptr<ServiceProcess> start(const std::string& name, const std::string& binary,
-                                        Environment environment) {
+                                        Variables environment) {
     auto process = std::make_unique<ServiceProcess>(binary, std::move(environment),
                                                     directory_ / (name + ".log"));
     process->await_ready();
     return process;
   }
 
-  std::unique_ptr<ServiceProcess> start_provider(Environment environment = {}) {
+  std::unique_ptr<ServiceProcess> start_provider(Variables environment = {}) {
     environment.try_emplace("DATABASE_URL", database("payments"));
     return start("payment-provider", PAYMENT_PROVIDER_BINARY, std::move(environment));
   }
 
   std::unique_ptr<ServiceProcess> start_invoice_app(const std::string& provider_url,
-                                                    Environment environment = {}) {
+                                                    Variables environment = {}) {
     environment.try_emplace("DATABASE_URL", database("invoices"));
     environment.try_emplace("PAYMENT_PROVIDER_URL", provider_url);
     return start("invoice-app", INVOICE_APP_BINARY, std::move(environment));

@@ -55,9 +55,9 @@ class StorageFaults : public testing::TestWithParam<Program> {
   // Starts the program, or a script that does.
   void start(const std::string& binary) {
     process_ = std::make_unique<ServiceProcess>(binary,
-                                                Environment{{"DATABASE_URL", "sqlite:" + file_},
-                                                            {"SEED_INVOICES", "false"},
-                                                            {"HTTP_THREADS", "32"}},
+                                                Variables{{"DATABASE_URL", "sqlite:" + file_},
+                                                          {"SEED_INVOICES", "false"},
+                                                          {"HTTP_THREADS", "32"}},
                                                 directory_ / "log");
   }
   void start_and_write() {

@@ -68,7 +68,7 @@ BaseUrl require_base_url(const std::string& text) {
 }
 
 struct CallLimits {
-  Deadline deadline = {};
+  std::chrono::steady_clock::time_point deadline = {};
   std::size_t max_bytes = 0;  // of the answer as it is sent, with all that is around its body
 };
 

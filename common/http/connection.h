@@ -65,7 +65,7 @@ class HttpConnection {
   TcpConnection connection_;
   const HttpConnectionLimits& limits_;
   const StopSignal& stop_;
-  Deadline deadline_{};
+  std::chrono::steady_clock::time_point deadline_{};
   bool in_head_ = true;
   bool broken_ = false;
   std::size_t head_bytes_ = 0;

@@ -29,14 +29,14 @@ using std::chrono::steady_clock;
   throw std::system_error(errno, std::generic_category(), what);
 }
 
-int milliseconds_until(Deadline deadline) {
+int milliseconds_until(steady_clock::time_point deadline) {
   const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
 }
 
 // Whether `fd` became ready for `events` before the deadline and before `stop_fd` became readable.
 // Not after the deadline, though it be ready: a peer that sends without end always is.
-bool wait_for(int fd, short events, Deadline deadline, int stop_fd = -1) {
+bool wait_for(int fd, short events, steady_clock::time_point deadline, int stop_fd = -1) {
   std::array<pollfd, 2> fds = {pollfd{.fd = fd, .events = events, .revents = 0},
                                pollfd{.fd = stop_fd, .events = POLLIN, .revents = 0}};
   while (steady_clock::now() < deadline) {
@@ -64,7 +64,7 @@ void StopSignal::raise() {
   [[maybe_unused]] const ssize_t written = ::write(event_.get(), &one, sizeof one);
 }
 
-bool TcpConnection::wait_readable(Deadline deadline, const StopSignal* stop) {
+bool TcpConnection::wait_readable(steady_clock::time_point deadline, const StopSignal* stop) {
   return wait_for(fd(), POLLIN, deadline, stop == nullptr ? -1 : stop->fd());
 }
 
@@ -76,7 +76,7 @@ bool TcpConnection::write_all(std::string_view bytes, milliseconds longest_stall
   while (!bytes.empty()) {
     std::string_view piece = bytes.substr(0, kWriteStallBytes);
     bytes.remove_prefix(piece.size());
-    const Deadline deadline = steady_clock::now() + longest_stall;
+    const auto deadline = steady_clock::now() + longest_stall;
     while (!piece.empty()) {
       const ssize_t written = ::send(fd(), piece.data(), piece.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
       if (written > 0) {
@@ -91,7 +91,7 @@ bool TcpConnection::write_all(std::string_view bytes, milliseconds longest_stall
   return true;
 }
 
-void TcpConnection::close_lingering(Deadline deadline) {
+void TcpConnection::close_lingering(steady_clock::time_point deadline) {
   if (::shutdown(fd(), SHUT_WR) != 0) return;
   std::array<char, 4096> unread{};
   while (wait_readable(deadline) && read(unread.data(), unread.size()) > 0) {

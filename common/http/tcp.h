@@ -15,8 +15,6 @@
 
 namespace common {
 
-using Deadline = std::chrono::steady_clock::time_point;
-
 // A flag that whoever polls descriptors sees at once. Thread-safe; never lowered again.
 class StopSignal {
  public:
@@ -36,7 +34,8 @@ class TcpConnection {
 
   // Whether there is something to read, or the peer has closed. False at the deadline, and as soon
   // as `stop` is raised.
-  bool wait_readable(Deadline deadline, const StopSignal* stop = nullptr);
+  bool wait_readable(std::chrono::steady_clock::time_point deadline,
+                     const StopSignal* stop = nullptr);
 
   // What is there to read, without waiting: up to `size` bytes. 0 when the peer has closed, -1 when
   // there is nothing now or the connection is broken.
@@ -49,7 +48,7 @@ class TcpConnection {
   // Says that nothing more comes, and reads on for a little while, so that a peer that is still
   // sending gets to read the answer: closing with unread input would reset the connection
   // (RFC 9112, section 9.6).
-  void close_lingering(Deadline deadline);
+  void close_lingering(std::chrono::steady_clock::time_point deadline);
 
   int fd() const { return socket_.get(); }
 

@@ -26,7 +26,7 @@ using tests::eventually;
 using tests::kPatience;
 using tests::RawClient;
 
-Deadline in(milliseconds time) { return steady_clock::now() + time; }
+steady_clock::time_point in(milliseconds time) { return steady_clock::now() + time; }
 
 // Two ends of a connection whose buffers hold a few kilobytes.
 class TcpConnectionTest : public testing::Test {

@@ -31,6 +31,10 @@ ConfigError::ConfigError(const std::string& variable, const std::string& value,
 
 Environment::Environment() : Environment(from_process) {}
 
+Environment Environment::with_nothing_set() {
+  return Environment([](const std::string&) { return std::nullopt; });
+}
+
 std::string Environment::read(const std::string& name, const std::string& default_value,
                               const std::string& accepted, const std::string& meaning) {
   variables_.push_back({name, default_value, accepted, meaning});
@@ -70,7 +74,7 @@ std::optional<std::string> Environment::secret_file(const std::string& name,
   const std::string path = read(name, "", accepted, meaning);
   if (path.empty()) return std::nullopt;
   std::ifstream file(path, std::ios::binary);
-  std::string content(kMaxSecretBytes + 3, '\0');  // room for a line's end, and to see more
+  std::string content(kMaxSecretBytes + 3, '\0');  // a line end, and one byte more than allowed
   file.read(content.data(), static_cast<std::streamsize>(content.size()));
   content.resize(static_cast<std::size_t>(file.gcount()));
   const std::string secret = trim(content);

@@ -1,5 +1,5 @@
-// The environment of a process, read once at start. Each call names one variable, what it is for,
-// its default and what it accepts; from the same calls comes the table that --help prints.
+// The environment of a process, read once at start. Each call names one variable, its meaning, its
+// default and the accepted values. --help prints a table of these calls.
 //
 // A value that is not accepted throws ConfigError. Not thread-safe: used before threads exist.
 
@@ -15,7 +15,7 @@
 
 namespace common {
 
-// what() names the variable, its value and what is accepted: the operator reads nothing else.
+// what() names the variable, its value and the accepted values. It is all that the operator sees.
 class ConfigError : public std::runtime_error {
  public:
   ConfigError(const std::string& variable, const std::string& value, const std::string& accepted);
@@ -23,19 +23,20 @@ class ConfigError : public std::runtime_error {
 
 class Environment {
  public:
-  // The value of a variable, or nothing when it is not set.
+  // The value of a variable; nothing when it is not set.
   using Lookup = std::function<std::optional<std::string>(const std::string& name)>;
 
   // Reads the process's own environment.
   Environment();
   explicit Environment(Lookup lookup) : lookup_(std::move(lookup)) {}
+  static Environment with_nothing_set();
 
   int integer(const std::string& name, int default_value, int min, int max,
               const std::string& meaning);
 
   bool boolean(const std::string& name, bool default_value, const std::string& meaning);
 
-  // One of the names in `choices`, as the value beside it.
+  // Accepts the names in `choices`, and returns the value next to the name.
   template <typename T>
   T choice(const std::string& name, const std::string& default_name,
            const std::vector<std::pair<std::string, T>>& choices, const std::string& meaning) {
@@ -50,16 +51,17 @@ class Environment {
     throw ConfigError(name, text, accepted);
   }
 
-  // Any text that `is_accepted` takes; `accepted` says in words what that is.
+  // Accepts a text for which `is_accepted` is true; `accepted` describes it in words.
   std::string text(const std::string& name, const std::string& default_value,
                    const std::string& accepted, const std::string& meaning,
                    const std::function<bool(const std::string&)>& is_accepted);
 
-  // What a secret's file holds, without the white space around it; nothing when the variable is not
-  // set or empty. The file is read now. It must hold 1 to 4096 printable ASCII characters.
+  // The content of the file that the variable names, without the white space around it; nothing
+  // when the variable is not set or empty. Reads the file now. Accepts 1 to 4096 printable ASCII
+  // characters.
   std::optional<std::string> secret_file(const std::string& name, const std::string& meaning);
 
-  // The variables read so far, for a person.
+  // The variables read so far, as text for a person.
   std::string help() const;
 
  private:

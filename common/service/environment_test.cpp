@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "tests/support/service_process.h"
+#include "tests/support/temporary_directory.h"
 
 namespace common {
 namespace {
@@ -19,7 +19,7 @@ Environment with(std::map<std::string, std::string> variables) {
   });
 }
 
-// What the operator reads when `read` is given this value; "" when it is taken.
+// The text of the error when `read` gets this value; "" when it is accepted.
 template <typename Read>
 std::string complaint(const std::string& value, Read read) {
   Environment environment = with({{"X", value}});
@@ -35,7 +35,7 @@ const auto kReadInteger = [](Environment& environment) {
   environment.integer("X", 5, -10, 100, "a number");
 };
 
-TEST(EnvironmentInteger, TakesEveryNumberOfTheRange) {
+TEST(EnvironmentInteger, AcceptsEveryNumberOfTheRange) {
   EXPECT_EQ(with({}).integer("X", 5, 0, 100, ""), 5);
   EXPECT_EQ(with({{"X", "0"}}).integer("X", 5, 0, 100, ""), 0);
   EXPECT_EQ(with({{"X", "100"}}).integer("X", 5, 0, 100, ""), 100);
@@ -52,7 +52,7 @@ TEST(EnvironmentInteger, RefusesEverythingElse) {
   }
 }
 
-TEST(EnvironmentBoolean, TakesTrueAndFalseAlone) {
+TEST(EnvironmentBoolean, AcceptsTrueAndFalseOnly) {
   EXPECT_TRUE(with({}).boolean("X", true, ""));
   EXPECT_FALSE(with({}).boolean("X", false, ""));
   EXPECT_TRUE(with({{"X", "true"}}).boolean("X", false, ""));
@@ -63,7 +63,7 @@ TEST(EnvironmentBoolean, TakesTrueAndFalseAlone) {
   }
 }
 
-TEST(EnvironmentChoice, TakesTheNamesOfTheChoices) {
+TEST(EnvironmentChoice, AcceptsTheNamesOfTheChoices) {
   const auto read = [](Environment& from) {
     return from.choice<int>("X", "two", {{"one", 1}, {"two", 2}}, "");
   };
@@ -76,7 +76,7 @@ TEST(EnvironmentChoice, TakesTheNamesOfTheChoices) {
   }
 }
 
-TEST(EnvironmentText, TakesWhatTheCallerAccepts) {
+TEST(EnvironmentText, AcceptsWhatTheCallerAccepts) {
   const auto read = [](Environment& from) {
     return from.text("X", "ab", "two letters", "",
                      [](const std::string& value) { return value.size() == 2; });
@@ -133,7 +133,7 @@ TEST_F(EnvironmentSecretFile, IsReadWithoutTheWhiteSpaceAroundIt) {
   EXPECT_EQ(read(std::string(4096, 'x') + "\r\n"), std::string(4096, 'x'));
 }
 
-TEST_F(EnvironmentSecretFile, IsRefusedWhenNoHeaderCouldCarryIt) {
+TEST_F(EnvironmentSecretFile, IsRefusedWhenAHeaderCannotCarryIt) {
   using std::string_literals::operator""s;
   for (const std::string& content : {""s, "\n"s, " \t\r\n"s, "two words"s, "two\nlines"s, "a\0b"s,
                                      "\x7f"s, "é"s, "\xff"s, std::string(4097, 'x')}) {
@@ -141,7 +141,7 @@ TEST_F(EnvironmentSecretFile, IsRefusedWhenNoHeaderCouldCarryIt) {
   }
 }
 
-TEST_F(EnvironmentSecretFile, IsRefusedWhenTheFileGoesOnWhereReadingEnds) {
+TEST_F(EnvironmentSecretFile, IsRefusedWhenTheFileIsTooLong) {
   EXPECT_NE(refusal(std::string(4096, 'x') + "\r\nsecond line"), "");
   EXPECT_NE(refusal("s3cret" + std::string(10'000, '\n') + "more"), "");
 }

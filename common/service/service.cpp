@@ -2,14 +2,14 @@
 
 #include <prometheus/text_serializer.h>
 #include <pthread.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <ctime>
-#include <iostream>
+#include <fstream>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "common/http/problem.h"
@@ -27,24 +27,6 @@ sigset_t stop_signals() {
   return signals;
 }
 
-// Else glibc raises the threshold with what is freed, and each thread's arena keeps tens of MiB.
-void give_large_blocks_back() {
-#ifdef __GLIBC__
-  constexpr int kLargeBlock = 256 * 1024;
-  mallopt(M_MMAP_THRESHOLD, kLargeBlock);  // NOLINT(concurrency-mt-unsafe): no threads yet
-#endif
-}
-
-// Before any thread exists, so that all inherit it and only those who wait for the signals get
-// them.
-void block_stop_signals() {
-  const sigset_t signals = stop_signals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGPIPE
-  // A file that may not grow (ulimit -f) is an error of the write, as a full disk is, no death.
-  std::signal(SIGXFSZ, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGXFSZ
-}
-
 int wait_for_stop_signal() {
   const sigset_t signals = stop_signals();
   int signal = 0;
@@ -52,9 +34,9 @@ int wait_for_stop_signal() {
   return signal;
 }
 
-void wait_for_stop_signal_at_most(int seconds) {
+void wait_for_stop_signal_for(std::chrono::seconds time) {
   const sigset_t signals = stop_signals();
-  const timespec timeout{.tv_sec = seconds, .tv_nsec = 0};
+  const timespec timeout{.tv_sec = time.count(), .tv_nsec = 0};
   sigtimedwait(&signals, nullptr, &timeout);
 }
 
@@ -70,7 +52,7 @@ HttpServerOptions admin_options(const ServiceConfig& config) {
   HttpServerOptions options;
   options.name = "admin";
   options.port = config.admin_port;
-  options.threads = 4;  // probes and scrapes come one at a time
+  options.threads = 4;  // few probes and scrapes are concurrent
   options.quiet = true;
   return options;
 }
@@ -79,40 +61,61 @@ void log_listening(const std::string& listener, const HttpServer& server) {
   log_info("listening", {{"listener", listener}, {"port", server.port()}});
 }
 
+// Renamed into place, so that no reader sees a part of it.
+void write_port_file(const std::string& path, int port, int admin_port) {
+  const std::string temporary = path + ".tmp";
+  std::ofstream file(temporary);
+  file << "PORT=" << port << "\nADMIN_PORT=" << admin_port << '\n';
+  file.close();
+  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    throw std::system_error(errno, std::generic_category(), "can't write PORT_FILE " + path);
+  }
+}
+
 }  // namespace
 
 ServiceConfig read_service_config(Environment& environment, const ServiceDefaults& defaults) {
   constexpr int kMaxPort = 65535;
   ServiceConfig config;
   config.port = environment.integer("PORT", defaults.port, 0, kMaxPort,
-                                    "port of the public API; 0 takes any free one");
+                                    "port of the public API; 0: any free port");
   config.admin_port = environment.integer("ADMIN_PORT", defaults.admin_port, 0, kMaxPort,
-                                          "port of /livez, /readyz and /metrics; 0 takes any");
+                                          "port of /livez, /readyz and /metrics; 0: any free port");
+  config.port_file =
+      environment.text("PORT_FILE", "", "the path of a file, or empty for none",
+                       "file that gets the lines PORT=N and ADMIN_PORT=N once both ports are open; "
+                       "it stays after a stop, so remove it before the next start",
+                       [](const std::string&) { return true; });
   const std::string url = environment.text(
       "DATABASE_URL", defaults.database_url, "sqlite:PATH",
-      "where the data is kept; the file is created if need be", [](const std::string& value) {
-        // Not ":memory:", of which each connection would have its own.
+      "database file; created if it doesn't exist", [](const std::string& value) {
+        // Not ":memory:": each connection would have a database of its own.
         return value.starts_with(kSqliteScheme) && value.size() > kSqliteScheme.size() &&
                value[kSqliteScheme.size()] != ':';
       });
   config.database_path = url.substr(kSqliteScheme.size());
   config.provider_token = environment.secret_file(
-      "PROVIDER_TOKEN_FILE", "file with the bearer token that payment-provider demands");
+      "PROVIDER_TOKEN_FILE", "file with the bearer token that payment-provider requires");
   config.http_threads = environment.integer("HTTP_THREADS", defaults.http_threads, 2, 1024,
-                                            "connections of the public API served at one time");
-  config.drain_seconds = environment.integer("DRAIN_SECONDS", 0, 0, 300,
-                                             "how long requests are still served after SIGTERM");
+                                            "concurrent connections of the public API");
+  config.drain_time = std::chrono::seconds(environment.integer(
+      "DRAIN_SECONDS", 0, 0, 300, "how long requests are still served after SIGTERM"));
   config.log_level = environment.choice<LogLevel>("LOG_LEVEL", "info",
                                                   {{"debug", LogLevel::kDebug},
                                                    {"info", LogLevel::kInfo},
                                                    {"warn", LogLevel::kWarn},
                                                    {"error", LogLevel::kError}},
-                                                  "least level of what is logged");
+                                                  "lowest level that is logged");
   config.log_format = environment.choice<LogFormat>(
       "LOG_FORMAT", "auto",
       {{"auto", LogFormat::kAuto}, {"text", LogFormat::kText}, {"json", LogFormat::kJson}},
       "auto: text on a terminal, JSON lines elsewhere");
   return config;
+}
+
+void block_stop_signals() {
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
 Service::Service(const ServiceConfig& config, std::function<void()> check_ready)
@@ -138,84 +141,44 @@ HttpResponse Service::readiness() {
   return {.content_type = "text/plain", .body = "ready\n"};
 }
 
-// A check may take seconds when the database is in trouble. So there is one at a time, or probes
-// would soon hold all threads of the listener, and nobody would say that the process is alive.
+// A check may take seconds when the database is in trouble. Only one thread checks at a time; other
+// probes get the last result. Otherwise probes would soon hold all threads of the admin listener,
+// and /livez would not answer.
 std::string Service::why_not_ready() {
-  const std::unique_lock checking(check_mutex_, std::try_to_lock);
-  if (checking) {
-    std::string reason;
-    try {
-      check_ready_();
-    } catch (const std::exception& error) {
-      reason = error.what();
-    }
-    const std::lock_guard lock(last_check_mutex_);
-    last_check_ = reason;
+  MutexLock lock(check_mutex_);
+  if (is_checking_) return last_check_;
+  is_checking_ = true;
+  lock.unlock();
+  std::string reason;
+  try {
+    check_ready_();
+  } catch (const std::exception& error) {
+    reason = error.what();
   }
-  const std::lock_guard lock(last_check_mutex_);
-  return last_check_;
+  lock.lock();
+  is_checking_ = false;
+  return last_check_ = reason;
 }
 
 void Service::run(const std::function<void()>& on_stop) {
   public_server_.bind();
   admin_server_.bind();
+  if (!config_.port_file.empty()) {
+    write_port_file(config_.port_file, public_server_.port(), admin_server_.port());
+  }
   admin_server_.start();
   public_server_.start();
   log_listening("admin", admin_server_);
   log_listening("public", public_server_);
 
   const int signal = wait_for_stop_signal();
-  log_info("stopping", {{"signal", signal}, {"drain_seconds", config_.drain_seconds}});
+  log_info("stopping", {{"signal", signal}, {"drain_seconds", config_.drain_time.count()}});
   stopping_ = true;
   public_server_.start_draining();
-  wait_for_stop_signal_at_most(config_.drain_seconds);
+  wait_for_stop_signal_for(config_.drain_time);
   on_stop();
   public_server_.stop();
   admin_server_.stop();
-}
-
-void start_logging(const About& about, const ServiceConfig& config) {
-  init_logging(about.name, config.log_level, config.log_format);
-  log_info("starting", {{"version", PROJECT_VERSION},
-                        {"database", config.database_path},
-                        {"token", config.provider_token ? "set" : "none"},
-                        {"http_threads", config.http_threads}});
-}
-
-int service_main(int argc, char** argv, const About& about,
-                 const std::function<Serve(Environment&)>& configure) {
-  const std::string argument = argc > 1 ? argv[1] : "";
-  if (argument == "--version") {
-    std::cout << about.name << ' ' << PROJECT_VERSION << '\n';
-    return 0;
-  }
-  if (argument == "--help" || argument == "-h") {
-    Environment defaults([](const std::string&) { return std::nullopt; });
-    configure(defaults);
-    std::cout << about.name << ": " << about.summary << "\n\nUsage: " << about.name
-              << " [--help | --version]\n\nConfigured by environment variables:\n"
-              << defaults.help();
-    return 0;
-  }
-  if (argc > 1) {
-    std::cerr << about.name << ": unknown argument \"" << argument << "\"; see --help\n";
-    return 2;
-  }
-
-  try {
-    block_stop_signals();
-    give_large_blocks_back();
-    Environment environment;
-    configure(environment)();
-    log_info("stopped");
-    return 0;
-  } catch (const ConfigError& error) {
-    std::cerr << about.name << ": " << error.what() << '\n';
-    return 2;
-  } catch (const std::exception& error) {
-    std::cerr << about.name << ": " << error.what() << '\n';
-    return 1;
-  }
 }
 
 }  // namespace common

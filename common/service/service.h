@@ -1,5 +1,5 @@
-// What both programs do around their own work: command line, logging, the admin listener with
-// probes and metrics, and an orderly stop on SIGTERM or SIGINT.
+// The life of a service: public API, admin listener with probes and metrics, and an orderly stop on
+// SIGTERM or SIGINT.
 
 #ifndef COMMON_SERVICE_SERVICE_H_
 #define COMMON_SERVICE_SERVICE_H_
@@ -7,23 +7,18 @@
 #include <prometheus/registry.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 
+#include "common/base/mutex.h"
 #include "common/http/metrics.h"
 #include "common/http/server.h"
 #include "common/log/log.h"
 #include "common/service/environment.h"
 
 namespace common {
-
-struct About {
-  std::string name;
-  std::string summary;  // for --help
-};
 
 struct ServiceDefaults {
   int port;
@@ -34,10 +29,11 @@ struct ServiceDefaults {
 
 // The part of the configuration that both services have.
 struct ServiceConfig {
-  int port;        // 0: any free port
-  int admin_port;  // 0: any free port
+  int port;               // 0: any free port
+  int admin_port;         // 0: any free port
+  std::string port_file;  // gets the ports once both are open; "": none
   int http_threads;
-  int drain_seconds;
+  std::chrono::seconds drain_time;
   std::string database_path;
   std::optional<std::string> provider_token;
   LogLevel log_level;
@@ -47,47 +43,44 @@ struct ServiceConfig {
 // Throws ConfigError.
 ServiceConfig read_service_config(Environment& environment, const ServiceDefaults& defaults);
 
-// Not thread-safe, but for what it says of run().
+// Call before any thread exists: Service::run() waits for SIGTERM and SIGINT, and no other thread
+// may receive them.
+void block_stop_signals();
+
+// For one thread.
 class Service {
  public:
-  // `check_ready` throws while the service can't do its work; it is called by probes, from any
-  // thread, while run() runs.
+  // `check_ready` throws while the service can't do its work. Probes call it from other threads
+  // while run() runs, but not concurrently.
   Service(const ServiceConfig& config, std::function<void()> check_ready);
 
-  // For routes and metrics of the service's own, before run().
+  // For the service's own routes and metrics; before run().
   HttpRouter& router() { return public_server_.router(); }
   prometheus::Registry& registry() { return registry_; }
 
-  // Serves until the process gets SIGTERM or SIGINT. Then readiness fails; requests are served for
-  // drain_seconds more, so that load balancers notice (a second signal cuts that short); `on_stop`
-  // is called; and the requests that run are finished. Throws when a port can't be had.
+  // Serves until the process receives SIGTERM or SIGINT. The stop has three steps:
+  // 1. For drain_time, readiness fails and requests are still served, so that load balancers can
+  //    choose another replica. A second signal ends this step.
+  // 2. Calls `on_stop`, which must make waiting requests return.
+  // 3. Finishes the requests in flight, and closes all connections.
+  // Throws std::system_error when a port is not available or the port file can't be written.
   void run(const std::function<void()>& on_stop);
 
  private:
   HttpResponse readiness();
-  std::string why_not_ready();  // "": it is
+  std::string why_not_ready();  // "": ready
 
   const ServiceConfig config_;
   const std::function<void()> check_ready_;
   std::atomic<bool> stopping_ = false;
-  std::mutex check_mutex_;  // held by whoever checks
-  std::mutex last_check_mutex_;
-  std::string last_check_ = "not checked yet";  // guarded by last_check_mutex_; "": ready
+  Mutex check_mutex_;
+  bool is_checking_ GUARDED_BY(check_mutex_) = false;
+  std::string last_check_ GUARDED_BY(check_mutex_) = "not checked yet";  // "": ready
   prometheus::Registry registry_;
   HttpMetrics http_metrics_;
   HttpServer public_server_;
   HttpServer admin_server_;
 };
-
-// Deals with --help, --version and errors; else reads the configuration with `configure`, which
-// returns what serves: called once everything is set up, with signals blocked and logging on.
-// Returns the exit status: 0, 1 when serving failed, 2 for a bad argument or variable.
-using Serve = std::function<void()>;
-int service_main(int argc, char** argv, const About& about,
-                 const std::function<Serve(Environment&)>& configure);
-
-// Sets up logging and logs the configuration, without secrets. For the Serve functions.
-void start_logging(const About& about, const ServiceConfig& config);
 
 }  // namespace common
 

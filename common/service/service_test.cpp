@@ -4,9 +4,10 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <map>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -18,6 +19,7 @@
 #include "common/http/tcp.h"
 #include "tests/support/eventually.h"
 #include "tests/support/raw_client.h"
+#include "tests/support/service_process.h"
 
 namespace common {
 namespace {
@@ -26,13 +28,12 @@ using tests::eventually;
 using tests::RawAnswer;
 using tests::RawClient;
 
-int free_port() { return TcpListener("127.0.0.1", 0).port(); }
-
-ServiceConfig config(int drain_seconds = 0) {
-  return {.port = free_port(),
-          .admin_port = free_port(),
+ServiceConfig config(const std::string& port_file = "", std::chrono::seconds drain_time = {}) {
+  return {.port = 0,
+          .admin_port = 0,
+          .port_file = port_file,
           .http_threads = 2,
-          .drain_seconds = drain_seconds,
+          .drain_time = drain_time,
           .database_path = {},
           .provider_token = {},
           .log_level = LogLevel::kInfo,
@@ -47,19 +48,14 @@ RawAnswer get(int port, const std::string& path) {
   }
 }
 
-// A service that runs in a thread of its own, as in main().
+// A service that runs in a thread of its own.
 class RunningService {
  public:
-  explicit RunningService(const ServiceConfig& config)
-      : config_(config), service_(config, [this] {
+  explicit RunningService(std::chrono::seconds drain_time = {})
+      : service_(config(directory_ / "ports", drain_time), [this] {
           if (!ready_) throw std::runtime_error("the database is gone");
         }) {
-    // As service_main() does it, before there are threads.
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    block_stop_signals();
     service_.router().get("/hello", [](const HttpRequest&) {
       return HttpResponse{.content_type = "text/plain", .body = "hello"};
     });
@@ -72,7 +68,11 @@ class RunningService {
       service_.run([this] { stop_was_called_ = true; });
       ended_ = true;
     });
-    EXPECT_TRUE(eventually([&] { return get(config_.port, "/hello").status == 200; }));
+    EXPECT_TRUE(eventually([&] {
+      const auto ports = tests::read_port_file(directory_ / "ports");
+      ports_ = ports.value_or(tests::Ports{});
+      return ports.has_value();
+    }));
   }
   ~RunningService() {
     eventually([&] {
@@ -86,14 +86,15 @@ class RunningService {
 
   void signal(int number) { pthread_kill(thread_.native_handle(), number); }
   void set_ready(bool ready) { ready_ = ready; }
-  RawAnswer ask(const std::string& path) const { return get(config_.port, path); }
-  RawAnswer ask_admin(const std::string& path) const { return get(config_.admin_port, path); }
+  RawAnswer ask(const std::string& path) const { return get(ports_.port, path); }
+  RawAnswer ask_admin(const std::string& path) const { return get(ports_.admin_port, path); }
   bool waits() const { return waits_; }
   bool stop_was_called() const { return stop_was_called_; }
   bool ended() const { return ended_; }
 
  private:
-  const ServiceConfig config_;
+  const tests::TemporaryDirectory directory_;
+  tests::Ports ports_;
   std::atomic<bool> ready_ = true;
   std::atomic<bool> waits_ = false;
   std::atomic<bool> stop_was_called_ = false;
@@ -103,7 +104,8 @@ class RunningService {
 };
 
 TEST(Service, HasProbesAndMetricsOnTheAdminPortAlone) {
-  const RunningService service(config());
+  const RunningService service;
+  EXPECT_EQ(service.ask("/hello").status, 200);
   EXPECT_EQ(service.ask_admin("/livez").body, "alive\n");
   EXPECT_EQ(service.ask_admin("/readyz").body, "ready\n");
   const RawAnswer metrics = service.ask_admin("/metrics");
@@ -118,7 +120,7 @@ TEST(Service, HasProbesAndMetricsOnTheAdminPortAlone) {
 }
 
 TEST(Service, IsNotReadyWhileItsCheckFailsAndSaysWhy) {
-  RunningService service(config());
+  RunningService service;
   service.set_ready(false);
   const RawAnswer answer = service.ask_admin("/readyz");
   EXPECT_EQ(answer.status, 503);
@@ -131,7 +133,7 @@ TEST(Service, IsNotReadyWhileItsCheckFailsAndSaysWhy) {
 
 TEST(Service, EndsAtOnceWithNothingToDrain) {
   for (const int number : {SIGTERM, SIGINT}) {
-    RunningService service(config());
+    RunningService service;
     service.signal(number);
     EXPECT_TRUE(eventually([&] { return service.ended(); }));
     EXPECT_TRUE(service.stop_was_called());
@@ -141,7 +143,7 @@ TEST(Service, EndsAtOnceWithNothingToDrain) {
 }
 
 TEST(Service, WhileDrainingItServesButIsNotReady) {
-  RunningService service(config(300));
+  RunningService service(std::chrono::seconds(300));
   EXPECT_EQ(service.ask("/hello").header("Connection"), "");
   service.signal(SIGTERM);
   ASSERT_TRUE(eventually([&] { return service.ask_admin("/readyz").status == 503; }));
@@ -149,12 +151,12 @@ TEST(Service, WhileDrainingItServesButIsNotReady) {
   EXPECT_EQ(service.ask("/hello").body, "hello");
   EXPECT_EQ(service.ask_admin("/livez").status, 200);
   EXPECT_FALSE(service.stop_was_called());
-  service.signal(SIGTERM);  // cuts it short
+  service.signal(SIGTERM);  // ends the draining
   EXPECT_TRUE(eventually([&] { return service.ended(); }));
 }
 
 TEST(Service, FinishesRequestsThatWaitForItsOwnWorkToStop) {
-  RunningService service(config());
+  RunningService service;
   RawAnswer answer;
   std::thread client([&] { answer = service.ask("/wait"); });
   EXPECT_TRUE(eventually([&] { return service.waits(); }));
@@ -163,89 +165,34 @@ TEST(Service, FinishesRequestsThatWaitForItsOwnWorkToStop) {
   EXPECT_EQ(answer.body, "waited");
 }
 
+std::string reason_not_to_run(Service& service) {
+  try {
+    service.run([] {});
+    return "it ran";
+  } catch (const std::system_error& error) {
+    return error.what();
+  }
+}
+
 TEST(Service, NamesThePortThatIsTaken) {
   const TcpListener taken("127.0.0.1", 0);
   for (int ServiceConfig::*port : {&ServiceConfig::port, &ServiceConfig::admin_port}) {
     ServiceConfig with_taken_port = config();
     with_taken_port.*port = taken.port();
     Service service(with_taken_port, [] {});
-    try {
-      service.run([] {});
-      ADD_FAILURE() << "runs";
-    } catch (const std::system_error& error) {
-      EXPECT_NE(std::string(error.what()).find(":" + std::to_string(taken.port())),
-                std::string::npos)
-          << error.what();
-    }
+    EXPECT_NE(reason_not_to_run(service).find(":" + std::to_string(taken.port())),
+              std::string::npos);
   }
 }
 
-// ------------------------------------------------------------------ command line
-
-struct Outcome {
-  int status;
-  std::string out;
-  std::string err;
-};
-
-Outcome run_main(std::vector<std::string> arguments,
-                 const std::function<Serve(Environment&)>& configure) {
-  arguments.insert(arguments.begin(), "program");
-  std::vector<char*> argv;
-  argv.reserve(arguments.size() + 1);
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  const int status = service_main(static_cast<int>(arguments.size()), argv.data(),
-                                  {.name = "tester", .summary = "tests"}, configure);
-  std::string out = testing::internal::GetCapturedStdout();
-  return {status, std::move(out), testing::internal::GetCapturedStderr()};
-}
-
-Serve never(Environment& environment) {
-  environment.integer("ANSWER", 42, 0, 100, "what to say");
-  return [] { ADD_FAILURE() << "serves"; };
-}
-
-TEST(ServiceMain, ExplainsItselfAndServesNothing) {
-  const Outcome version = run_main({"--version"}, never);
-  EXPECT_EQ(version.status, 0);
-  EXPECT_TRUE(version.out.starts_with("tester ")) << version.out;
-  for (const char* option : {"--help", "-h"}) {
-    const Outcome help = run_main({option}, never);
-    EXPECT_EQ(help.status, 0);
-    for (const char* part : {"tester: tests", "Usage:", "ANSWER", "42", "what to say"}) {
-      EXPECT_NE(help.out.find(part), std::string::npos) << part << " in " << help.out;
-    }
+TEST(Service, NamesThePortFileThatCannotBeWritten) {
+  const tests::TemporaryDirectory directory;
+  std::filesystem::create_directory(directory / "directory");
+  for (const std::string file : {directory / "missing" / "ports", directory / "directory"}) {
+    Service service(config(file), [] {});
+    EXPECT_NE(reason_not_to_run(service).find(file), std::string::npos);
   }
 }
-
-TEST(ServiceMain, RefusesArgumentsItDoesNotKnow) {
-  for (const char* argument : {"--port", "serve", ""}) {
-    const Outcome outcome = run_main({argument}, never);
-    EXPECT_EQ(outcome.status, 2) << argument;
-    EXPECT_NE(outcome.err.find("\"" + std::string(argument) + "\""), std::string::npos);
-  }
-}
-
-TEST(ServiceMain, EndsWithAStatusThatSaysWhatWentWrong) {
-  const auto outcome_of = [](const std::function<void()>& serve) {
-    return run_main({}, [&](Environment&) { return serve; });
-  };
-  EXPECT_EQ(outcome_of([] {}).status, 0);
-  const Outcome failed = outcome_of([] { throw std::runtime_error("no such luck"); });
-  EXPECT_EQ(failed.status, 1);
-  EXPECT_EQ(failed.err, "tester: no such luck\n");
-  const Outcome refused =
-      run_main({}, [](Environment&) -> Serve { throw ConfigError("PORT", "x", "0..65535"); });
-  EXPECT_EQ(refused.status, 2);
-  for (const char* part : {"tester: ", "PORT", "x", "0..65535"}) {
-    EXPECT_NE(refused.err.find(part), std::string::npos) << refused.err;
-  }
-}
-
-// ------------------------------------------------------------------ configuration
 
 ServiceConfig read_config(const std::map<std::string, std::string>& variables) {
   Environment environment([&](const std::string& name) {
@@ -261,8 +208,9 @@ TEST(ServiceConfig, HasDefaults) {
   const ServiceConfig config = read_config({});
   EXPECT_EQ(config.port, 8081);
   EXPECT_EQ(config.admin_port, 9081);
+  EXPECT_EQ(config.port_file, "");
   EXPECT_EQ(config.http_threads, 100);
-  EXPECT_EQ(config.drain_seconds, 0);
+  EXPECT_EQ(config.drain_time, std::chrono::seconds(0));
   EXPECT_EQ(config.database_path, "default.db");
   EXPECT_EQ(config.provider_token, std::nullopt);
   EXPECT_EQ(config.log_level, LogLevel::kInfo);
@@ -290,7 +238,7 @@ TEST(ServiceConfig, RefusesBadValuesAndNamesThem) {
   for (const auto& [name, value] : bad) {
     try {
       read_config({{name, value}});
-      ADD_FAILURE() << name << " takes " << value;
+      ADD_FAILURE() << name << " accepts " << value;
     } catch (const ConfigError& error) {
       const std::string what = error.what();
       EXPECT_NE(what.find(name), std::string::npos) << what;

@@ -30,7 +30,6 @@ std::optional<common::TcpConnection> connect_to(int port) {
   return common::TcpConnection(std::move(socket));
 }
 
-// Closing it then sends a reset.
 void reset_when_closed(const common::TcpConnection& connection) {
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(connection.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -81,22 +80,22 @@ bool ChaosProxy::pass(common::TcpConnection& from, common::TcpConnection& to, Ra
   if (count <= 0) return false;
   const std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
 
-  const auto fate = random() % 100;
-  if (calm_ || fate >= 10) return to.write_all(bytes, kStall);
+  const auto percent = random() % 100;
+  if (calm_ || percent >= 10) return to.write_all(bytes, kStall);
   ++harmed_;
-  if (fate < 4) {  // late
+  if (percent < 4) {  // delayed
     if (from.wait_readable(steady_clock::now() + milliseconds(random() % 30), &stop_)) return false;
     return to.write_all(bytes, kStall);
   }
-  if (fate < 6) {  // halved: the end never comes
+  if (percent < 6) {  // truncated
     to.write_all(bytes.substr(0, bytes.size() / 2), kStall);
-  } else if (fate < 8) {  // passed on, and then nothing more in either direction
+  } else if (percent < 8) {  // passed on, and then nothing more in either direction
     to.write_all(bytes, kStall);
-  } else if (fate < 9) {  // reset
+  } else if (percent < 9) {  // reset
     reset_when_closed(from);
     reset_when_closed(to);
   }
-  return false;  // in all of these, and when nothing of it is passed on
+  return false;  // 9: closed, and nothing is passed on
 }
 
 }  // namespace tests

@@ -1,14 +1,11 @@
-// A TCP proxy between invoice-app and payment-provider that loses, halves, delays and resets what
-// passes through it, as networks do, only more often. It takes each connection to one of several
-// upstreams, as a Kubernetes Service does.
+// A TCP proxy that loses, truncates, delays and resets what passes through it, as networks do, but
+// more often. It connects each client with one of several upstreams, as a Kubernetes Service does.
 
 #ifndef TESTS_CRASH_CHAOS_PROXY_H_
 #define TESTS_CRASH_CHAOS_PROXY_H_
 
 #include <atomic>
 #include <cstdint>
-#include <list>
-#include <mutex>
 #include <random>
 #include <string>
 #include <thread>
@@ -20,7 +17,7 @@ namespace tests {
 
 class ChaosProxy {
  public:
-  // What it does to the n-th connection is decided by `seed` and n.
+  // `seed` and n decide what it does to the n-th connection.
   ChaosProxy(std::vector<int> upstream_ports, std::uint64_t seed);
   ~ChaosProxy();
   ChaosProxy(const ChaosProxy&) = delete;
@@ -28,9 +25,10 @@ class ChaosProxy {
 
   std::string url() const { return "http://127.0.0.1:" + std::to_string(listener_.port()); }
 
-  // From now on everything passes.
+  // Passes everything on from now on.
   void calm_down() { calm_ = true; }
 
+  // How many pieces of traffic it did not pass on at once and unchanged.
   std::int64_t harmed() const { return harmed_; }
 
  private:
@@ -38,7 +36,7 @@ class ChaosProxy {
 
   void accept();
   void relay(common::TcpConnection client, Random random);
-  // Passes on what `from` has, if fate allows. False when the connection is to be closed.
+  // Reads from `from`, and passes that on or harms it. False when the connection must be closed.
   bool pass(common::TcpConnection& from, common::TcpConnection& to, Random& random);
 
   const std::vector<int> upstream_ports_;
@@ -47,7 +45,7 @@ class ChaosProxy {
   std::atomic<std::int64_t> harmed_ = 0;
   common::StopSignal stop_;
   common::TcpListener listener_;
-  std::vector<std::thread> relays_;  // the acceptor's
+  std::vector<std::thread> relays_;  // for the acceptor thread
   std::thread acceptor_;
 };
 

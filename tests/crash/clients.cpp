@@ -19,7 +19,7 @@ constexpr std::uint64_t kMaxBatches = 25;
 
 std::string id_of(const json& invoice) { return invoice.at("InvoiceId").get<std::string>(); }
 
-// Client calls fail all the time here: what is killed doesn't answer.
+// Nothing when the call failed: a killed process doesn't answer.
 std::optional<common::HttpReply> reply_to(const common::HttpResult& result) {
   const auto* reply = std::get_if<common::HttpReply>(&result);
   return reply == nullptr ? std::nullopt : std::optional(*reply);
@@ -31,7 +31,7 @@ common::HttpClient client_of(const std::string& url) {
                              .max_response_bytes = std::size_t{64} << 20U});
 }
 
-// The n-th batch that is added, the same whenever it is asked for.
+// The n-th batch; always the same for a seed.
 json batch_of_invoices(std::uint64_t seed, std::uint64_t number) {
   // DKK is refused; the others have 2, 0 and 3 decimals.
   constexpr std::array<const char*, 8> kCurrencies = {"EUR", "EUR", "EUR", "EUR",
@@ -51,7 +51,7 @@ bool is_same_money(const json& invoice, const json& payment) {
          invoice.at("Currency") == payment.at("currency");
 }
 
-// What the status says of the numbers that come with it.
+// Checks that the counts in the body fit the status.
 void check_pay_report(int status, const std::string& body) {
   const json report = json::parse(body);
   const std::int64_t refused = report.at("Refused");
@@ -72,32 +72,32 @@ Knowledge::Knowledge() {
 }
 
 Knowledge::Snapshot Knowledge::snapshot() const {
-  const std::lock_guard lock(mutex_);
+  const common::MutexLock lock(mutex_);
   return known_;
 }
 
 void Knowledge::attempt(const json& invoices) {
-  const std::lock_guard lock(mutex_);
+  const common::MutexLock lock(mutex_);
   for (const json& invoice : invoices) attempted_.insert(id_of(invoice));
 }
 
 std::set<std::string> Knowledge::attempted() const {
-  const std::lock_guard lock(mutex_);
+  const common::MutexLock lock(mutex_);
   return attempted_;
 }
 
 void Knowledge::accepted(const json& invoices) {
-  const std::lock_guard lock(mutex_);
+  const common::MutexLock lock(mutex_);
   for (const json& invoice : invoices) known_.accepted[id_of(invoice)] = invoice;
 }
 
 void Knowledge::paid(const std::set<std::string>& ids) {
-  const std::lock_guard lock(mutex_);
+  const common::MutexLock lock(mutex_);
   known_.paid.insert(ids.begin(), ids.end());
 }
 
 void Knowledge::payments(const std::map<std::string, json>& listed) {
-  const std::lock_guard lock(mutex_);
+  const common::MutexLock lock(mutex_);
   known_.payments.insert(listed.begin(), listed.end());
 }
 
@@ -149,7 +149,7 @@ std::map<std::string, json> check_ledger_list(const json& ledger,
   return payments;
 }
 
-Clients::Clients(const Cluster& cluster, std::uint64_t seed) : cluster_(cluster), seed_(seed) {
+Clients::Clients(const Replicas& replicas, std::uint64_t seed) : replicas_(replicas), seed_(seed) {
   const auto start = [&](void (Clients::*step)(Random&)) {
     const std::uint64_t own_seed = seed_ * 1'009 + threads_.size();
     threads_.emplace_back(
@@ -171,7 +171,7 @@ Clients::~Clients() {
 void Clients::stop() {
   begin_stop();
   for (std::thread& thread : threads_) thread.join();
-  const std::lock_guard lock(mutex_);
+  const common::MutexLock lock(mutex_);
   if (failure_) std::rethrow_exception(failure_);
 }
 
@@ -184,19 +184,19 @@ void Clients::run(const std::function<void(Random&)>& step, std::uint64_t seed) 
       ++calls_;
     }
   } catch (...) {
-    const std::lock_guard lock(mutex_);
+    const common::MutexLock lock(mutex_);
     if (!failure_) failure_ = std::current_exception();
   }
 }
 
 common::HttpClient Clients::invoice_app(Random& random) const {
-  const std::size_t way = random() % (2 * Cluster::kReplicas);
-  return client_of(way < Cluster::kReplicas ? cluster_.invoice_app_url(way)
-                                            : cluster_.harmed_invoice_app_url());
+  const std::size_t route = random() % (2 * Replicas::kPerService);
+  return client_of(route < Replicas::kPerService ? replicas_.invoice_app_url(route)
+                                                 : replicas_.proxied_invoice_app_url());
 }
 
-// Sends a batch until it is taken, and later the old ones again: adding what is there already is
-// safe.
+// Sends a batch until it is accepted. When all batches are added it sends old ones again, which
+// must change nothing.
 void Clients::add(Random& random) {
   const bool is_new = next_batch_ < kMaxBatches;
   const json invoices = batch_of_invoices(seed_, is_new ? next_batch_++ : random() % kMaxBatches);
@@ -218,7 +218,7 @@ void Clients::pay(Random& random) {
   if (!reply) return;
   check_pay_report(reply->status, reply->body);
   if (reply->status != 200 && reply->status != 502) return;
-  // All that was due has ended, so what the provider takes is paid.
+  // Nothing is pending, so all invoices that the provider doesn't refuse are paid.
   std::set<std::string> paid;
   for (const auto& [id, invoice] : before.accepted) {
     if (!is_refusable(invoice)) paid.insert(id);
@@ -239,7 +239,7 @@ void Clients::list(Random& random) {
 
 void Clients::list_ledger(Random& random) {
   const Knowledge::Snapshot before = knowledge_.snapshot();
-  const std::string url = cluster_.provider_url(random() % Cluster::kReplicas);
+  const std::string url = replicas_.provider_url(random() % Replicas::kPerService);
   const auto reply = reply_to(client_of(url).get("/payments"));
   if (!reply) return;
   if (reply->status != 200) {

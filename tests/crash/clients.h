@@ -1,5 +1,5 @@
-// The clients of a trial: they add, pay and list at every replica, remember what they were told,
-// and notice when anything contradicts it.
+// The clients of a trial. They add, pay and list at every replica, remember the answers, and check
+// that later answers don't contradict them.
 
 #ifndef TESTS_CRASH_CLIENTS_H_
 #define TESTS_CRASH_CLIENTS_H_
@@ -9,7 +9,6 @@
 #include <exception>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
@@ -17,12 +16,13 @@
 #include <thread>
 #include <vector>
 
+#include "common/base/mutex.h"
 #include "common/http/client.h"
-#include "tests/crash/cluster.h"
+#include "tests/crash/replicas.h"
 
 namespace tests {
 
-// What answers have said. Thread-safe.
+// The facts from all answers so far. Thread-safe.
 class Knowledge {
  public:
   struct Snapshot {
@@ -31,7 +31,7 @@ class Knowledge {
     std::map<std::string, nlohmann::json> payments;  // by the invoice's id, as listed
   };
 
-  Knowledge();  // knows the invoices that a new database has
+  Knowledge();  // with the invoices of a new database
 
   Snapshot snapshot() const;
   void accepted(const nlohmann::json& invoices);
@@ -41,32 +41,32 @@ class Knowledge {
   void attempt(const nlohmann::json& invoices);
 
  private:
-  mutable std::mutex mutex_;
-  Snapshot known_;                   // guarded by mutex_
-  std::set<std::string> attempted_;  // guarded by mutex_
+  mutable common::Mutex mutex_;
+  Snapshot known_ GUARDED_BY(mutex_);
+  std::set<std::string> attempted_ GUARDED_BY(mutex_);
 };
 
-// Throws Violation unless the list has everything that was known before it was asked for. Returns
-// the ids of what it lists as paid.
+// Throws Violation unless the list has everything that was known before the request. Returns the
+// ids of the invoices that it lists as paid.
 std::set<std::string> check_list(const nlohmann::json& list, const Knowledge::Snapshot& before);
 
-// The same for the ledger: one payment at most for an invoice, as it was listed before, and one for
-// each that was known to be paid. Returns the payments by the invoice's id.
+// The same for the ledger: at most one payment for an invoice, the same as in earlier lists, and
+// one for each invoice that was known to be paid. Returns the payments by the invoice's id.
 std::map<std::string, nlohmann::json> check_ledger_list(const nlohmann::json& ledger,
                                                         const Knowledge::Snapshot& before);
 
-// Whether the provider refuses this invoice, by the rules of Cluster's providers.
+// Whether the providers of Replicas refuse this invoice.
 bool is_refusable(const nlohmann::json& invoice);
 
 class Clients {
  public:
-  // They run from here on.
-  Clients(const Cluster& cluster, std::uint64_t seed);
+  // Starts the clients.
+  Clients(const Replicas& replicas, std::uint64_t seed);
   ~Clients();
 
-  // They make no further calls; those under way go on.
+  // No client makes another call. Calls in flight go on.
   void begin_stop() { stop_ = true; }
-  // Waits for their calls to end; throws what the first of them threw.
+  // Waits until all calls have ended. Throws the first exception of a client.
   void stop();
 
   Knowledge& knowledge() { return knowledge_; }
@@ -76,23 +76,23 @@ class Clients {
  private:
   using Random = std::mt19937_64;
 
-  // Makes calls until the stop. What the n-th asks for is decided by `seed` and n.
+  // Makes calls until the stop. `seed` and n decide about the n-th.
   void run(const std::function<void(Random&)>& step, std::uint64_t seed);
   void add(Random& random);
   void pay(Random& random);
   void list(Random& random);
   void list_ledger(Random& random);
-  common::HttpClient invoice_app(Random& random) const;  // any, in one of the ways to it
+  common::HttpClient invoice_app(Random& random) const;  // any replica, directly or by the proxy
 
-  const Cluster& cluster_;
+  const Replicas& replicas_;
   const std::uint64_t seed_;
   Knowledge knowledge_;
   std::atomic<bool> stop_ = false;
   std::atomic<std::int64_t> calls_ = 0;
   std::atomic<std::int64_t> lists_ = 0;
-  std::uint64_t next_batch_ = 0;  // the adder's
-  std::mutex mutex_;
-  std::exception_ptr failure_;  // guarded by mutex_
+  std::uint64_t next_batch_ = 0;  // for the thread that adds
+  common::Mutex mutex_;
+  std::exception_ptr failure_ GUARDED_BY(mutex_);
   std::vector<std::thread> threads_;
 };
 

@@ -1,12 +1,12 @@
-// The crash suite: trials in which processes are killed at random moments and at every named point
-// while clients call, and after each the question whether any promise was broken.
+// The crash suite: trials in which processes are killed at random moments and at every fault point
+// while clients call. Each trial checks whether a promise was broken.
 //
 //   crash BINARIES TRIALS [SEED [FIRST]]
 //
 // BINARIES: a directory of invoice-app and payment-provider built with FAULT_INJECTION. Trial n of
-// a seed takes the same decisions each time (plan.h); when one fails, its data and logs are kept.
-// Exit status: 0 no violation, 1 a violation, 2 the suite itself could not go on, which is also
-// when a planned death didn't come.
+// a seed has the same plan each time (plan.h). The data and logs of a failed trial are kept.
+// Exit status: 0 no violation, 1 a violation, 2 the suite could not continue (for example, a
+// planned death didn't happen).
 
 #include <cstdlib>
 #include <filesystem>
@@ -72,9 +72,8 @@ int run(const Arguments& arguments) {
       const bool violation = dynamic_cast<const Violation*>(&error) != nullptr;
       std::cout << (violation ? "VIOLATION" : "STOPPED") << " in trial " << number << " of seed "
                 << arguments.seed << " (plan, data and logs in " << data.string()
-                << "): " << error.what() << "\nThe same again: crash "
-                << arguments.binaries.string() << " 1 " << arguments.seed << ' ' << number
-                << std::endl;
+                << "): " << error.what() << "\nTo repeat it: crash " << arguments.binaries.string()
+                << " 1 " << arguments.seed << ' ' << number << std::endl;
       return violation ? 1 : 2;
     }
     std::filesystem::remove_all(data);

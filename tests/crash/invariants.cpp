@@ -22,8 +22,8 @@ void require(bool condition, const std::string& broken_promise) {
   if (!condition) throw Violation(broken_promise);
 }
 
-// All replicas say the same.
-json same_everywhere(const std::array<std::string, Cluster::kReplicas>& urls,
+// What all replicas answer; they must agree.
+json same_everywhere(const std::array<std::string, Replicas::kPerService>& urls,
                      const std::string& path) {
   const json first = get_json(urls.front(), path);
   for (const std::string& url : urls) {
@@ -41,9 +41,7 @@ void check_attempts(const json& list, const Knowledge& knowledge) {
   }
 }
 
-constexpr std::chrono::seconds kPatience(120);  // it takes no time, on a machine that has some
-
-// It is refused again what was refused, and nothing else happens.
+// What was refused is refused again, and nothing else happens.
 void check_that_paying_again_pays_nothing(const std::string& url, std::int64_t refused) {
   json report;
   const bool has_ended = eventually(
@@ -53,12 +51,12 @@ void check_that_paying_again_pays_nothing(const std::string& url, std::int64_t r
         require(report["Paid"] == 0, "paid again: " + report.dump());
         return report["Pending"] == 0;
       },
-      kPatience);
+      kSettleTimeout);
   require(has_ended && report["Refused"] == refused,
           std::to_string(refused) + " are refused; paying again gave " + report.dump());
 }
 
-// Exactly one payment with the same amount for each paid invoice, and none besides.
+// One payment with the same amount for each paid invoice, and no other payments.
 void check_ledger(const json& list, const json& ledger) {
   json paid = json::array();
   for (const json& invoice : list) {
@@ -72,7 +70,7 @@ void check_ledger(const json& list, const json& ledger) {
   require(wrong.empty(), wrong);
 }
 
-// Throws with the first column of the first row, if there is one.
+// Throws with the first column of the first row, if the query has a row.
 void require_none(SQLite::Database& database, const std::string& sql, const std::string& what) {
   SQLite::Statement query(database, sql);
   if (query.executeStep()) throw Violation(query.getColumn(0).getString() + ": " + what);
@@ -84,25 +82,25 @@ std::string integrity(SQLite::Database& database, const std::string& schema) {
   return query.getColumn(0).getString();
 }
 
-void check_databases(const Cluster& cluster) {
-  SQLite::Database database(cluster.database("invoices"), SQLite::OPEN_READWRITE);
+void check_databases(const Replicas& replicas) {
+  SQLite::Database database(replicas.database("invoices"), SQLite::OPEN_READWRITE);
   database.setBusyTimeout(10'000);
-  database.exec("ATTACH '" + cluster.database("payments").string() + "' AS ledger");
+  database.exec("ATTACH '" + replicas.database("payments").string() + "' AS ledger");
   for (const char* schema : {"main", "ledger"}) {
     require(integrity(database, schema) == "ok", "integrity_check: " + integrity(database, schema));
   }
 
   require_none(database, "SELECT id FROM invoices WHERE state NOT IN (2, 3)",
                "is neither paid nor refused");
-  // A generation ends with a refusal that the provider recorded under that generation's key, and
-  // with nothing else; so what it takes has one generation.
+  // Only a recorded refusal ends a generation. So an invoice that is not refused has one
+  // generation.
   require_none(database,
                "SELECT id FROM invoices WHERE currency <> 'DKK' AND (generation <> 1 OR state = 3)",
-               "was held for refused, though the provider takes it");
+               "is marked as refused, though the provider accepts it");
   require_none(database,
                "SELECT id FROM invoices WHERE state = 3 AND generation <> (SELECT count(*) "
                "FROM payments WHERE invoice_id = id AND refusal IS NOT NULL)",
-               "has not one decision of the provider for each time that it was refused");
+               "does not have one recorded refusal for each time that it was refused");
   require_none(database,
                "SELECT idempotency_key FROM payments JOIN invoices ON id = invoice_id "
                "WHERE NOT (substr(idempotency_key, 1, length(id) + 5) = 'pay:' || id || ':' "
@@ -112,22 +110,23 @@ void check_databases(const Cluster& cluster) {
                "= substr(idempotency_key, length(id) + 6))",
                "is no key of a generation of this invoice");
   // In minor units, as both sides keep them.
-  require_none(database,
-               "SELECT currency FROM (SELECT currency, sum(amount_minor) AS paid FROM invoices "
-               "WHERE state = 2 GROUP BY currency) AS ours FULL JOIN "
-               "(SELECT currency, sum(amount_minor) AS taken FROM payments WHERE refusal IS NULL "
-               "GROUP BY currency) AS theirs USING (currency) WHERE paid IS NOT taken",
-               "sums of the invoices and the ledger differ");
+  require_none(
+      database,
+      "SELECT currency FROM (SELECT currency, sum(amount_minor) AS paid FROM invoices "
+      "WHERE state = 2 GROUP BY currency) AS ours FULL JOIN "
+      "(SELECT currency, sum(amount_minor) AS received FROM payments WHERE refusal IS NULL "
+      "GROUP BY currency) AS theirs USING (currency) WHERE paid IS NOT received",
+      "sums of the invoices and the ledger differ");
 }
 
 }  // namespace
 
-FinalCounts check_invariants(const Cluster& cluster, const Knowledge& knowledge) {
-  std::array<std::string, Cluster::kReplicas> apps;
-  std::array<std::string, Cluster::kReplicas> providers;
+FinalCounts check_invariants(const Replicas& replicas, const Knowledge& knowledge) {
+  std::array<std::string, Replicas::kPerService> apps;
+  std::array<std::string, Replicas::kPerService> providers;
   for (std::size_t i = 0; i < apps.size(); ++i) {
-    apps[i] = cluster.invoice_app_url(i);
-    providers[i] = cluster.provider_url(i);
+    apps[i] = replicas.invoice_app_url(i);
+    providers[i] = replicas.provider_url(i);
   }
   const json list = same_everywhere(apps, "/invoices");
   const json ledger = same_everywhere(providers, "/payments");
@@ -139,7 +138,7 @@ FinalCounts check_invariants(const Cluster& cluster, const Knowledge& knowledge)
   for (const std::string& app : apps) check_that_paying_again_pays_nothing(app, refused);
   require(same_everywhere(apps, "/invoices") == list, "paying again changed the invoices");
   require(same_everywhere(providers, "/payments") == ledger, "paying again changed the ledger");
-  check_databases(cluster);
+  check_databases(replicas);
   return {.invoices = static_cast<std::int64_t>(list.size()),
           .paid = static_cast<std::int64_t>(paid.size()),
           .refused = refused};

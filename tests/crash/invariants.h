@@ -1,5 +1,4 @@
-// What holds when a trial is over and everything has been paid that can be: looked up through every
-// replica and in the databases themselves.
+// What must hold at the end of a trial. Checked with every replica and in the databases.
 
 #ifndef TESTS_CRASH_INVARIANTS_H_
 #define TESTS_CRASH_INVARIANTS_H_
@@ -7,7 +6,7 @@
 #include <cstdint>
 
 #include "tests/crash/clients.h"
-#include "tests/crash/cluster.h"
+#include "tests/crash/replicas.h"
 
 namespace tests {
 
@@ -17,8 +16,8 @@ struct FinalCounts {
   std::int64_t refused = 0;
 };
 
-// Throws Violation. The cluster must be healed and everything in it paid or refused.
-FinalCounts check_invariants(const Cluster& cluster, const Knowledge& knowledge);
+// Throws Violation. Before, the replicas must be healed and all invoices paid or refused.
+FinalCounts check_invariants(const Replicas& replicas, const Knowledge& knowledge);
 
 }  // namespace tests
 

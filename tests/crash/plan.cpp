@@ -8,8 +8,6 @@
 namespace tests {
 namespace {
 
-using common::FaultPoint;
-using common::kFaultPoints;
 using std::chrono::milliseconds;
 
 using Random = std::mt19937_64;
@@ -17,7 +15,7 @@ using Random = std::mt19937_64;
 bool is_in(const FaultPoint& point, std::size_t process) {
   using enum FaultPoint::Where;
   return point.where == kBoth ||
-         point.where == (process < Cluster::kReplicas ? kInvoiceApp : kProvider);
+         point.where == (process < Replicas::kPerService ? kInvoiceApp : kProvider);
 }
 
 std::vector<FaultPoint> points_of(std::size_t process) {
@@ -41,7 +39,7 @@ int highest_hit(const FaultPoint& point, int under_load) {
 }
 
 std::vector<PlannedDeath> planned_deaths(std::uint64_t seed) {
-  constexpr std::array<std::size_t, 2> kDoomed = {0, Cluster::kReplicas};  // one of each service
+  constexpr std::array<std::size_t, 2> kDoomed = {0, Replicas::kPerService};  // one of each service
   std::vector<PlannedDeath> deaths;
   for (const std::size_t process : kDoomed) {
     const auto at_start = points_at_start(process);
@@ -61,7 +59,7 @@ Misfortune random_misfortune(Random& random) {
   using Kind = Misfortune::Kind;
   Misfortune misfortune{.after = milliseconds(random() % 50),
                         .kind = Kind::kNone,
-                        .process = random() % Cluster::kProcesses};
+                        .process = random() % Replicas::kProcesses};
   switch (random() % 10) {
     case 0:
     case 1:
@@ -76,7 +74,7 @@ Misfortune random_misfortune(Random& random) {
     case 6:
       misfortune.kind = Kind::kPause;
       break;
-    case 7:  // past the end of every lease
+    case 7:  // all leases expire
       misfortune.kind = Kind::kStepClock;
       misfortune.step_ms = 11'000;
       break;
@@ -84,16 +82,16 @@ Misfortune random_misfortune(Random& random) {
       misfortune.kind = Kind::kStepClock;
       misfortune.step_ms = static_cast<std::int64_t>(random() % 40'000) - 20'000;
       break;
-    default:  // a quiet moment
+    default:  // nothing
       break;
   }
   return misfortune;
 }
 
-// What is paused goes on after one to three other misfortunes.
+// A paused process is resumed after one to three other misfortunes.
 std::vector<Misfortune> random_misfortunes(Random& random, int count) {
   std::vector<Misfortune> all;
-  std::vector<std::pair<std::size_t, std::size_t>> paused;  // process, and before which it goes on
+  std::vector<std::pair<std::size_t, std::size_t>> paused;  // process, index of its resume
   for (int i = 0; i < count; ++i) {
     all.push_back(random_misfortune(random));
     std::erase_if(paused, [&](const auto& pause) {
@@ -113,7 +111,7 @@ std::ostream& operator<<(std::ostream& out, const Misfortune& misfortune) {
   out << "after " << misfortune.after.count() << " ms "
       << kNames[static_cast<std::size_t>(misfortune.kind)];
   if (misfortune.kind == Misfortune::Kind::kStepClock) return out << ' ' << misfortune.step_ms;
-  return out << " to " << Cluster::name(misfortune.process);
+  return out << " to " << Replicas::name(misfortune.process);
 }
 
 }  // namespace
@@ -144,16 +142,16 @@ Plan make_plan(std::uint64_t seed, std::uint64_t number) {
 
 std::ostream& operator<<(std::ostream& out, const Plan& plan) {
   if (const auto& planned = plan.planned_death) {
-    out << Cluster::name(planned->process) << " dies at \"" << planned->death.point << "\", hit "
+    out << Replicas::name(planned->process) << " dies at \"" << planned->death.point << "\", hit "
         << planned->death.hit << ", and in the next start at \"" << planned->again.point << "\"\n";
   }
   for (const Misfortune& misfortune : plan.misfortunes) out << misfortune << '\n';
   constexpr std::uint64_t kShown = 5;
-  for (std::size_t process = 0; process < Cluster::kProcesses; ++process) {
+  for (std::size_t process = 0; process < Replicas::kProcesses; ++process) {
     for (std::uint64_t restart = 1; restart <= kShown; ++restart) {
       const auto death = plan.death_of_restart(process, restart);
       if (!death) continue;
-      out << Cluster::name(process) << ", restart " << restart << ": dies at \"" << death->point
+      out << Replicas::name(process) << ", restart " << restart << ": dies at \"" << death->point
           << "\", hit " << death->hit << '\n';
     }
   }

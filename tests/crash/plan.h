@@ -1,6 +1,6 @@
-// What goes wrong in a trial. All of it is decided before the trial begins, by the seed and the
-// trial's number alone, so that it can be repeated; only what the clients and the processes are
-// doing at that moment is left to chance.
+// The faults of a trial. The seed and the trial's number decide all of them before the trial
+// begins, so that the trial can be repeated. Chance decides only the state of clients and processes
+// at the moment of a fault.
 
 #ifndef TESTS_CRASH_PLAN_H_
 #define TESTS_CRASH_PLAN_H_
@@ -12,38 +12,38 @@
 #include <optional>
 #include <vector>
 
-#include "common/base/fault_point.h"
-#include "tests/crash/cluster.h"
+#include "tests/crash/fault_points.h"
+#include "tests/crash/replicas.h"
 
 namespace tests {
 
-// A death that must come, or the trial fails.
+// The trial fails if this death doesn't happen.
 struct PlannedDeath {
   std::size_t process;
-  common::FaultPoint point;
+  FaultPoint point;
   Death death;
-  Death again;  // and in the start that follows
+  Death again;  // in the next start
 };
 
 struct Misfortune {
   enum class Kind { kNone, kKill, kStop, kPause, kResume, kStepClock };
-  std::chrono::milliseconds after;  // the one before
+  std::chrono::milliseconds after;  // the previous one
   Kind kind;
-  std::size_t process;       // but for kNone and kStepClock
+  std::size_t process;       // except for kNone and kStepClock
   std::int64_t step_ms = 0;  // kStepClock
 };
 
 struct Plan {
-  std::uint64_t seed;  // of what the clients ask for and what the proxy does
+  std::uint64_t seed;  // of the clients and the proxies
   std::optional<PlannedDeath> planned_death;
   std::vector<Misfortune> misfortunes;
 
-  // Where, if anywhere, a restarted process is to die, by which restart it is.
+  // Where the n-th restart of a process dies, if it does.
   std::optional<Death> death_of_restart(std::size_t process, std::uint64_t restart) const;
 };
 
-// The first trials of a seed are one for each point in each service; the others have no planned
-// death and more misfortunes.
+// The first trials of a seed have a planned death each, one for each point of each service. The
+// others have no planned death and more misfortunes.
 Plan make_plan(std::uint64_t seed, std::uint64_t number);
 std::uint64_t count_planned_deaths();
 

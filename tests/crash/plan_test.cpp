@@ -32,8 +32,8 @@ TEST(Plan, IsTheSameForTheSameSeedAndNumberAndForNoOther) {
 TEST(Plan, LetsEachServiceDieAtEachOfItsPoints) {
   std::multiset<std::string> app;
   std::multiset<std::string> provider;
-  for (const common::FaultPoint& point : common::kFaultPoints) {
-    using enum common::FaultPoint::Where;
+  for (const FaultPoint& point : kFaultPoints) {
+    using enum FaultPoint::Where;
     if (point.where != kProvider) app.insert(std::string(point.name));
     if (point.where != kInvoiceApp) provider.insert(std::string(point.name));
   }
@@ -43,7 +43,7 @@ TEST(Plan, LetsEachServiceDieAtEachOfItsPoints) {
     const auto planned = make_plan(1, number).planned_death;
     EXPECT_EQ(planned.has_value(), number < count_planned_deaths());
     if (!planned) continue;
-    const bool is_app = planned->process < Cluster::kReplicas;
+    const bool is_app = planned->process < Replicas::kPerService;
     (is_app ? app_dies : provider_dies).insert(std::string(planned->death.point));
   }
   EXPECT_EQ(app_dies, app);
@@ -51,11 +51,11 @@ TEST(Plan, LetsEachServiceDieAtEachOfItsPoints) {
 }
 
 TEST(Plan, LetsAProcessDieAgainInTheStartAfterAPlannedDeath) {
-  std::map<std::string_view, common::FaultPoint::When> when;
-  for (const common::FaultPoint& point : common::kFaultPoints) when[point.name] = point.when;
+  std::map<std::string_view, FaultPoint::When> when;
+  for (const FaultPoint& point : kFaultPoints) when[point.name] = point.when;
   for (std::uint64_t number = 0; number < count_planned_deaths(); ++number) {
     const auto planned = make_plan(1, number).planned_death;
-    EXPECT_EQ(when.at(planned->again.point), common::FaultPoint::When::kAtStart);
+    EXPECT_EQ(when.at(planned->again.point), FaultPoint::When::kAtStart);
   }
 }
 

@@ -13,37 +13,37 @@
 namespace tests {
 namespace {
 
-// Carries a plan out.
+// Executes a plan.
 class Chaos {
  public:
-  Chaos(Cluster& cluster, const Plan& plan) : cluster_(cluster), plan_(plan) {}
+  Chaos(Replicas& replicas, const Plan& plan) : replicas_(replicas), plan_(plan) {}
 
-  // Starts everything. Whoever is to die comes first, alone on a fresh database, so that it is the
-  // one that creates and fills it.
+  // Starts all processes. The one with a planned death starts first and alone, so that it creates
+  // and fills the database.
   void start_all() {
     if (const auto& planned = plan_.planned_death) {
-      cluster_.start(planned->process, planned->death);
-      const bool got_ready = cluster_.gets_ready(planned->process);
-      if (!got_ready || planned->point.when == common::FaultPoint::When::kAtStart) die_twice();
+      replicas_.start(planned->process, planned->death);
+      const bool got_ready = replicas_.gets_ready(planned->process);
+      if (!got_ready || planned->point.when == FaultPoint::When::kAtStart) die_twice();
     }
-    cluster_.start_the_ended();
+    replicas_.start_the_ended();
   }
 
   void await_planned_death(const Clients& clients) {
     const auto& planned = plan_.planned_death;
     if (!planned || deaths_ > 0) return;
-    if (planned->point.when == common::FaultPoint::When::kAtStop) {
-      constexpr std::int64_t kUnderWay = 20;
-      eventually([&] { return clients.calls() > kUnderWay; });
-      cluster_.stop(planned->process);
+    if (planned->point.when == FaultPoint::When::kAtStop) {
+      constexpr std::int64_t kSomeCalls = 20;
+      eventually([&] { return clients.calls() > kSomeCalls; });
+      replicas_.stop(planned->process);
     }
     die_twice();
-    cluster_.start(planned->process);
+    replicas_.start(planned->process);
   }
 
   void run() {
     for (const Misfortune& misfortune : plan_.misfortunes) {
-      std::this_thread::sleep_for(misfortune.after);  // part of the disorder
+      std::this_thread::sleep_for(misfortune.after);  // part of the plan
       restart_the_dead();
       happen(misfortune);
     }
@@ -53,36 +53,36 @@ class Chaos {
   std::int64_t deaths() const { return deaths_; }
 
  private:
-  // The second time while it recovers from the first.
+  // The second death is during the recovery from the first.
   void die_twice() {
     const auto& planned = *plan_.planned_death;
     await_death(planned.death);
-    cluster_.start(planned.process, planned.again);
-    cluster_.gets_ready(planned.process);  // only at the very last point
+    replicas_.start(planned.process, planned.again);
+    replicas_.gets_ready(planned.process);  // some points are reached when it is ready
     await_death(planned.again);
   }
 
   void await_death(const Death& death) {
     const std::size_t process = plan_.planned_death->process;
-    const bool has_ended = eventually([&] { return !cluster_.is_running(process); });
-    if (!has_ended || !cluster_.was_killed(process)) {
-      throw std::runtime_error(Cluster::name(process) + " was to die at \"" +
+    const bool has_ended = eventually([&] { return !replicas_.is_running(process); });
+    if (!has_ended || !replicas_.was_killed(process)) {
+      throw std::runtime_error(Replicas::name(process) + " had to die at \"" +
                                std::string(death.point) + "\", and didn't");
     }
     ++deaths_;
   }
 
   void restart_the_dead() {
-    for (std::size_t process = 0; process < Cluster::kProcesses; ++process) {
-      if (cluster_.is_running(process)) continue;
+    for (std::size_t process = 0; process < Replicas::kProcesses; ++process) {
+      if (replicas_.is_running(process)) continue;
       ++deaths_;
-      cluster_.start(process, plan_.death_of_restart(process, ++restarts_[process]));
+      replicas_.start(process, plan_.death_of_restart(process, ++restarts_[process]));
     }
   }
 
   void count_the_dead() {
-    for (std::size_t process = 0; process < Cluster::kProcesses; ++process) {
-      if (!cluster_.is_running(process)) ++deaths_;
+    for (std::size_t process = 0; process < Replicas::kProcesses; ++process) {
+      if (!replicas_.is_running(process)) ++deaths_;
     }
   }
 
@@ -92,26 +92,26 @@ class Chaos {
       case Kind::kNone:
         break;
       case Kind::kKill:
-        cluster_.kill(misfortune.process);
+        replicas_.kill(misfortune.process);
         break;
       case Kind::kStop:
-        cluster_.stop(misfortune.process);
+        replicas_.stop(misfortune.process);
         break;
       case Kind::kPause:
-        cluster_.pause(misfortune.process);
+        replicas_.pause(misfortune.process);
         break;
       case Kind::kResume:
-        cluster_.resume(misfortune.process);
+        replicas_.resume(misfortune.process);
         break;
       case Kind::kStepClock:
-        cluster_.step_clock(misfortune.step_ms);
+        replicas_.step_clock(misfortune.step_ms);
         break;
     }
   }
 
-  Cluster& cluster_;
+  Replicas& replicas_;
   const Plan& plan_;
-  std::array<std::uint64_t, Cluster::kProcesses> restarts_{};
+  std::array<std::uint64_t, Replicas::kProcesses> restarts_{};
   std::int64_t deaths_ = 0;
 };
 
@@ -121,14 +121,12 @@ bool all_has_ended(const std::string& invoice_app_url) {
   return reply != nullptr && (reply->status == 200 || reply->status == 502);
 }
 
-// In a cluster that is well again, calls to any replica end everything.
-void settle_everything(Cluster& cluster) {
-  constexpr std::chrono::seconds kPatience(120);  // it takes one, on a machine that has time
-  cluster.step_clock(11'000);                     // what the killed held, nobody holds any more
-  for (std::size_t replica = 0; replica < Cluster::kReplicas; ++replica) {
-    if (!eventually([&] { return all_has_ended(cluster.invoice_app_url(replica)); }, kPatience)) {
-      throw Violation(
-          "not everything is paid or refused two minutes after everything is well again");
+void settle_everything(Replicas& replicas) {
+  replicas.step_clock(11'000);  // the leases of killed processes expire
+  for (std::size_t replica = 0; replica < Replicas::kPerService; ++replica) {
+    if (!eventually([&] { return all_has_ended(replicas.invoice_app_url(replica)); },
+                    kSettleTimeout)) {
+      throw Violation("two minutes after healing, not everything is paid or refused");
     }
   }
 }
@@ -137,17 +135,17 @@ void settle_everything(Cluster& cluster) {
 
 TrialReport run_trial(const Plan& plan, const std::filesystem::path& binaries,
                       const std::filesystem::path& data) {
-  Cluster cluster(binaries, data, plan.seed);
-  Chaos chaos(cluster, plan);
+  Replicas replicas(binaries, data, plan.seed);
+  Chaos chaos(replicas, plan);
   chaos.start_all();
-  Clients clients(cluster, plan.seed);
+  Clients clients(replicas, plan.seed);
   chaos.await_planned_death(clients);
   chaos.run();
   clients.begin_stop();
-  const std::int64_t harmed = cluster.heal();
+  const std::int64_t harmed = replicas.heal();
   clients.stop();
-  settle_everything(cluster);
-  const FinalCounts counts = check_invariants(cluster, clients.knowledge());
+  settle_everything(replicas);
+  const FinalCounts counts = check_invariants(replicas, clients.knowledge());
   return {.invoices = counts.invoices,
           .paid = counts.paid,
           .refused = counts.refused,

@@ -1,9 +1,10 @@
-// One trial: a cluster under load, in which everything goes wrong that the plan says, healed at the
-// end, and then everything checked that is promised (docs/exactly-once.md).
+// One trial: replicas under load and the faults of a plan. At the end the replicas are healed, and
+// all promises are checked (docs/exactly-once.md).
 
 #ifndef TESTS_CRASH_TRIAL_H_
 #define TESTS_CRASH_TRIAL_H_
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <stdexcept>
@@ -12,25 +13,28 @@
 
 namespace tests {
 
-// A promise was broken; what() says which, and for what.
+// A broken promise; what() names it and the invoice or payment.
 class Violation : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
+// The longest that healed replicas take to pay or refuse everything. An idle machine needs 1 s.
+inline constexpr std::chrono::seconds kSettleTimeout(120);
+
 struct TrialReport {
   std::int64_t invoices = 0;
   std::int64_t paid = 0;
   std::int64_t refused = 0;
-  std::int64_t calls = 0;   // by clients
-  std::int64_t lists = 0;   // checked
+  std::int64_t calls = 0;   // of clients
+  std::int64_t lists = 0;   // that were checked
   std::int64_t deaths = 0;  // of processes
   std::int64_t harmed = 0;  // pieces of traffic
 };
 
-// `binaries`: the directory of invoice-app and payment-provider; `data`: an empty one. Throws
-// Violation, or std::runtime_error when the trial itself can't go on: a process ends by itself, or
-// a planned death doesn't come.
+// `binaries`: the directory of invoice-app and payment-provider; `data`: an empty directory. Throws
+// Violation, or std::runtime_error when the trial can't continue: a process ended by itself, or a
+// planned death didn't happen.
 TrialReport run_trial(const Plan& plan, const std::filesystem::path& binaries,
                       const std::filesystem::path& data);
 

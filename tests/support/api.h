@@ -1,5 +1,5 @@
-// The services' public APIs as a client sees them, for tests and benchmarks. Everything here throws
-// std::runtime_error when the answer is not the expected one.
+// A client's calls to the public APIs, for tests and benchmarks. The functions throw
+// std::runtime_error for an unexpected answer.
 
 #ifndef TESTS_SUPPORT_API_H_
 #define TESTS_SUPPORT_API_H_
@@ -13,22 +13,22 @@
 
 namespace tests {
 
-// A client that waits long and takes answers of any length.
+// A client with a long timeout, for answers of any length.
 common::HttpClient patient_client(const std::string& base_url);
 
-// The reply, if there is one with this status.
+// The reply; throws when there is none, or it has another status.
 common::HttpReply expect_status(const common::HttpResult& result, int status);
 
 nlohmann::json get_json(const std::string& base_url, const std::string& path);
 
-// Adds `count` unpaid invoices of `prefix`0, `prefix`1, ... in EUR.
+// Adds `count` unpaid invoices in EUR: `prefix`0, `prefix`1, ...
 void add_invoices(const std::string& invoice_app_url, const std::string& prefix, int count);
 
-// Waits until no invoice is unpaid; false when that doesn't come.
+// Waits until all invoices are paid; false when they are not in time.
 bool all_get_paid(const std::string& invoice_app_url, std::chrono::seconds patience = kPatience);
 
-// "" when the ledger has exactly one payment for each of the invoices, with the same amount, and no
-// other payments; else what is wrong.
+// The first difference, or "" when the ledger has exactly one payment for each invoice, with the
+// same amount, and no other payments.
 std::string difference(const nlohmann::json& invoices, const nlohmann::json& ledger);
 
 }  // namespace tests

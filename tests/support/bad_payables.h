@@ -1,5 +1,5 @@
-// JSON that neither service takes for something to pay, in the names of either. All of it is
-// answered with 400, and nothing may be written.
+// JSON that is no valid invoice or payment. Both services must answer it with 400 and write
+// nothing.
 
 #ifndef TESTS_SUPPORT_BAD_PAYABLES_H_
 #define TESTS_SUPPORT_BAD_PAYABLES_H_
@@ -20,15 +20,15 @@ inline std::string replace_all(std::string text, std::string_view from, std::str
   return text;
 }
 
-// ID, VALUE and CURRENCY stand for the names. Arrays of plain pointers: compilers take minutes for
-// long lists of std::string when they build with sanitizers.
+// ID, VALUE and CURRENCY stand for the names of the service. Arrays of plain pointers: compilers
+// take minutes for long lists of std::string when they build with sanitizers.
 inline constexpr const char* kBadBodies[] = {
-    // Not JSON, or more than JSON.
+    // Not JSON, or JSON and more.
     "", " ", "{", "{}x", "nonsense", "{'ID':'I1','VALUE':1,'CURRENCY':'EUR'}",
     R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR")", R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR"}})",
     R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR"} {})", R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR",})",
     R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR"}//)",
-    // JSON that could mean more than one thing, or means harm.
+    // Ambiguous or harmful JSON.
     R"({"ID":"I1","ID":"I1","VALUE":1,"CURRENCY":"EUR"})",
     R"({"ID":"I1","VALUE":1,"VALUE":2,"CURRENCY":"EUR"})",
     R"({"ID":"I1","VALUE":1,"CURRENCY":"EUR","x":{"y":1,"y":2}})",
@@ -41,7 +41,7 @@ inline constexpr const char* kBadBodies[] = {
     // Members that are missing.
     R"({"VALUE":1,"CURRENCY":"EUR"})", R"({"ID":"I1","CURRENCY":"EUR"})",
     R"({"ID":"I1","VALUE":1})", R"({"id_":"I1","value_":1,"currency_":"EUR"})",
-    // Decimals that the currency doesn't have.
+    // More decimals than the currency has.
     R"({"ID":"I1","VALUE":100.5,"CURRENCY":"JPY"})",
     R"({"ID":"I1","VALUE":1.0001,"CURRENCY":"KWD"})"};
 

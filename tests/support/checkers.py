@@ -1,5 +1,5 @@
-"""The default checks of kube-linter, kube-score and Polaris, by their names, as far as they apply
-to the kinds of objects that k8s/ has. Each takes a Service and says whether it passes."""
+"""The default checks of kube-linter, kube-score and Polaris, under their names, for the kinds of
+objects in k8s/. Each gets a Service and returns whether it passes."""
 
 import re
 

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # Stands in for minikube, kubectl, docker, podman, kind, k3d and ctr, under whose names
-# tests/deploy_test.sh links it. What they know is in files of the directory $STATE:
+# tests/deploy_test.sh links it. Their state is in files of the directory $STATE:
 #
-#   calls              every call, one a line
-#   fail               a pattern of calls that fail
-#   contexts           kubectl's
-#   minikube-runs      is there when it does
-#   engines            which of docker and podman work
+#   calls              every call, one per line
+#   fail               pattern of the calls that fail
+#   contexts           contexts of kubectl
+#   minikube-runs      exists while minikube runs
+#   engines            those of docker and podman that work
 #   engine-images, node-images, registry-images
-#   loses-images       a word that a call has in it whose image never arrives, though it exits with 0
-#   node               the node: its name, its address, its container runtime
-#   objects/           NAMESPACE.KIND.NAME, as applied; a Secret is its token in base64
+#   loses-images       calls with this word exit with 0, but their image never arrives
+#   node               name, address and container runtime of the node
+#   objects/           NAMESPACE.KIND.NAME, as applied; for a Secret, its token in base64
 #   rollouts           each change of a Deployment
-#   pods               their table
+#   pods               the table of the pods
 #
 # and in $RENDERED, $REAL_KUBECTL, $PYTHON: see patch_locally.
 set -euo pipefail

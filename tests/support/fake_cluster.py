@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A stand-in for a Kubernetes cluster with one node, for the test of test.sh: what is in k8s/, as
+"""A fake Kubernetes cluster with one node, for the test of test.sh. Its pods are those of k8s/, as
 real processes of the two programs that share two SQLite files.
 
     fake_cluster.py up     starts it, in the directory FAKE_CLUSTER
@@ -7,8 +7,8 @@ real processes of the two programs that share two SQLite files.
 
 fake_kubectl.sh is its kubectl.
 
-Environment: BIN_DIR has the programs. FAULT has words that say what is wrong with this cluster;
-each stands where it takes effect.
+Environment: BIN_DIR has the programs. FAULT has words for the faults of this cluster; search for a
+word to see its effect.
 """
 
 import base64
@@ -30,7 +30,7 @@ import time
 sys.dont_write_bytecode = True
 
 CLUSTER = pathlib.Path(os.environ["FAKE_CLUSTER"])
-OBJECTS = CLUSTER / "objects"  # NAMESPACE/KIND/NAME.json; "-" for what is in no namespace
+OBJECTS = CLUSTER / "objects"  # NAMESPACE/KIND/NAME.json; "-" for objects without a namespace
 FAULTS = set(os.environ.get("FAULT", "").split())
 TOKEN = "a-token-that-nobody-guesses"
 CLUSTER_SCOPED = {"Namespace", "Node", "CustomResourceDefinition"}
@@ -86,7 +86,7 @@ def listed(kind, namespace="*", labels=None):
 
 
 def birth(pid):
-    """When a process began, which tells it from a later one of the same number."""
+    """When a process began. Distinguishes it from a later one with the same number."""
     try:
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except (FileNotFoundError, ProcessLookupError):
@@ -95,7 +95,7 @@ def birth(pid):
 
 
 def spawn(arguments, log, **options):
-    """Starts a process, of which it returns number and birth."""
+    """Starts a process; returns its number and birth."""
     process = subprocess.Popen(
         arguments,
         stdin=subprocess.DEVNULL,
@@ -122,16 +122,18 @@ def folder_of(pod):
 
 
 def port_of(pod, container_port):
-    """The port of this machine that stands for a port of the pod; None while it isn't open."""
+    """The port of this machine for a port of the pod; None while it isn't open."""
     (name,) = [
         port["name"]
         for port in pod["spec"]["containers"][0]["ports"]
         if container_port in (port["containerPort"], port["name"])
     ]
-    listener = {"http": "public", "admin": "admin"}[name]
-    log = (folder_of(pod) / "log").read_text(encoding="utf-8")
-    found = re.search(rf"listening listener={listener} port=(\d+)", log)
-    return int(found.group(1)) if found else None
+    try:
+        lines = (folder_of(pod) / "ports").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return None
+    ports = dict(line.split("=") for line in lines)
+    return int(ports[{"http": "PORT", "admin": "ADMIN_PORT"}[name]])
 
 
 def is_ready(pod):
@@ -155,7 +157,7 @@ def environment_of(pod):
 
 
 def data_folder(pod):
-    """Where the volume is: with the others' of the claim, or the pod's own."""
+    """The folder of the volume: shared by all pods of the claim, or the pod's own."""
     (volume,) = [v for v in pod["spec"]["volumes"] if v["name"] == "data"]
     folder = folder_of(pod)
     last_replica = pod["metadata"]["name"].endswith("-2")
@@ -166,7 +168,7 @@ def data_folder(pod):
 
 
 def start_route(source, namespace, service, port):
-    """A process that forwards a port of this machine to a Service for the one who calls."""
+    """Starts a process that forwards a port of this machine to a Service, for one caller."""
     log = CLUSTER / f"route-{time.monotonic_ns()}.log"
     with open(log, "wb") as out:
         process = spawn([sys.executable, __file__, "route", source, namespace, service, port], out)
@@ -177,7 +179,7 @@ def wait_for(condition):
     deadline = time.monotonic() + 30
     while not (value := condition()):
         if time.monotonic() > deadline:
-            sys.exit("fake_cluster.py: what was waited for did not happen")
+            sys.exit("fake_cluster.py: a condition did not become true in time")
         time.sleep(0.02)
     return value
 
@@ -187,8 +189,9 @@ def start_pod(pod):
     folder.mkdir(parents=True)
     environment = environment_of(pod)
     processes = []
-    # One call at a time, so that a payment run is still under way when pods are deleted.
-    environment |= {"PORT": "0", "ADMIN_PORT": "0", "LOG_FORMAT": "text", "PAY_CONCURRENCY": "1"}
+    # One call at a time, so that a payment run is still in progress when pods are deleted.
+    environment |= {"PORT": "0", "ADMIN_PORT": "0", "PAY_CONCURRENCY": "1"}
+    environment["PORT_FILE"] = str(folder / "ports")
     database = environment["DATABASE_URL"].rsplit("/", 1)[1]
     environment["DATABASE_URL"] = f"sqlite:{data_folder(pod)}/{database}"
     program = pod["spec"]["containers"][0]["image"].split(":")[0]
@@ -233,7 +236,7 @@ def delete_pod(pod):
 
 
 def policies_admit(source, pods, port):
-    """Whether the policies let the source (NAMESPACE/NAME of a pod, or "outside") call these."""
+    """Whether the policies let the source (NAMESPACE/NAME of a pod, or "outside") call the pods."""
     from support.network import Party
 
     if "policies-ignored" in FAULTS:
@@ -272,7 +275,7 @@ def pump(source, target):
 
 
 def join(client, pod, container_port):
-    """Connects a caller with a pod; False if that can't be called."""
+    """Connects a caller with a pod; False if that is not possible."""
     try:
         port = port_of(pod, container_port) or 1
         server = socket.create_connection(("127.0.0.1", port), timeout=5)
@@ -297,14 +300,17 @@ def listen(port):
 
 def route(source, namespace, service, port):
     """Refuses connections, by not listening, while the policies forbid them."""
-    listener = listen(0)
-    local_port = listener.getsockname()[1]
+    reservation = socket.socket()  # of the port while nobody listens on it
+    reservation.bind(("127.0.0.1", 0))
+    reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # lets the listener have it
+    local_port = reservation.getsockname()[1]
+    listener = listen(local_port)
     print(local_port, flush=True)
     while True:
         pods = pods_behind(namespace, service)
         try:
             admitted = policies_admit(source, pods, int(port))
-        except FileNotFoundError:  # the caller isn't known yet, or not any more
+        except FileNotFoundError:  # the caller does not exist yet, or no longer
             admitted = False
         if admitted and listener is None:
             listener = listen(local_port)
@@ -332,11 +338,11 @@ def accept_for(seconds, listener, use):
             client.close()
 
 
-# --- What kubectl is asked ---
+# --- The calls of kubectl ---
 
 
 def with_status(pod):
-    """As the API server shows it."""
+    """The pod as the API server shows it."""
     first = pod["metadata"]["name"].endswith("-0") and (CLUSTER / "first-pods").exists()
     of_invoice_app = pod["metadata"]["name"].startswith("invoice-app-")
     ready = is_ready(pod) and not ("unready" in FAULTS and first and of_invoice_app)
@@ -400,7 +406,7 @@ def create(args):
 
 
 def spoil_data():
-    """What must not happen when pods die."""
+    """Loses data, as must not happen when pods die."""
     if "loses-invoice" in FAULTS:
         invoices = CLUSTER / "invoice-app-data" / "invoices.db"
         with sqlite3.connect(invoices, timeout=30) as database:
@@ -432,7 +438,7 @@ def show_context(_):
 
 
 def port_forward(*arguments):
-    """In a process of its own, which leaves a file in the cluster's directory while it runs."""
+    """In a process of its own. While it runs, the cluster's directory has a file for it."""
     args = Arguments(("port-forward", *arguments))
     kind, name = args.words[1].split("/")
     port = int(args.words[2].lstrip(":"))
@@ -513,7 +519,7 @@ def kubectl(arguments, text=""):
 
 
 def answer(client):
-    """Does what fake_kubectl.sh was called for: starting a Python each time takes too long."""
+    """Runs one call of fake_kubectl.sh. Starting a Python for each call would take too long."""
     stream = client.makefile("rwb")
 
     def line():
@@ -537,7 +543,7 @@ def answer(client):
 
 
 def fill():
-    """With what deploy.sh would put there."""
+    """Creates the objects that deploy.sh would create."""
     from support.manifests import ROOT, parse
 
     (CLUSTER / "first-pods").touch()
@@ -562,7 +568,7 @@ def fill():
 
 
 def serve():
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who were killed
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies of killed processes
     fill()
     listener = listen(0)
     (CLUSTER / "port").write_text(str(listener.getsockname()[1]), encoding="utf-8")

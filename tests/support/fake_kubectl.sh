@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The kubectl of fake_cluster.py: hands its arguments, and its input where "-f -" asks for it, to the
-# process that is the cluster.
+# The kubectl of fake_cluster.py: passes its arguments, and with "-f -" its standard input, to the
+# process of the cluster.
 set -euo pipefail
 export LC_ALL=C # lengths in bytes
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Both services in one, on one port, with a mistake that test.sh must find.
+"""A fake of both services on one port, with a mistake that test.sh must find.
 
     fake_pair.py MISTAKE
 
-Prints the port. Without a mistake ("none") it does what test.sh looks at as it should be done.
+Prints the port. MISTAKE "none": it behaves correctly in all that test.sh checks.
 """
 
 import http.server

@@ -9,7 +9,7 @@ namespace tests {
 namespace {
 
 constexpr int kThreads = 4;
-constexpr std::chrono::seconds kPatience(5);
+constexpr std::chrono::seconds kClientTimeout(5);  // a silent client holds a thread
 
 std::size_t content_length(const std::string& head) {
   constexpr std::string_view kName = "\r\nContent-Length: ";
@@ -29,12 +29,12 @@ FakeProvider::~FakeProvider() {
 }
 
 void FakeProvider::set_answer(Answer answer) {
-  const std::lock_guard lock(mutex_);
+  const common::MutexLock lock(mutex_);
   answer_ = std::move(answer);
 }
 
 std::vector<FakeProvider::Request> FakeProvider::requests() const {
-  const std::lock_guard lock(mutex_);
+  const common::MutexLock lock(mutex_);
   return requests_;
 }
 
@@ -42,14 +42,14 @@ void FakeProvider::serve() {
   while (auto connection = listener_.accept()) {
     const auto request = read(*connection);
     if (!request) continue;
-    connection->write_all(answer_to(*request), kPatience);
+    connection->write_all(answer_to(*request), kClientTimeout);
     connection->close_lingering(std::chrono::steady_clock::now() + std::chrono::seconds(1));
   }
 }
 
 std::optional<FakeProvider::Request> FakeProvider::read(common::TcpConnection& connection) {
   constexpr std::string_view kEndOfHead = "\r\n\r\n";
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kClientTimeout;
   std::string received;
   std::array<char, 4096> buffer{};
   while (true) {
@@ -68,7 +68,7 @@ std::optional<FakeProvider::Request> FakeProvider::read(common::TcpConnection& c
 std::string FakeProvider::answer_to(const Request& request) {
   Answer answer;
   {
-    const std::lock_guard lock(mutex_);
+    const common::MutexLock lock(mutex_);
     requests_.push_back(request);
     answer = answer_;
   }

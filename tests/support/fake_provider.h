@@ -1,16 +1,16 @@
-// A payment provider that answers whatever a test wants, byte by byte, also what no HTTP server
-// would send.
+// A payment provider whose answers are the bytes of a test, including those that no HTTP server
+// would send. Thread-safe.
 
 #ifndef TESTS_SUPPORT_FAKE_PROVIDER_H_
 #define TESTS_SUPPORT_FAKE_PROVIDER_H_
 
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "common/base/mutex.h"
 #include "common/http/tcp.h"
 
 namespace tests {
@@ -21,8 +21,7 @@ class FakeProvider {
     std::string head;
     std::string body;
   };
-  // The bytes to send for a request; the connection is closed after them. Called by several threads
-  // at one time.
+  // The bytes to send for a request. The connection is closed after them. Called concurrently.
   using Answer = std::function<std::string(const Request&)>;
 
   explicit FakeProvider(Answer answer);
@@ -32,20 +31,20 @@ class FakeProvider {
 
   std::string url() const { return "http://127.0.0.1:" + std::to_string(listener_.port()); }
 
-  // What it answers from now on.
+  // For all later requests.
   void set_answer(Answer answer);
   std::vector<Request> requests() const;
 
-  // The next request on a connection whose client waits for each answer; nothing when none comes.
+  // The next request of a client that doesn't pipeline; nothing when none comes.
   static std::optional<Request> read(common::TcpConnection& connection);
 
  private:
   void serve();
   std::string answer_to(const Request& request);
 
-  mutable std::mutex mutex_;
-  Answer answer_;                  // guarded by mutex_
-  std::vector<Request> requests_;  // guarded by mutex_
+  mutable common::Mutex mutex_;
+  Answer answer_ GUARDED_BY(mutex_);
+  std::vector<Request> requests_ GUARDED_BY(mutex_);
   common::TcpListener listener_;
   std::vector<std::thread> threads_;
 };
@@ -54,7 +53,7 @@ class FakeProvider {
 std::string http_answer(const std::string& status, const std::string& content_type,
                         const std::string& body, const std::string& more_headers = "");
 
-// What a provider answers that took the payment.
+// The answer of a provider that accepts the payment.
 std::string accepted(const FakeProvider::Request& request);
 
 }  // namespace tests

@@ -10,7 +10,7 @@
 namespace tests {
 namespace {
 
-// What happened to a file.
+// An operation on a file.
 struct Event {
   enum class Kind { kWrite, kTruncate, kSync };
   Kind kind;
@@ -38,7 +38,7 @@ class FaultyDisk::State {
   std::optional<std::size_t> operations_left;  // until one fails
   int error = SQLITE_OK;
 
-  // What to answer to an operation that changes something.
+  // The result of an operation that changes a file.
   int next() {
     if (!operations_left) return SQLITE_OK;
     if (*operations_left == 0) return error;
@@ -52,12 +52,12 @@ class FaultyDisk::State {
 
 namespace {
 
-// A file of ours; the real one's memory follows it (SQLite allocates both).
+// SQLite allocates it, followed by the memory of the real file.
 struct File {
   sqlite3_file base;
   FaultyDisk::State* disk;
   sqlite3_file* real;
-  bool is_recorded;  // databases and journals in the directory; not what SQLite uses for itself
+  bool is_recorded;  // databases and journals in the directory; not SQLite's temporary files
   std::string name;
 };
 
@@ -105,7 +105,7 @@ int sync_file(sqlite3_file* file, int /*flags*/) {
   if (self.is_recorded && !self.disk->syncs_are_ignored) {
     self.disk->events.push_back({.kind = Event::Kind::kSync, .file = self.name});
   }
-  return SQLITE_OK;  // what is remembered is what counts: the real sync would only take time
+  return SQLITE_OK;  // a real sync would only cost time: tests read the recorded events
 }
 
 int file_size(sqlite3_file* file, sqlite3_int64* size) {
@@ -178,13 +178,13 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags,
 FaultyDisk::FaultyDisk(const std::filesystem::path& directory) : state_(std::make_unique<State>()) {
   state_->directory = directory / "";
   state_->real = sqlite3_vfs_find(nullptr);
-  state_->vfs = *state_->real;  // what concerns names, time and randomness is the real one's
+  state_->vfs = *state_->real;  // names, time and randomness of the real VFS
   state_->vfs.pNext = nullptr;
   state_->vfs.zName = "faulty-disk";
   state_->vfs.szOsFile = static_cast<int>(sizeof(File)) + state_->real->szOsFile;
   state_->vfs.pAppData = state_.get();
   state_->vfs.xOpen = open_file;
-  // The real ones are given the real VFS, which holds their data.
+  // The real functions get the real VFS, which holds their data.
   state_->vfs.xDelete = [](sqlite3_vfs* vfs, const char* name, int sync_directory) {
     sqlite3_vfs* real = static_cast<State*>(vfs->pAppData)->real;
     return real->xDelete(real, name, sync_directory);
@@ -234,7 +234,7 @@ void FaultyDisk::restore(std::size_t moment, std::mt19937_64& random,
   for (const auto& [file, events] : unsynced) {
     for (const Event* event : events) {
       const auto fate = random() % 4;
-      if (fate == 0) continue;  // never got there
+      if (fate == 0) continue;  // lost
       constexpr std::size_t kSector = 512;
       const std::size_t sectors = event->bytes.size() / kSector;
       const bool is_torn = fate == 1 && sectors > 1;

@@ -1,8 +1,8 @@
-// A disk under SQLite that remembers what was written and what was synced, so that a test can see
-// what a power failure at any moment would have left; and that fails when it is told to.
+// A disk for SQLite that records writes and syncs. A test can restore what a power failure at any
+// moment would have left, and can make operations fail.
 //
-// It is a SQLite VFS over the system's own, and the default one while it lives: one at a time.
-// Files really are written, and never really synced. Not thread-safe.
+// It is a SQLite VFS on top of the system's VFS, and SQLite's default while it exists. So only one
+// may exist. Files are written but never synced. Not thread-safe.
 
 #ifndef TESTS_SUPPORT_FAULTY_DISK_H_
 #define TESTS_SUPPORT_FAULTY_DISK_H_
@@ -21,26 +21,26 @@ namespace tests {
 
 class FaultyDisk {
  public:
-  // Remembers what happens to the files in `directory`; others are as on any disk.
+  // Records the operations on the files in `directory`. Other files are not affected.
   explicit FaultyDisk(const std::filesystem::path& directory);
   ~FaultyDisk();
   FaultyDisk(const FaultyDisk&) = delete;
   FaultyDisk& operator=(const FaultyDisk&) = delete;
 
-  // Everything that has happened so far, in order; moments are counted in these.
+  // The number of recorded operations. A moment is such a number.
   std::size_t now() const;
 
-  // Makes in `directory` the files as they are found after a power failure at `moment`: all that
-  // was synced before, and of the later writes and truncations of each file any, in part or not at
-  // all.
+  // Creates in `directory` the files as a power failure at `moment` would leave them: with
+  // everything that was synced before, and with a random choice of the later operations, some of
+  // them in part.
   void restore(std::size_t moment, std::mt19937_64& random,
                const std::filesystem::path& directory) const;
 
-  // Syncs return at once and do nothing from now on: what PRAGMA synchronous = OFF amounts to.
+  // From now on syncs do nothing, as with PRAGMA synchronous = OFF.
   void ignore_syncs();
 
-  // The next write, truncation or sync after this many more fails with this SQLite error code, and
-  // so does each one after it, until work() is called.
+  // After this many more writes, truncations and syncs, all further ones fail with this SQLite
+  // error code until work() is called.
   void fail_after(std::size_t operations, int sqlite_error);
   void work();
 

@@ -1,4 +1,4 @@
-"""The Kubernetes manifests as objects to ask questions of."""
+"""The Kubernetes manifests, parsed."""
 
 import functools
 import pathlib

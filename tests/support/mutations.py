@@ -1,5 +1,6 @@
-"""Mistakes in the manifests that the checks must find: a file, what is replaced in it (None: the
-file is new), by what, and the check. A path is below k8s/, or, with a slash, the repository's."""
+"""Mistakes in the manifests that the checks must find: a file, the replaced text (None: the file is
+new), the new text, and the check. Paths are relative to k8s/, or to the repository if they begin
+with a slash."""
 
 from support.manifests import NAME
 

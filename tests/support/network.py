@@ -1,4 +1,4 @@
-"""What network policies let pass."""
+"""Which connections the network policies allow."""
 
 import ipaddress
 
@@ -6,7 +6,7 @@ from support.manifests import selects
 
 
 class Party:
-    """Someone on the network: a pod, or, without a namespace, a host that isn't one."""
+    """A pod, or, without a namespace, a host that is not a pod."""
 
     def __init__(self, address, namespace=None, labels=None):
         self.address = ipaddress.ip_address(address)

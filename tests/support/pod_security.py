@@ -1,5 +1,5 @@
-"""The Pod Security Standard "restricted" of Kubernetes 1.36, rule by rule. What our pods don't use
-is refused here even where the standard has exceptions."""
+"""The Pod Security Standard "restricted" of Kubernetes 1.36, rule by rule. Stricter than
+the standard: its exceptions are not implemented, because our pods don't need them."""
 
 VOLUMES = {
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim",

@@ -108,7 +108,7 @@ void RawClient::reset() {
   connection_ = common::TcpConnection(common::FileDescriptor());
 }
 
-bool RawClient::receive(common::Deadline deadline) {
+bool RawClient::receive(steady_clock::time_point deadline) {
   std::array<char, 16 * 1024> buffer{};
   if (!connection_.wait_readable(deadline)) return false;
   const std::ptrdiff_t count = connection_.read(buffer.data(), buffer.size());
@@ -117,7 +117,7 @@ bool RawClient::receive(common::Deadline deadline) {
   return !closed_;
 }
 
-std::optional<std::string> RawClient::read_line(common::Deadline deadline) {
+std::optional<std::string> RawClient::read_line(steady_clock::time_point deadline) {
   std::size_t end = 0;
   while ((end = received_.find("\r\n")) == std::string::npos) {
     if (!receive(deadline)) return std::nullopt;
@@ -127,7 +127,7 @@ std::optional<std::string> RawClient::read_line(common::Deadline deadline) {
   return line;
 }
 
-bool RawClient::read_body(std::size_t size, common::Deadline deadline, std::string& body) {
+bool RawClient::read_body(std::size_t size, steady_clock::time_point deadline, std::string& body) {
   while (received_.size() < size) {
     if (!receive(deadline)) return false;
   }
@@ -136,7 +136,7 @@ bool RawClient::read_body(std::size_t size, common::Deadline deadline, std::stri
   return true;
 }
 
-bool RawClient::read_chunks(common::Deadline deadline, std::string& body) {
+bool RawClient::read_chunks(steady_clock::time_point deadline, std::string& body) {
   while (auto line = read_line(deadline)) {
     const auto size = to_size(*line, 16);
     if (!size || !read_body(*size, deadline, body)) return false;

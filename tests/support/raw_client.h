@@ -1,5 +1,5 @@
-// A client of an HTTP server that sends whatever bytes a test wants, also what no HTTP library
-// would send. Not thread-safe.
+// An HTTP client that sends the bytes of a test, including those that no HTTP library would send.
+// Not thread-safe.
 
 #ifndef TESTS_SUPPORT_RAW_CLIENT_H_
 #define TESTS_SUPPORT_RAW_CLIENT_H_
@@ -17,41 +17,42 @@ namespace tests {
 struct RawAnswer {
   int status = 0;
   std::string head = {};  // without the empty line
-  std::string body = {};  // chunks put together
+  std::string body = {};  // without the framing of chunks
 
-  // The first value of a header, written as here; "" when there is none.
+  // The first value of a header; "" when there is none. Case-sensitive.
   std::string header(const std::string& name) const;
 };
 
 class RawClient {
  public:
-  // Connects to 127.0.0.1; throws std::system_error. A small receive buffer is for tests of servers
-  // whose client doesn't read.
+  // Connects to 127.0.0.1; throws std::system_error. With a small receive buffer, a client that
+  // doesn't read soon blocks the server's writes.
   explicit RawClient(int port, int receive_buffer_bytes = 0);
 
-  // False when the connection is broken or takes nothing any more.
+  // False when the connection is broken, or the server doesn't read.
   bool send(std::string_view bytes);
   void finish_sending();
 
-  // The next answer; nothing when it doesn't come in full. That to a HEAD request has no body.
+  // The next answer; nothing when it is not complete. An answer to HEAD has no body.
   std::optional<RawAnswer> read_answer(bool to_head = false);
 
-  // Sends and reads the answer; status 0 when none comes.
+  // Sends, and reads the answer; status 0 when there is none.
   RawAnswer ask(std::string_view bytes);
 
-  // Whether the server closes (or resets) the connection; what it sends before is thrown away.
+  // Whether the server closes or resets the connection. Discards what it sends before.
   bool sees_close(std::chrono::milliseconds patience = kPatience);
   // Whether the connection is open and silent.
   bool is_idle();
 
-  // Ends the connection the hard way.
+  // Closes the connection with a reset.
   void reset();
 
  private:
-  bool receive(common::Deadline deadline);
-  std::optional<std::string> read_line(common::Deadline deadline);
-  bool read_body(std::size_t size, common::Deadline deadline, std::string& body);
-  bool read_chunks(common::Deadline deadline, std::string& body);
+  bool receive(std::chrono::steady_clock::time_point deadline);
+  std::optional<std::string> read_line(std::chrono::steady_clock::time_point deadline);
+  bool read_body(std::size_t size, std::chrono::steady_clock::time_point deadline,
+                 std::string& body);
+  bool read_chunks(std::chrono::steady_clock::time_point deadline, std::string& body);
 
   common::TcpConnection connection_;
   std::string received_;

@@ -1,4 +1,4 @@
-// Calls routes as the server does, without sockets.
+// Calls the routes of a service without sockets.
 
 #ifndef TESTS_SUPPORT_ROUTER_CLIENT_H_
 #define TESTS_SUPPORT_ROUTER_CLIENT_H_
@@ -52,7 +52,7 @@ class RouterClient {
   common::HttpRouter router_{metrics_};
 };
 
-// The only value of the header, or what is wrong.
+// The header's value, or "no NAME".
 inline std::string header(const common::HttpResponse& response, const std::string& name) {
   std::string found = "no " + name;
   for (const auto& [header, value] : response.headers) {
@@ -61,18 +61,18 @@ inline std::string header(const common::HttpResponse& response, const std::strin
   return found;
 }
 
-// "status type" of a problem, e.g. "400 about:blank"; else what is wrong with it.
+// Status and type of a problem, e.g. "400 about:blank"; or why the response is no valid problem.
 inline std::string problem(const common::HttpResponse& response) {
   if (response.content_type != "application/problem+json") return "no problem";
   const auto json = nlohmann::json::parse(response.body, nullptr, false);
   if (!json.is_object() || json.value("status", 0) != response.status ||
       json.value("title", "").empty() || json.value("detail", "").empty()) {
-    return "not as RFC 9457 has it: " + response.body;
+    return "not as in RFC 9457: " + response.body;
   }
   return std::to_string(response.status) + " " + json.value("type", "");
 }
 
-// The body in whole, and in how many pieces it comes.
+// The whole body, and the number of its chunks.
 inline std::pair<std::string, int> read_all(const common::HttpResponse& response) {
   if (!response.next_chunk) return {response.body, 1};
   std::pair<std::string, int> all;

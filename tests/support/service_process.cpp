@@ -7,7 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
-#include <nlohmann/json.hpp>
+#include <limits>
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
@@ -28,13 +28,13 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   return result;
 }
 
-pid_t spawn(const std::string& binary, const Environment& environment,
+pid_t spawn(const std::string& binary, const Variables& variables,
             const std::filesystem::path& log_file) {
   std::vector<std::string> arguments = {binary};
-  std::vector<std::string> variables;
-  variables.reserve(environment.size());
-  for (const auto& [name, value] : environment)
-    variables.push_back(std::string(name).append("=").append(value));
+  std::vector<std::string> environment;
+  environment.reserve(variables.size());
+  for (const auto& [name, value] : variables)
+    environment.push_back(std::string(name).append("=").append(value));
 
   posix_spawn_file_actions_t actions{};
   posix_spawn_file_actions_init(&actions);
@@ -43,7 +43,7 @@ pid_t spawn(const std::string& binary, const Environment& environment,
   posix_spawn_file_actions_adddup2(&actions, 1, 2);
   pid_t pid = -1;
   const int error = posix_spawn(&pid, binary.c_str(), &actions, nullptr, pointers(arguments).data(),
-                                pointers(variables).data());
+                                pointers(environment).data());
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) throw std::system_error(error, std::generic_category(), binary);
   return pid;
@@ -55,39 +55,36 @@ std::streamoff size_of(const std::filesystem::path& file) {
   return missing ? 0 : static_cast<std::streamoff>(size);
 }
 
-// Sanitizers are told what to do by the environment.
-Environment with_defaults(Environment environment) {
-  environment.try_emplace("PORT", "0");
-  environment.try_emplace("ADMIN_PORT", "0");
-  environment.try_emplace("LOG_FORMAT", "json");
+Variables with_defaults(Variables variables, const std::filesystem::path& port_file) {
+  variables.try_emplace("PORT", "0");
+  variables.try_emplace("ADMIN_PORT", "0");
+  variables["PORT_FILE"] = port_file;
   for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
     const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): none are set
-    if (value != nullptr) environment.try_emplace(name, value);
+    if (value != nullptr) variables.try_emplace(name, value);
   }
-  return environment;
+  return variables;
 }
 
 }  // namespace
 
-TemporaryDirectory::TemporaryDirectory() {
-  std::string name = (std::filesystem::temp_directory_path() / "invoice-app.XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) {
-    throw std::system_error(errno, std::generic_category(), name);
-  }
-  path_ = name;
+std::optional<Ports> read_port_file(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  const auto next_value = [&file] {
+    int value = 0;
+    file.ignore(std::numeric_limits<std::streamsize>::max(), '=') >> value;
+    return value;
+  };
+  const Ports ports{.port = next_value(), .admin_port = next_value()};
+  return file ? std::optional(ports) : std::nullopt;
 }
 
-TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-ServiceProcess::ServiceProcess(const std::string& binary, Environment environment,
+ServiceProcess::ServiceProcess(const std::string& binary, Variables variables,
                                std::filesystem::path log_file)
     : binary_(binary),
       log_file_(std::move(log_file)),
       log_begin_(size_of(log_file_)),
-      pid_(spawn(binary, with_defaults(std::move(environment)), log_file_)) {}
+      pid_(spawn(binary, with_defaults(std::move(variables), directory_ / "ports"), log_file_)) {}
 
 ServiceProcess::~ServiceProcess() {
   if (end_) return;
@@ -98,9 +95,9 @@ ServiceProcess::~ServiceProcess() {
 void ServiceProcess::await_listening() {
   const bool listens = eventually([this] {
     if (poll_end()) fail("ended instead of getting ready");
-    port_ = logged_port("public");
-    admin_port_ = logged_port("admin");
-    return port_ != 0 && admin_port_ != 0;
+    const auto ports = read_port_file(directory_ / "ports");
+    ports_ = ports.value_or(Ports{});
+    return ports.has_value();
   });
   if (!listens) fail("doesn't listen");
 }
@@ -117,16 +114,6 @@ void ServiceProcess::await_ready() {
   if (!ready) fail("doesn't get ready");
 }
 
-int ServiceProcess::logged_port(const std::string& listener) const {
-  std::istringstream lines(log());
-  for (std::string line; std::getline(lines, line);) {
-    const auto entry = nlohmann::json::parse(line, nullptr, false);
-    if (!entry.is_object() || entry.value("message", "") != "listening") continue;
-    if (entry.value("listener", "") == listener) return entry.value("port", 0);
-  }
-  return 0;
-}
-
 void ServiceProcess::signal(int number) const { ::kill(pid_, number); }
 
 std::optional<int> ServiceProcess::poll_end() {
@@ -138,8 +125,7 @@ std::optional<int> ServiceProcess::poll_end() {
 }
 
 int ServiceProcess::wait() {
-  constexpr std::chrono::seconds kLongestStop(60);
-  if (!eventually([this] { return poll_end().has_value(); }, kLongestStop)) fail("doesn't end");
+  if (!eventually([this] { return poll_end().has_value(); })) fail("doesn't end");
   return *end_;
 }
 

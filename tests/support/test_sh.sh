@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154 # $work
-# Runs test.sh and looks at what it says. To be sourced by the tests of test.sh, with $work set to a
-# directory for what is temporary.
+# Runs test.sh and checks its output. Sourced by the tests of test.sh. $work is a directory for
+# temporary files.
 
 # tests NAME STATUS [ARGUMENTS...]: runs test.sh and expects this exit status. Its output goes to
-# $work/NAME.out, and its temporary files to a directory that has to be empty in the end.
+# $work/NAME.out. It must remove its temporary files.
 tests() {
   local name=$1 expected=$2 status=0
   shift 2
@@ -13,10 +13,10 @@ tests() {
   rmdir "$work/$name.tmp" || wrong "$name" "it left files behind"
 }
 
-# says NAME PATTERN: a line that matches the pattern of grep -E as a whole.
+# says NAME PATTERN: a whole line matches the pattern of grep -E.
 says() { grep -Eqx -- "$2" "$work/$1.out" || wrong "$1" "it has no line like: $2"; }
 
-# ends NAME PATTERN: the last line.
+# ends NAME PATTERN: the last line matches.
 ends() {
   tail -n 1 "$work/$1.out" | grep -Eqx -- "$2" || wrong "$1" "its last line isn't like: $2"
 }

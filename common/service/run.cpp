@@ -1,0 +1,60 @@
+#include "common/service/run.h"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#include <csignal>
+#include <iostream>
+#include <string>
+
+namespace common {
+
+Command read_command(int argc, char** argv) {
+  if (argc <= 1) return Command::kServe;
+  const std::string argument = argv[1];
+  if (argument == "--version") return Command::kVersion;
+  if (argument == "--help" || argument == "-h") return Command::kHelp;
+  throw ConfigError("argument", argument, "--help|--version");
+}
+
+int print_version(const About& about) {
+  std::cout << about.name << ' ' << PROJECT_VERSION << '\n';
+  return 0;
+}
+
+int print_help(const About& about, const Environment& environment) {
+  std::cout << about.name << ": " << about.summary << "\n\nUsage: " << about.name
+            << " [--help | --version]\n\nConfigured by environment variables:\n"
+            << environment.help();
+  return 0;
+}
+
+void prepare_process() {
+  block_stop_signals();
+  std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGPIPE
+  // A write over the limit of a file's size (ulimit -f) fails, as on a full disk. By default it
+  // would end the process.
+  std::signal(SIGXFSZ, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGXFSZ
+#ifdef __GLIBC__
+  // Large blocks go back to the system when they are freed. By default glibc raises this threshold
+  // as blocks are freed, and the arena of each thread keeps tens of MiB.
+  constexpr int kLargeBlockBytes = 256 * 1024;
+  mallopt(M_MMAP_THRESHOLD, kLargeBlockBytes);  // NOLINT(concurrency-mt-unsafe): no threads yet
+#endif
+}
+
+void start_logging(const About& about, const ServiceConfig& config) {
+  init_logging(std::string(about.name), config.log_level, config.log_format);
+  log_info("starting", {{"version", PROJECT_VERSION},
+                        {"database", config.database_path},
+                        {"token", config.provider_token ? "set" : "none"},
+                        {"http_threads", config.http_threads}});
+}
+
+int print_error(const About& about, const std::exception& error, int exit_status) {
+  std::cerr << about.name << ": " << error.what() << '\n';
+  return exit_status;
+}
+
+}  // namespace common

@@ -1,0 +1,59 @@
+// main() of a service: command line, configuration, log, exit status.
+
+#ifndef COMMON_SERVICE_RUN_H_
+#define COMMON_SERVICE_RUN_H_
+
+#include <exception>
+#include <string_view>
+
+#include "common/log/log.h"
+#include "common/service/environment.h"
+#include "common/service/service.h"
+
+namespace common {
+
+struct About {
+  std::string_view name;
+  std::string_view summary;  // for --help
+};
+
+// The steps of run(), which is the only caller.
+enum class Command { kServe, kHelp, kVersion };
+Command read_command(int argc, char** argv);  // throws ConfigError
+int print_version(const About& about);
+int print_help(const About& about, const Environment& environment);
+void prepare_process();
+void start_logging(const About& about, const ServiceConfig& config);
+int print_error(const About& about, const std::exception& error, int exit_status);
+
+// Reads the configuration with `read_config`, logs it without secrets, and passes it to `serve`,
+// which returns when the service has stopped. SIGTERM and SIGINT are blocked and nothing else runs
+// when `serve` begins. --help and --version are printed instead.
+//
+// Returns the exit status: 0, 1 when `serve` threw, 2 for a bad argument or variable. The reason is
+// on standard error. The value that `read_config` returns has a member `service`, a ServiceConfig.
+template <typename ReadConfig, typename Serve>
+int run(int argc, char** argv, const About& about, ReadConfig read_config, Serve serve) {
+  try {
+    const Command command = read_command(argc, argv);
+    if (command == Command::kVersion) return print_version(about);
+    Environment environment =
+        command == Command::kHelp ? Environment::with_nothing_set() : Environment();
+    const auto config = read_config(environment);
+    if (command == Command::kHelp) return print_help(about, environment);
+
+    prepare_process();
+    start_logging(about, config.service);
+    serve(config);
+    log_info("stopped");
+    return 0;
+  } catch (const ConfigError& error) {
+    return print_error(about, error, 2);
+  } catch (const std::exception& error) {
+    return print_error(about, error, 1);
+  }
+}
+
+}  // namespace common
+
+#endif  // COMMON_SERVICE_RUN_H_
