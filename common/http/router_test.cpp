@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
@@ -222,6 +223,7 @@ TEST_F(HttpRouterTest, Answers500ToOtherExceptionsAndLogsThem) {
   testing::internal::CaptureStdout();
   init_logging("router-test", LogLevel::kInfo, LogFormat::kJson);
   const HttpResponse response = send("GET", "/bug");
+  stop_logging(EXIT_FAILURE);
   const auto line = nlohmann::json::parse(testing::internal::GetCapturedStdout());
   EXPECT_EQ(response.status, 500);
   EXPECT_EQ(response.body.find("secret"), std::string::npos);

@@ -1,18 +1,23 @@
 #include "common/log/log.h"
 
-#include <spdlog/logger.h>
-#include <spdlog/sinks/base_sink.h>
+#include <spdlog/async_logger.h>
+#include <spdlog/details/thread_pool.h>
+#include <spdlog/formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <condition_variable>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <future>
 #include <memory>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "common/base/clock.h"
@@ -20,11 +25,24 @@
 namespace common {
 namespace {
 
-// Set once by init_logging, before other threads exist; read-only from then on.
+// spdlog's bounded queue, with the thread that writes its lines.
+using LogQueue = spdlog::details::thread_pool;
+
+// How far a reader of standard output may be behind. The queue allocates 400 bytes per line at the
+// start, 3.2 MiB. A line of more than 250 bytes also needs its own size while it is queued.
+constexpr std::size_t kQueuedLines = 8192;
+// The writer sleeps before the last line of the queue, so that it wakes up once for many lines. To
+// wake it for each would cost a request more time than to write the line.
+constexpr std::chrono::milliseconds kWriteDelay(5);
+constexpr std::chrono::seconds kStopTimeout(1);
+
+// Written by init_logging and stop_logging, when no other thread logs. The counter is the writer's.
 struct Logging {
   std::string service;
   bool json = false;
-  std::shared_ptr<spdlog::logger> logger;
+  std::shared_ptr<LogQueue> queue;
+  std::shared_ptr<spdlog::async_logger> logger;
+  std::atomic<std::int64_t> failed_writes = 0;
 };
 
 Logging& logging() {
@@ -53,7 +71,7 @@ std::string_view name_of(LogLevel level) {
   return kNames[static_cast<std::size_t>(level)];
 }
 
-// In ASCII: Unicode has more ends of lines and controls of terminals than ASCII's.
+// ASCII only: Unicode has further line ends and terminal controls.
 template <typename Json>
 std::string dump(const Json& value) {
   return value.dump(-1, ' ', true, Json::error_handler_t::replace);
@@ -67,7 +85,7 @@ std::string json_value(std::string_view value) {
 std::string json_value(std::int64_t value) { return std::to_string(value); }
 std::string json_value(double value) { return dump(nlohmann::json(value)); }
 
-// Not through a JSON document, which takes longer than all else that is done for a short request.
+// Appends to a string: a JSON document would take longer than all other work of a short request.
 std::string json_line(LogLevel level, std::string_view message,
                       std::initializer_list<LogField> fields) {
   std::string line = R"({"time":")" + to_rfc3339(SystemClock().now_ms());
@@ -84,7 +102,7 @@ std::string json_line(LogLevel level, std::string_view message,
   return line += '}';
 }
 
-// A value as it is when that can't be misread, else quoted.
+// Quoted, unless the plain value is unambiguous.
 std::string text_value(std::string_view value) {
   const auto plain = [](char c) { return c > ' ' && c < 127 && c != '"' && c != '='; };
   if (!value.empty() && std::all_of(value.begin(), value.end(), plain)) return std::string(value);
@@ -108,62 +126,52 @@ std::string text_line(LogLevel level, std::string_view message,
   return line;
 }
 
-// Standard output. Who comes while another thread writes leaves its line to that one and goes on,
-// so lines stay whole and in order, and few threads wait for the pipe. Nobody writes for ever:
-// after some writes, or when much is waiting, the next to come stays and takes over.
-class StdoutSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
- private:
-  static constexpr int kMaxWrites = 16;
-  static constexpr std::size_t kMaxWaitingBytes = 64 * 1024;
+std::string to_line(LogLevel level, std::string_view message,
+                    std::initializer_list<LogField> fields) {
+  return logging().json ? json_line(level, message, fields) : text_line(level, message, fields);
+}
 
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    std::unique_lock lock(mutex_);
-    ++successors_;
-    writer_ended_.wait(lock, [this] { return !is_writing_ || may_leave_a_line(); });
-    --successors_;
-    waiting_.append(message.payload.data(), message.payload.size()).append("\n");
-    if (is_writing_) return;
+std::int64_t lines_dropped(LogQueue& queue) {
+  return logging().failed_writes + static_cast<std::int64_t>(queue.overrun_counter());
+}
 
-    is_writing_ = true;
-    writes_ = 0;
-    do {
-      lines_.swap(waiting_);
-      ++writes_;
-      lock.unlock();
-      write_lines();
-      lock.lock();
-    } while (!waiting_.empty() && successors_ == 0);  // a successor writes what is waiting
-    is_writing_ = false;
-    writer_ended_.notify_all();
-  }
+// Gives the sink the text to write for each line. Only the writer calls it. The sink flushes each
+// text, so the stream's error flag tells whether the previous one was written.
+class LineFormatter final : public spdlog::formatter {
+ public:
+  explicit LineFormatter(LogQueue& queue) : queue_(queue) {}
 
-  bool may_leave_a_line() const {  // with mutex_ held
-    return writes_ < kMaxWrites && waiting_.size() < kMaxWaitingBytes;
-  }
-
-  void flush_() override {}
-
-  // What can't be written is lost; a line that was cut off ends there all the same.
-  void write_lines() {
-    if (is_cut_off_) lines_.insert(0, "\n");
-    std::string_view rest = lines_;
-    while (!rest.empty()) {
-      const ssize_t count = ::write(STDOUT_FILENO, rest.data(), rest.size());
-      if (count < 0 && errno != EINTR) break;
-      rest.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& text) override {
+    if (queue_.queue_size() == 0) std::this_thread::sleep_for(kWriteDelay);
+    if (std::ferror(stdout) != 0) {
+      std::clearerr(stdout);
+      ++logging().failed_writes;
+      append(text, "");                                   // ends a line that was cut off
+    } else if (queue_.queue_size() < kQueuedLines / 2) {  // else each line could bring a report
+      append_report(text);
     }
-    if (rest.size() < lines_.size()) is_cut_off_ = !rest.empty();
-    lines_.clear();
+    append(text, {message.payload.data(), message.payload.size()});
   }
 
-  std::mutex mutex_;
-  std::condition_variable writer_ended_;
-  bool is_writing_ = false;  // guarded by mutex_
-  int writes_ = 0;           // guarded by mutex_; of the thread that writes
-  int successors_ = 0;       // guarded by mutex_; threads that wait for the writer to end
-  std::string waiting_;      // guarded by mutex_
-  std::string lines_;        // of the thread that writes
-  bool is_cut_off_ = false;  // of the thread that writes: what it wrote ends within a line
+  std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<LineFormatter>(queue_);
+  }
+
+ private:
+  void append_report(spdlog::memory_buf_t& text) {
+    const std::int64_t dropped = lines_dropped(queue_);
+    if (dropped == reported_) return;
+    append(text, to_line(LogLevel::kError, "log lines dropped", {{"lines", dropped - reported_}}));
+    reported_ = dropped;
+  }
+
+  static void append(spdlog::memory_buf_t& text, std::string_view line) {
+    text.append(line.data(), line.data() + line.size());
+    text.push_back('\n');
+  }
+
+  LogQueue& queue_;
+  std::int64_t reported_ = 0;  // dropped lines that the log has reported
 };
 
 }  // namespace
@@ -173,9 +181,24 @@ void init_logging(std::string service, LogLevel level, LogFormat format) {
   state.service = std::move(service);
   state.json =
       format == LogFormat::kJson || (format == LogFormat::kAuto && isatty(STDOUT_FILENO) == 0);
-  state.logger = std::make_shared<spdlog::logger>(state.service, std::make_shared<StdoutSink>());
+  state.failed_writes = 0;
+  state.queue = std::make_shared<LogQueue>(kQueuedLines, 1);
+  auto sink = std::make_shared<spdlog::sinks::stdout_sink_mt>();
+  sink->set_formatter(std::make_unique<LineFormatter>(*state.queue));
+  state.logger = std::make_shared<spdlog::async_logger>(
+      "", std::move(sink), state.queue, spdlog::async_overflow_policy::overrun_oldest);
   state.logger->set_level(to_spdlog(level));
 }
+
+int stop_logging(int status) {
+  // The queue's destructor waits for the writer. exit() would too, for the lock of stdout.
+  const auto written = std::async([] { logging().queue.reset(); });
+  if (written.wait_for(kStopTimeout) != std::future_status::ready) std::_Exit(status);
+  logging().logger.reset();
+  return status;
+}
+
+std::int64_t log_lines_dropped() { return logging().queue ? lines_dropped(*logging().queue) : 0; }
 
 bool log_enabled(LogLevel level) {
   const auto& logger = logging().logger;
@@ -185,10 +208,9 @@ bool log_enabled(LogLevel level) {
 void log_event(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
   if (!log_enabled(level)) return;
   try {
-    logging().logger->log(to_spdlog(level), logging().json ? json_line(level, message, fields)
-                                                           : text_line(level, message, fields));
+    logging().logger->log(to_spdlog(level), to_line(level, message, fields));
   } catch (const std::exception&) {
-    // Out of memory while writing a log line: the line is lost, the work that it speaks of is not.
+    // Out of memory: the line is lost, and the caller continues.
   }
 }
 

@@ -1,10 +1,14 @@
-// Structured logs on standard output: text for a person at a terminal, one JSON object per line for
-// everything else. An event has a short constant message and its facts as fields:
+// Structured logs on standard output: text on a terminal, elsewhere one JSON object per line. An
+// event has a short constant message, and its facts are fields:
 //
 //   log_info("payment accepted", {{"invoice_id", id}, {"amount_minor", amount}});
 //
-// spdlog takes the lines. Thread-safe once init_logging has returned; before that, lines are
-// dropped. Nothing here throws, and no bytes in a field can break a line.
+// A thread of spdlog writes the lines from a bounded queue. So a slow or missing reader of standard
+// output delays neither requests nor the stop. When the queue is full, the oldest line is dropped.
+// When the reader has caught up, an error line reports how many were dropped, whatever LOG_LEVEL.
+//
+// Thread-safe between init_logging and stop_logging; before and after, nothing is logged. Logging
+// never throws and never waits for the reader. No bytes in a field can break a line.
 
 #ifndef COMMON_LOG_LOG_H_
 #define COMMON_LOG_LOG_H_
@@ -21,8 +25,18 @@ namespace common {
 enum class LogLevel { kDebug, kInfo, kWarn, kError };
 enum class LogFormat { kAuto, kText, kJson };  // kAuto: text on a terminal, else JSON
 
-// Call once at start, before other threads exist. `service` is on every line.
+// Call once at start, before other threads exist. `service` is on every line. Starts the thread
+// that writes, with the caller's signal mask. Throws std::system_error when the thread cannot be
+// started.
 void init_logging(std::string service, LogLevel level, LogFormat format);
+
+// Call at the end of the program, when no other thread logs. Writes the queued lines and returns
+// `status`. If that takes more than a second, ends the process with `status`: a normal exit would
+// wait for the reader of standard output.
+int stop_logging(int status);
+
+// Lines lost since init_logging: dropped from a full queue, or not written because of an error.
+std::int64_t log_lines_dropped();
 
 struct LogField {
   LogField(std::string_view k, std::string_view v) : key(k), value(v) {}
@@ -52,7 +66,7 @@ inline void log_error(std::string_view message, std::initializer_list<LogField> 
   log_event(LogLevel::kError, message, fields);
 }
 
-// While it lives, every line that this thread logs carries the request id.
+// During its life, every line that this thread logs has the request id.
 class RequestIdScope {
  public:
   explicit RequestIdScope(std::string request_id);

@@ -6,9 +6,10 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cmath>
+#include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -19,22 +20,27 @@
 #include <thread>
 #include <vector>
 
-#include "common/http/tcp.h"
+#include "common/base/file_descriptor.h"
 #include "tests/support/eventually.h"
 
 namespace common {
 namespace {
 
-// The lines that `work` logs.
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+// The lines that `work` logs, written by the time that logging has stopped.
 template <typename Work>
 std::vector<std::string> logged(LogFormat format, Work work, LogLevel level = LogLevel::kDebug) {
   testing::internal::CaptureStdout();
   init_logging("log-test", level, format);
   work();
-  std::istringstream output(testing::internal::GetCapturedStdout());
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(output, line);) lines.push_back(line);
-  return lines;
+  stop_logging(EXIT_FAILURE);
+  return lines_of(testing::internal::GetCapturedStdout());
 }
 
 template <typename Work>
@@ -165,8 +171,15 @@ TEST(LogLevels, BelowTheLeastAreDropped) {
   const auto errors = logged(LogFormat::kText, log_all, LogLevel::kError);
   ASSERT_EQ(errors.size(), 1U);
   EXPECT_TRUE(errors.front().ends_with("error log-test: an error"));
-  EXPECT_TRUE(log_enabled(LogLevel::kError));
-  EXPECT_FALSE(log_enabled(LogLevel::kWarn));
+}
+
+TEST(LogLevels, AreAskedForBeforeAnExpensiveLine) {
+  const auto expect_errors_alone = [] {
+    EXPECT_TRUE(log_enabled(LogLevel::kError));
+    EXPECT_FALSE(log_enabled(LogLevel::kWarn));
+  };
+  logged(LogFormat::kText, expect_errors_alone, LogLevel::kError);
+  EXPECT_FALSE(log_enabled(LogLevel::kError));  // logging has stopped
 }
 
 TEST(LogFormats, AreJsonByThemselvesWhereNobodyWatches) {
@@ -207,7 +220,7 @@ TEST(NewRequestId, Is32HexadecimalDigitsAndNeverTheSame) {
   }
 }
 
-TEST(LogFromManyThreads, KeepsLinesWhole) {
+TEST(LogFromManyThreads, KeepsLinesWholeAndInOrder) {
   const auto lines = logged(LogFormat::kJson, [] {
     std::vector<std::thread> threads;
     threads.reserve(4);
@@ -220,83 +233,176 @@ TEST(LogFromManyThreads, KeepsLinesWhole) {
     for (std::thread& thread : threads) thread.join();
   });
   EXPECT_EQ(lines.size(), 400U);
+  std::array<int, 4> next{};
   for (const std::string& line : lines) {
     const auto object = nlohmann::json::parse(line);
-    EXPECT_EQ(object["request_id"], std::to_string(object["thread"].get<int>()));
+    const int thread = object["thread"].get<int>();
+    EXPECT_EQ(object["request_id"], std::to_string(thread));
+    EXPECT_EQ(object["i"], next.at(static_cast<std::size_t>(thread))++);
   }
 }
 
-// A pipe that is standard output while it lives.
-class StdoutPipe {
+// Standard output is `fd` until restore().
+class RedirectedStdout {
  public:
-  explicit StdoutPipe(int flags = 0) : stdout_(::dup(STDOUT_FILENO)) {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::pipe2(ends.data(), flags), 0);
-    read_end_ = FileDescriptor(ends[0]);
-    const FileDescriptor write_end(ends[1]);
-    ::dup2(write_end.get(), STDOUT_FILENO);
+  explicit RedirectedStdout(const FileDescriptor& fd) : stdout_(::dup(STDOUT_FILENO)) {
+    ::dup2(fd.get(), STDOUT_FILENO);
   }
-  ~StdoutPipe() { give_back(); }
-  StdoutPipe(const StdoutPipe&) = delete;
-  StdoutPipe& operator=(const StdoutPipe&) = delete;
+  ~RedirectedStdout() { restore(); }
+  RedirectedStdout(const RedirectedStdout&) = delete;
+  RedirectedStdout& operator=(const RedirectedStdout&) = delete;
 
-  // Standard output is what it was before; what reads the pipe comes to its end.
-  void give_back() { ::dup2(stdout_.get(), STDOUT_FILENO); }
-
-  // What is there, at most `size` bytes; "" at the end, or when a pipe that doesn't wait is empty.
-  std::string read(std::size_t size) const {
-    std::string bytes(size, '\0');
-    bytes.resize(static_cast<std::size_t>(
-        std::max<ssize_t>(0, ::read(read_end_.get(), bytes.data(), size))));
-    return bytes;
-  }
+  void restore() { ::dup2(stdout_.get(), STDOUT_FILENO); }
 
  private:
   const FileDescriptor stdout_;
-  FileDescriptor read_end_;
 };
 
-TEST(LogToAFullPipe, EndsALineThatWasCutOff) {
-  constexpr std::size_t kMoreThanAPipeHolds = 100'000;
-  const StdoutPipe pipe(O_NONBLOCK);
-  init_logging("log-test", LogLevel::kInfo, LogFormat::kJson);
-  log_info("long", {{"text", std::string(kMoreThanAPipeHolds, 'x')}});
-  const std::string cut_off = pipe.read(kMoreThanAPipeHolds);
-  log_info("next");
-  const std::string next = pipe.read(kMoreThanAPipeHolds);
-  log_info("last");
-  const std::string last = pipe.read(kMoreThanAPipeHolds);
-  EXPECT_EQ(cut_off.find('\n'), std::string::npos);
-  ASSERT_TRUE(next.starts_with('\n'));
-  EXPECT_EQ(nlohmann::json::parse(next)["message"], "next");
-  ASSERT_TRUE(last.starts_with('{'));
-  EXPECT_EQ(nlohmann::json::parse(last)["message"], "last");
+struct Pipe {
+  FileDescriptor read_end;
+  FileDescriptor write_end;
+};
+
+Pipe make_pipe(int flags = 0) {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(::pipe2(ends.data(), flags), 0);
+  return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
 }
 
-TEST(LogFromManyThreads, NoThreadWritesTheLinesOfTheOthersForEver) {
-  std::array<std::atomic<int>, 4> counts{};
-  std::atomic<bool> stopping = false;
-  StdoutPipe pipe;
-  std::thread slow_reader([&pipe] {
-    while (!pipe.read(16).empty()) {
-    }
-  });
-  init_logging("log-test", LogLevel::kInfo, LogFormat::kJson);
-  std::vector<std::thread> threads;
-  threads.reserve(counts.size());
-  for (std::atomic<int>& count : counts) {
-    threads.emplace_back([&] {
-      for (; !stopping; ++count) log_info("m");
-    });
+// Up to the end; of a pipe that does not block, what is in it.
+std::string read_all(const FileDescriptor& fd) {
+  std::string text;
+  std::array<char, 4096> buffer{};
+  ssize_t count = 0;
+  while ((count = ::read(fd.get(), buffer.data(), buffer.size())) > 0) {
+    text.append(buffer.data(), static_cast<std::size_t>(count));
   }
-  EXPECT_TRUE(tests::eventually([&] {
-    return std::all_of(counts.begin(), counts.end(),
-                       [](const auto& count) { return count > 5'000; });
+  return text;
+}
+
+constexpr int kMoreThanThePipeHolds = 4'000;
+constexpr int kMoreThanTheQueueHolds = 20'000;
+
+void log_numbers(int begin, int end) {
+  for (int i = begin; i < end; ++i) log_info("m", {{"i", i}});
+}
+
+// Logs until a line is dropped. Returns how many were logged.
+int log_until_dropped() {
+  int count = 0;
+  EXPECT_TRUE(tests::eventually([&count] {
+    log_numbers(count, count + 1);
+    ++count;
+    return log_lines_dropped() > 0;
   }));
-  stopping = true;
-  for (std::thread& thread : threads) thread.join();
-  pipe.give_back();
-  slow_reader.join();
+  return count;
+}
+
+struct Log {
+  std::vector<int> numbers;
+  std::vector<std::int64_t> reports;  // of "log lines dropped"
+};
+
+// An empty line follows a write that failed.
+Log parse(const std::vector<std::string>& lines) {
+  Log log;
+  for (const std::string& line : lines) {
+    if (line.empty()) continue;
+    const auto object = nlohmann::json::parse(line);
+    if (object["message"] == "log lines dropped") {
+      log.reports.push_back(object["lines"]);
+    } else {
+      log.numbers.push_back(object["i"]);
+    }
+  }
+  return log;
+}
+
+// Logs `count` lines to a pipe that is read only while logging stops.
+Log read_late(int count, std::int64_t* dropped) {
+  Pipe pipe = make_pipe();
+  RedirectedStdout redirected(pipe.write_end);
+  pipe.write_end = FileDescriptor();
+  init_logging("log-test", LogLevel::kInfo, LogFormat::kJson);
+  log_numbers(0, count);
+  *dropped = log_lines_dropped();
+  std::string text;
+  std::thread reader([&] { text = read_all(pipe.read_end); });
+  stop_logging(EXIT_FAILURE);
+  redirected.restore();
+  reader.join();
+  return parse(lines_of(text));
+}
+
+TEST(LogToAPipeThatNobodyReads, BlocksNeitherCallersNorTheEndOfTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  constexpr int kStatus = 7;
+  const auto log_and_stop = [] {
+    const Pipe pipe = make_pipe();
+    const RedirectedStdout redirected(pipe.write_end);
+    init_logging("log-test", LogLevel::kInfo, LogFormat::kJson);
+    log_numbers(0, kMoreThanTheQueueHolds);
+    stop_logging(kStatus);
+  };
+  EXPECT_EXIT(log_and_stop(), testing::ExitedWithCode(kStatus), "");
+}
+
+TEST(LogToAPipeThatIsReadLate, IsComplete) {
+  std::int64_t dropped = -1;
+  const Log log = read_late(kMoreThanThePipeHolds, &dropped);
+  EXPECT_EQ(dropped, 0);
+  EXPECT_EQ(log.numbers.size(), kMoreThanThePipeHolds);
+  EXPECT_TRUE(log.reports.empty());
+}
+
+TEST(LogToAPipeThatIsReadLate, ReportsOnceHowManyLinesTheQueueDropped) {
+  std::int64_t dropped = -1;
+  const Log log = read_late(kMoreThanTheQueueHolds, &dropped);
+  EXPECT_GT(dropped, 0);
+  EXPECT_EQ(log.reports, std::vector<std::int64_t>{dropped});
+  EXPECT_EQ(std::ssize(log.numbers) + dropped, kMoreThanTheQueueHolds);
+  EXPECT_TRUE(std::is_sorted(log.numbers.begin(), log.numbers.end()));
+  EXPECT_EQ(log.numbers.back(), kMoreThanTheQueueHolds - 1);
+}
+
+void expect_report_when_writable_again(const FileDescriptor& unwritable) {
+  const RedirectedStdout redirected(unwritable);
+  init_logging("log-test", LogLevel::kInfo, LogFormat::kJson);
+  const int count = log_until_dropped();
+  testing::internal::CaptureStdout();
+  log_numbers(count, count + 2);
+  stop_logging(EXIT_FAILURE);
+  const Log log = parse(lines_of(testing::internal::GetCapturedStdout()));
+  EXPECT_EQ(log.numbers.back(), count + 1);
+  EXPECT_EQ(log.reports, std::vector<std::int64_t>{count + 2 - std::ssize(log.numbers)});
+}
+
+TEST(LogToAFullDisk, ReportsTheLostLinesOnceItIsWritableAgain) {
+  expect_report_when_writable_again(FileDescriptor(::open("/dev/full", O_WRONLY | O_CLOEXEC)));
+}
+
+TEST(LogToAClosedPipe, ReportsTheLostLinesOnceItIsWritableAgain) {
+  std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGPIPE
+  Pipe pipe = make_pipe();
+  pipe.read_end = FileDescriptor();
+  expect_report_when_writable_again(pipe.write_end);
+}
+
+TEST(LogToAFullPipeThatDoesNotBlock, EndsALineThatWasCutOff) {
+  const Pipe pipe = make_pipe(O_NONBLOCK);
+  const RedirectedStdout redirected(pipe.write_end);
+  init_logging("log-test", LogLevel::kInfo, LogFormat::kJson);
+  log_info("m", {{"i", -1}, {"text", std::string(100'000, 'x')}});  // more than the pipe holds
+  const int count = log_until_dropped();
+  std::string text = read_all(pipe.read_end);
+  log_numbers(count, count + 2);
+  stop_logging(EXIT_FAILURE);
+  text += read_all(pipe.read_end);
+
+  std::vector<std::string> lines = lines_of(text);
+  EXPECT_FALSE(nlohmann::json::accept(lines.front()));
+  lines.erase(lines.begin());
+  EXPECT_EQ(parse(lines).numbers.back(), count + 1);
 }
 
 }  // namespace

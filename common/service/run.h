@@ -46,11 +46,11 @@ int run(int argc, char** argv, const About& about, ReadConfig read_config, Serve
     start_logging(about, config.service);
     serve(config);
     log_info("stopped");
-    return 0;
+    return stop_logging(0);
   } catch (const ConfigError& error) {
     return print_error(about, error, 2);
   } catch (const std::exception& error) {
-    return print_error(about, error, 1);
+    return stop_logging(print_error(about, error, 1));
   }
 }
 

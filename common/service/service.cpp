@@ -57,6 +57,15 @@ HttpServerOptions admin_options(const ServiceConfig& config) {
   return options;
 }
 
+prometheus::MetricFamily log_lines_dropped_family() {
+  prometheus::ClientMetric metric;
+  metric.counter.value = static_cast<double>(log_lines_dropped());
+  return {.name = "log_lines_dropped_total",
+          .help = "Log lines lost because standard output was not read or not writable",
+          .type = prometheus::MetricType::Counter,
+          .metric = {metric}};
+}
+
 void log_listening(const std::string& listener, const HttpServer& server) {
   log_info("listening", {{"listener", listener}, {"port", server.port()}});
 }
@@ -129,8 +138,10 @@ Service::Service(const ServiceConfig& config, std::function<void()> check_ready)
   });
   admin_server_.router().get("/readyz", [this](const HttpRequest&) { return readiness(); });
   admin_server_.router().get("/metrics", [this](const HttpRequest&) {
+    auto families = registry_.Collect();
+    families.push_back(log_lines_dropped_family());
     return HttpResponse{.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                        .body = prometheus::TextSerializer().Serialize(registry_.Collect())};
+                        .body = prometheus::TextSerializer().Serialize(families)};
   });
 }
 

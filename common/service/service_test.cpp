@@ -1,11 +1,14 @@
 #include "common/service/service.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -16,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/file_descriptor.h"
 #include "common/http/tcp.h"
 #include "tests/support/eventually.h"
 #include "tests/support/raw_client.h"
@@ -117,6 +121,23 @@ TEST(Service, HasProbesAndMetricsOnTheAdminPortAlone) {
     EXPECT_EQ(service.ask(path).status, 404) << path;
   }
   EXPECT_EQ(service.ask_admin("/hello").status, 404);
+}
+
+TEST(Service, CountsLogLinesThatStandardOutputRefused) {
+  const FileDescriptor standard_output(::dup(STDOUT_FILENO));
+  ::dup2(FileDescriptor(::open("/dev/full", O_WRONLY | O_CLOEXEC)).get(), STDOUT_FILENO);
+  init_logging("tester", LogLevel::kInfo, LogFormat::kJson);
+  {
+    const RunningService service;
+    EXPECT_TRUE(eventually([&] {  // each request logs a line
+      service.ask("/hello");
+      const std::string metrics = service.ask_admin("/metrics").body;
+      return metrics.find("\n# TYPE log_lines_dropped_total counter\n") != std::string::npos &&
+             metrics.find("\nlog_lines_dropped_total 0\n") == std::string::npos;
+    }));
+  }
+  stop_logging(EXIT_FAILURE);
+  ::dup2(standard_output.get(), STDOUT_FILENO);
 }
 
 TEST(Service, IsNotReadyWhileItsCheckFailsAndSaysWhy) {
