@@ -95,7 +95,7 @@ void append_json(std::string& out, const LedgerEntry& entry) {
   common::append_payable(out, kNames, entry.invoice_id, entry.amount);
   // A key is whatever printable text a client chose, so it may need escaping.
   out.append(R"(,"idempotencyKey":)").append(nlohmann::json(entry.idempotency_key).dump());
-  out.append(R"(,"acceptedAt":")").append(common::to_rfc3339(entry.accepted_at_ms)).append("\"}");
+  out.append(R"(,"acceptedAt":")").append(common::to_rfc3339(entry.accepted_at)).append("\"}");
 }
 
 // Takes as long for a wrong token as for the right one, wherever they differ.
