@@ -5,53 +5,61 @@
 
 namespace invoice_app {
 
-CircuitBreaker::State CircuitBreaker::state(std::int64_t now_ms) const {
-  std::lock_guard lock(mutex_);
-  if (!open_) return State::kClosed;
-  return now_ms < open_until_ms_ ? State::kOpen : State::kHalfOpen;
+using common::MutexLock;
+
+CircuitBreaker::State CircuitBreaker::state(SteadyTime now) const {
+  MutexLock lock(mutex_);
+  if (!is_open_) return State::kClosed;
+  return now < open_until_ ? State::kOpen : State::kHalfOpen;
 }
 
-std::int64_t CircuitBreaker::pause_left_ms(std::int64_t now_ms) const {
-  std::lock_guard lock(mutex_);
-  return open_ ? std::max<std::int64_t>(0, open_until_ms_ - now_ms) : 0;
+std::chrono::steady_clock::duration CircuitBreaker::pause_left(SteadyTime now) const {
+  MutexLock lock(mutex_);
+  return is_open_ && now < open_until_ ? open_until_ - now : SteadyTime::duration::zero();
+}
+
+void CircuitBreaker::on_call() {
+  MutexLock lock(mutex_);
+  ++calls_in_flight_;
 }
 
 bool CircuitBreaker::on_success() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
+  --calls_in_flight_;
   failures_in_a_row_ = 0;
-  return std::exchange(open_, false);
+  return std::exchange(is_open_, false);
 }
 
-bool CircuitBreaker::on_failure(std::int64_t now_ms, const std::string& reason,
-                                std::size_t calls_under_way) {
-  std::lock_guard lock(mutex_);
+bool CircuitBreaker::on_failure(SteadyTime now, const std::string& reason) {
+  MutexLock lock(mutex_);
+  const std::size_t in_flight = calls_in_flight_--;  // with this one
   last_failure_ = reason;
   ++failures_in_a_row_;
-  if (open_) {
-    // Calls that were under way when it opened say nothing new; a failed trial doubles the pause.
-    if (now_ms < open_until_ms_) return false;
-    pause_ms_ = std::min(2 * pause_ms_, options_.longest_pause_ms);
+  if (is_open_) {
+    // A call that was in flight when the breaker opened is no trial.
+    if (now < open_until_) return false;
+    pause_ = std::min(2 * pause_, options_.longest_pause);
   } else {
-    if (failures_in_a_row_ < std::max(options_.failures_to_open, calls_under_way)) return false;
-    pause_ms_ = options_.first_pause_ms;
+    if (failures_in_a_row_ < std::max(options_.failures_to_open, in_flight)) return false;
+    pause_ = options_.first_pause;
   }
-  open_until_ms_ = now_ms + pause_ms_;
+  open_until_ = now + pause_;
   ++times_opened_;
-  return !std::exchange(open_, true);
+  return !std::exchange(is_open_, true);
 }
 
 void CircuitBreaker::try_again() {
-  std::lock_guard lock(mutex_);
-  open_until_ms_ = 0;
+  MutexLock lock(mutex_);
+  open_until_ = {};
 }
 
 std::int64_t CircuitBreaker::times_opened() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return times_opened_;
 }
 
 std::string CircuitBreaker::last_failure() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return last_failure_;
 }
 

@@ -1,67 +1,73 @@
-// A circuit breaker: after several failures in a row the provider is left alone for a while, then
-// one call tries whether it is back. "Several" is no fewer than there are calls under way: when one
-// of several replicas of the provider dies, all calls to that one fail in a row. Keeps a provider
-// that is down from being hammered, and tells those who wait that waiting is no use now.
+// A circuit breaker: stops the calls to a provider that fails. It opens after several failures in a
+// row. While it is open no calls are made; after a pause, one trial call finds out whether the
+// provider works again.
 //
-// Thread-safe. Time is given by the caller, in milliseconds of any clock that only goes forward.
+// It never opens after fewer failures than there are calls in flight: when one of several replicas
+// of the provider dies, all calls to that replica fail in a row, but the other replicas still work.
+//
+// Thread-safe. The time is a parameter, so that tests need not wait.
 
 #ifndef INVOICE_APP_CIRCUIT_BREAKER_H_
 #define INVOICE_APP_CIRCUIT_BREAKER_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <string>
+
+#include "common/base/mutex.h"
 
 namespace invoice_app {
 
 struct CircuitBreakerOptions {
-  std::size_t failures_to_open = 5;      // in a row, or as many as are under way if that is more
-  std::int64_t first_pause_ms = 250;     // doubles with every failed trial
-  std::int64_t longest_pause_ms = 2000;  // so a provider that is back is noticed within this
+  std::size_t failures_to_open = 5;               // in a row, or the calls in flight if more
+  std::chrono::milliseconds first_pause{250};     // doubles with every failed trial
+  std::chrono::milliseconds longest_pause{2000};  // between two trials
 };
 
 class CircuitBreaker {
  public:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+
   enum class State {
     kClosed,    // make calls
-    kOpen,      // make none for now
-    kHalfOpen,  // make one, and report how it ended
+    kOpen,      // make no calls
+    kHalfOpen,  // make one call, the trial
   };
 
   explicit CircuitBreaker(CircuitBreakerOptions options = {}) : options_(options) {}
 
-  State state(std::int64_t now_ms) const;
+  State state(SteadyTime now) const;
 
-  // How long it stays open from now on; 0 unless kOpen.
-  std::int64_t pause_left_ms(std::int64_t now_ms) const;
+  // How long it stays open; 0 unless kOpen.
+  std::chrono::steady_clock::duration pause_left(SteadyTime now) const;
 
-  // Whether that closed or opened it, for whoever tells the operator. The call that failed is one
-  // of `calls_under_way`.
+  // A call begins. It ends with exactly one on_success() or on_failure().
+  void on_call();
+  // Return whether this call closed or opened the breaker, so that it can be logged once.
   bool on_success();
-  bool on_failure(std::int64_t now_ms, const std::string& reason, std::size_t calls_under_way);
+  bool on_failure(SteadyTime now, const std::string& reason);
 
-  // Ends the pause, so that the next call is made at once: somebody asks for it.
+  // Ends the pause: the next call is made at once.
   void try_again();
 
-  // How often it has opened, failed trials included: whoever waits compares it with what it was at
-  // the start.
+  // How often it has opened, failed trials included.
   std::int64_t times_opened() const;
 
-  // The reason of the last failure, for a person; "" when there was none.
+  // Why the last failed call failed, for a person; "" when none has failed.
   std::string last_failure() const;
 
  private:
   const CircuitBreakerOptions options_;
 
-  mutable std::mutex mutex_;
-  // Guarded by mutex_:
-  bool open_ = false;  // open or half open
-  std::size_t failures_in_a_row_ = 0;
-  std::int64_t pause_ms_ = 0;
-  std::int64_t open_until_ms_ = 0;
-  std::int64_t times_opened_ = 0;
-  std::string last_failure_;
+  mutable common::Mutex mutex_;
+  bool is_open_ GUARDED_BY(mutex_) = false;  // open or half open
+  std::size_t calls_in_flight_ GUARDED_BY(mutex_) = 0;
+  std::size_t failures_in_a_row_ GUARDED_BY(mutex_) = 0;
+  std::chrono::milliseconds pause_ GUARDED_BY(mutex_){};
+  SteadyTime open_until_ GUARDED_BY(mutex_){};
+  std::int64_t times_opened_ GUARDED_BY(mutex_) = 0;
+  std::string last_failure_ GUARDED_BY(mutex_);
 };
 
 }  // namespace invoice_app

@@ -1,4 +1,4 @@
-// The invoice and its life: unpaid -> sending -> paid or refused. Plain values.
+// The invoice and its states: unpaid -> sending -> paid or refused. Plain values.
 
 #ifndef INVOICE_APP_INVOICE_H_
 #define INVOICE_APP_INVOICE_H_
@@ -6,15 +6,16 @@
 #include <cstdint>
 #include <string>
 
+#include "common/base/clock.h"
 #include "common/money/money.h"
 
 namespace invoice_app {
 
 enum class InvoiceState {
   kUnpaid = 0,
-  kSending = 1,  // claimed by a worker at least once; the provider may or may not know of it
+  kSending = 1,  // claimed at least once; the provider may or may not know the payment
   kPaid = 2,     // final
-  kRefused = 3,  // by the provider, for good under this generation's key; may be asked for again
+  kRefused = 3,  // by the provider, finally for this generation; a request to pay starts a new one
 };
 
 struct NewInvoice {
@@ -31,30 +32,30 @@ struct Invoice {
   bool is_paid() const { return state == InvoiceState::kPaid; }
 };
 
-// An invoice that a worker may send to the provider until its lease runs out.
+// An invoice that a worker may send to the provider until its lease expires.
 struct Claim {
   std::int64_t sequence;
   std::string id;
   common::Money amount;
-  std::int64_t generation;  // from 1; a new one when payment is asked for again after a refusal
+  std::int64_t generation;  // from 1; grows when payment is requested again after a refusal
   std::int64_t attempt;     // from 1, over all generations and workers
 
-  // The same for every attempt at this payment, whoever makes it: "pay:<id>:<generation>".
+  // The same for all attempts of all workers in one generation: "pay:<id>:<generation>".
   std::string idempotency_key() const { return "pay:" + id + ":" + std::to_string(generation); }
 };
 
-// What a worker found out about a claim.
+// The result of a claim, as a worker reports it to the store.
 struct Settlement {
   enum class Kind {
-    kPaid,     // taken from anyone: the provider said so
-    kRefused,  // taken only from the lease's holder
-    kRetry,    // the outcome is unknown: free to be claimed again from `retry_at_ms`. Holder only.
+    kPaid,     // accepted from every worker, because the provider has confirmed it
+    kRefused,  // accepted only from the holder of the lease
+    kRetry,    // not sent, or the outcome is unknown. Accepted only from the holder of the lease.
   };
   Kind kind;
   std::int64_t sequence;
-  std::int64_t attempt;          // the claim's: with the owner, proves that the lease is still held
-  std::string refusal = {};      // kRefused: why
-  std::int64_t retry_at_ms = 0;  // kRetry: Unix time
+  std::int64_t attempt;      // of the claim; with the owner, shows that the lease is still held
+  std::string refusal = {};  // kRefused: the reason
+  common::WallTime retry_at = {};  // kRetry: from then on it may be claimed again
 };
 
 }  // namespace invoice_app

@@ -1,12 +1,11 @@
-// Where invoices live, with the state of their payment. All truth about an invoice is here; nothing
-// is cached by those who use it, so every replica tells the same.
+// Keeps the invoices and the state of their payment. Nothing caches them, so every replica shows
+// the same.
 //
-// A lease says which worker sends an invoice. It saves work, no more: that nothing is paid twice
-// rests on the provider's idempotency key.
+// A lease says which process sends an invoice. Leases only avoid duplicate work; the provider's
+// idempotency key ensures that no invoice is paid twice.
 //
-// Thread-safe, and safe to use from several processes on the same storage. Every call may throw
-// common::Unavailable when the storage can't be used; then nothing is known to have been written.
-// Times are Unix time in milliseconds, given by the caller.
+// Thread-safe. Several processes may use the same storage. Every call may throw
+// common::Unavailable when the storage fails; then it is unknown whether the call wrote anything.
 
 #ifndef INVOICE_APP_INVOICE_STORE_H_
 #define INVOICE_APP_INVOICE_STORE_H_
@@ -23,68 +22,68 @@
 namespace invoice_app {
 
 struct AddOutcome {
-  // The invoices as they are now, in the order given; empty when there is a conflict.
+  // The invoices as stored now, in the order of the group; empty when there is a conflict.
   std::vector<Invoice> invoices;
   std::size_t added = 0;  // how many of them are new
-  // Index of the first invoice whose id exists with other money; then nothing was added.
+  // Index of the first invoice whose id exists with a different amount. Then nothing was added.
   std::optional<std::size_t> conflict;
 };
 
-// What one request to pay covers.
+// The invoices that one request to pay covers.
 struct PayRun {
   std::int64_t through;  // every invoice up to this sequence
-  std::int64_t due;      // how many of those were neither paid nor refused for good at the start
+  std::int64_t due;      // how many of them were not paid at the time of the request
 };
 
+// Counts a run's invoices by state.
 struct PayProgress {
-  std::int64_t pending;  // of the run's invoices, those not yet ended
-  std::int64_t refused;  // of the run's invoices, those that are refused
+  std::int64_t pending;  // neither paid nor refused
+  std::int64_t refused;
 };
 
 struct Lease {
   std::string owner;  // unique to a process
-  std::int64_t now_ms;
-  std::int64_t until_ms;
+  common::WallTime now;
+  common::WallTime until;
 };
 
 class InvoiceStore {
  public:
   virtual ~InvoiceStore() = default;
 
-  // Adds each group all or nothing, the groups one after the other, in one transaction. An invoice
-  // that exists with the same money, or stands twice in a group, counts as added once. The outcomes
-  // are in the order of the groups.
+  // Adds the groups in order, in one transaction; of each group, all invoices or none. An invoice
+  // that exists already with the same amount is no conflict and is not added again. Returns the
+  // outcomes in the order of the groups.
   virtual std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) = 0;
 
-  // Invoices with a sequence over `after`, in order of creation, at most `limit`.
+  // Up to `limit` invoices with a sequence greater than `after`, in order of creation.
   virtual std::vector<Invoice> list(std::int64_t after, std::size_t limit) = 0;
 
-  // Makes everything that is there and not paid due for payment, durably: workers of any process
-  // may claim it from now on. What was refused starts a new generation, due at once, and a retry
-  // that was put off is due at once too.
+  // Makes all unpaid invoices due, durably: from now on workers of every process may claim them.
+  // Refused invoices start a new generation. Retries need not wait any more.
   virtual PayRun request_payment() = 0;
 
-  // How a run stands. Takes time in proportion to what is pending and refused.
+  // Takes time in proportion to the pending and refused invoices.
   virtual PayProgress progress(const PayRun& run) = 0;
 
-  // Whether any invoice of the run has not ended yet. Takes time in proportion to what is claimed
-  // or put off, at most.
+  // Whether any invoice of the run is neither paid nor refused. Faster than progress(): takes time
+  // at most in proportion to the invoices that have a lease or wait for a retry.
   virtual bool is_pending(const PayRun& run) = 0;
 
-  // Claims up to `limit` invoices that are due and under nobody's valid lease: kSending, under this
-  // lease, attempt + 1. First those that wait for nothing, oldest first; then those whose lease has
-  // run out or whose retry has come. A lease or a retry that ends more than this lease's length
-  // after it was written before the clock was set back, and counts as over.
+  // Claims up to `limit` due invoices: they become kSending, under this lease, with attempt + 1.
+  // First those that were never claimed, were released, or were requested again, oldest first; then
+  // those whose lease has expired or whose retry time has come. An end later than `lease.now` plus
+  // two lease lengths was written before the clock was set back. It counts as expired.
   virtual std::vector<Claim> claim(const Lease& lease, std::size_t limit) = 0;
 
-  // Writes what the workers of `owner` found out, in one transaction. A settlement that may no
-  // longer be made (see Settlement::Kind) is dropped; kPaid is never undone.
+  // Writes the results that the workers of `owner` report, in one transaction. Drops those that are
+  // not accepted any more (Settlement::Kind). Nothing changes an invoice that is paid.
   virtual void settle(const std::string& owner, std::span<const Settlement> settlements) = 0;
 
-  // Gives back all that the owner holds, so that others need not wait for its leases to run out.
+  // Ends all leases of the owner, so that others can claim its invoices at once.
   virtual void release(const std::string& owner) = 0;
 
-  // Returns when the storage can be read and written now, else throws. For readiness.
+  // Throws unless the storage can be read and written now. For readiness.
   virtual void check() = 0;
 };
 

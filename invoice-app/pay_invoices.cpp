@@ -5,7 +5,7 @@
 namespace invoice_app {
 namespace {
 
-// Counts one who waits for as long as this lives, however the waiting ends.
+// Counts a waiting caller for as long as it lives.
 class Waiter {
  public:
   explicit Waiter(std::atomic<int>& count) : count_(count), number_(++count) {}
@@ -45,7 +45,7 @@ PayReport PayInvoices::pay_all() {
 
 std::optional<std::string> PayInvoices::wait_until_ended(const PayRun& run) {
   using Clock = std::chrono::steady_clock;
-  // Our own workers tell when they have settled something; those of other processes don't.
+  // Only the workers of this process notify when they have settled something.
   constexpr std::chrono::milliseconds kLookAgain(50);
 
   const auto deadline = Clock::now() + options_.longest_wait;

@@ -1,8 +1,8 @@
-// The use case behind POST /invoices/pay: asks for everything unpaid to be paid, and waits for a
-// bounded time until that has ended. The paying itself is the workers' (payment_workers.h); the
-// request is durable, so they go on when whoever waits is gone.
+// The use case behind POST /invoices/pay: makes all unpaid invoices due and waits, for a limited
+// time, until they are paid or refused. The workers pay them (payment_workers.h). The request is
+// durable, so they continue when the caller has gone.
 //
-// Thread-safe: many may wait at one time, for the same work.
+// Thread-safe. Concurrent callers wait for the same work.
 
 #ifndef INVOICE_APP_PAY_INVOICES_H_
 #define INVOICE_APP_PAY_INVOICES_H_
@@ -18,19 +18,19 @@
 
 namespace invoice_app {
 
-// What became of the invoices that were due when the request was made.
+// The invoices that were due when the request was made, by their state now.
 struct PayReport {
   std::int64_t paid = 0;
   std::int64_t refused = 0;
-  std::int64_t pending = 0;  // go on in the background
-  // Set when waiting was cut short because the provider can't be used now: why.
+  std::int64_t pending = 0;  // the workers continue with them in the background
+  // Why the provider fails, if that ended the wait early.
   std::optional<std::string> provider_unavailable = {};
 };
 
 struct PayInvoicesOptions {
   std::chrono::milliseconds longest_wait{25'000};
-  // Each who waits holds a thread of the server, so no more than this may; others are told at once
-  // how things stand.
+  // Callers that may wait concurrently, because each holds a thread of the server. Further callers
+  // get their report at once.
   int max_waiting = 32;
 };
 
@@ -43,11 +43,11 @@ class PayInvoices {
   // Throws common::Unavailable when the store can't be used.
   PayReport pay_all();
 
-  // From here on, nobody waits: what isn't ended is reported as pending. For a process that stops.
+  // From now on all calls return at once, also those that wait. For a process that stops.
   void stop_waiting() { waiting_ends_ = true; }
 
  private:
-  // Returns why the provider can't be used, if that is what ended the wait.
+  // Returns why the provider fails, if that ended the wait.
   std::optional<std::string> wait_until_ended(const PayRun& run);
 
   InvoiceStore& store_;

@@ -11,7 +11,8 @@
 #include "common/log/log.h"
 #include "invoice-app/seed.h"
 #include "invoice-app/testing/fake_invoice_store.h"
-#include "invoice-app/testing/fake_payment_gateway.h"
+#include "invoice-app/testing/fake_payment_gateways.h"
+#include "invoice-app/testing/worker_options.h"
 
 namespace invoice_app {
 namespace {
@@ -29,28 +30,6 @@ bool is_ready(const std::future<PayReport>& report) {
 
 class PayInvoicesTest : public testing::Test {
  protected:
-  static PaymentWorkersOptions worker_options() {
-    PaymentWorkersOptions options;
-    options.owner = "worker";
-    options.concurrency = 4;
-    options.gather = milliseconds(1);
-    options.look_interval = milliseconds(5);
-    options.retry_look_interval = milliseconds(1);
-    options.first_retry_ms = 1;
-    options.longest_retry_ms = 4;
-    return options;
-  }
-
-  // Adds invoices I1, I2, ... after those that are there.
-  void add_invoices(int count) {
-    const common::Currency eur = common::Currency::find("EUR").value();
-    std::vector<NewInvoice> invoices;
-    for (int i = 0; i < count; ++i) {
-      invoices.push_back({"I" + std::to_string(++last_invoice_), {1215, eur}});
-    }
-    store_.add({&invoices, 1});
-  }
-
   static std::future<PayReport> pay_in_background(PayInvoices& pay_invoices) {
     return std::async(std::launch::async, [&] { return pay_invoices.pay_all(); });
   }
@@ -59,12 +38,9 @@ class PayInvoicesTest : public testing::Test {
   PayMetrics metrics_{registry_};
   const common::SystemClock clock_{};
   FakeInvoiceStore store_;
-  FakeProvider provider_;
-  PaymentWorkers workers_{store_, provider_.gateways(), clock_, metrics_, worker_options()};
+  FakePaymentGateways gateways_;
+  PaymentWorkers workers_{store_, gateways_.factory(), clock_, metrics_, worker_options()};
   PayInvoices pay_invoices_{store_, workers_, {.longest_wait = kLong}};
-
- private:
-  int last_invoice_ = 0;
 };
 
 TEST_F(PayInvoicesTest, ReportNothingWhenNothingIsDue) {
@@ -77,12 +53,12 @@ TEST_F(PayInvoicesTest, ReportNothingWhenNothingIsDue) {
 }
 
 TEST_F(PayInvoicesTest, PayEverythingThatIsDue) {
-  add_invoices(30);
+  store_.add_invoices(30);
   const PayReport report = pay_invoices_.pay_all();
   EXPECT_EQ(report.paid, 30);
   EXPECT_EQ(report.refused, 0);
   EXPECT_EQ(report.pending, 0);
-  EXPECT_EQ(provider_.calls(), 30);
+  EXPECT_EQ(gateways_.calls(), 30);
 }
 
 TEST_F(PayInvoicesTest, WakeTheWorkersAndPassTheRequestIdOn) {
@@ -90,33 +66,33 @@ TEST_F(PayInvoicesTest, WakeTheWorkersAndPassTheRequestIdOn) {
   PaymentWorkersOptions lazy = worker_options();
   lazy.look_interval = std::chrono::hours(1);
   std::promise<std::string> request_id;
-  provider_.answer_with([&](const Claim&, int) -> PaymentAnswer {
+  gateways_.answer_with([&](const Claim&, int) -> PaymentAnswer {
     request_id.set_value(common::current_request_id());
     return {Kind::kPaid};
   });
   const int looks = store_.calls(Call::kClaim);
-  PaymentWorkers workers(store_, provider_.gateways(), clock_, metrics_, lazy);
-  ASSERT_TRUE(store_.eventually_called(Call::kClaim, looks + 1));  // the look that it begins with
-  add_invoices(1);
+  PaymentWorkers workers(store_, gateways_.factory(), clock_, metrics_, lazy);
+  ASSERT_TRUE(store_.eventually_called(Call::kClaim, looks + 1));  // at the start
+  store_.add_invoices(1);
   const common::RequestIdScope scope("request-1");
   ASSERT_EQ(PayInvoices(store_, workers, {.longest_wait = kLong}).pay_all().paid, 1);
   EXPECT_EQ(request_id.get_future().get(), "request-1");
 }
 
 TEST_F(PayInvoicesTest, CountOnlyWhatWasDue) {
-  add_invoices(3);
+  store_.add_invoices(3);
   EXPECT_EQ(pay_invoices_.pay_all().paid, 3);
   EXPECT_EQ(pay_invoices_.pay_all().paid, 0);
-  add_invoices(2);
+  store_.add_invoices(2);
   EXPECT_EQ(pay_invoices_.pay_all().paid, 2);
-  EXPECT_EQ(provider_.calls(), 5);
+  EXPECT_EQ(gateways_.calls(), 5);
 }
 
-TEST_F(PayInvoicesTest, ReportWhatIsRefusedAndAskWithANewKeyNextTime) {
-  provider_.answer_with([](const Claim& claim, int) -> PaymentAnswer {
+TEST_F(PayInvoicesTest, ReportRefusalsAndUseANewKeyNextTime) {
+  gateways_.answer_with([](const Claim& claim, int) -> PaymentAnswer {
     return {claim.id == "I2" && claim.generation == 1 ? Kind::kRefused : Kind::kPaid};
   });
-  add_invoices(3);
+  store_.add_invoices(3);
   const PayReport first = pay_invoices_.pay_all();
   EXPECT_EQ(first.paid, 2);
   EXPECT_EQ(first.refused, 1);
@@ -126,116 +102,116 @@ TEST_F(PayInvoicesTest, ReportWhatIsRefusedAndAskWithANewKeyNextTime) {
   const PayReport second = pay_invoices_.pay_all();
   EXPECT_EQ(second.paid, 1);
   EXPECT_EQ(second.refused, 0);
-  EXPECT_EQ(provider_.calls_by_key(),
+  EXPECT_EQ(gateways_.calls_by_key(),
             (std::map<std::string, int>{
                 {"pay:I1:1", 1}, {"pay:I2:1", 1}, {"pay:I2:2", 1}, {"pay:I3:1", 1}}));
 }
 
-TEST_F(PayInvoicesTest, WaitForWhatWasDueAtTheStartAndNothingElse) {
-  provider_.hold();
-  add_invoices(3);
+TEST_F(PayInvoicesTest, WaitOnlyForTheInvoicesThatWereDueAtTheStart) {
+  gateways_.hold();
+  store_.add_invoices(3);
   auto report = pay_in_background(pay_invoices_);
-  ASSERT_TRUE(provider_.eventually_under_way(3));
+  ASSERT_TRUE(gateways_.eventually_in_flight(3));
   EXPECT_FALSE(is_ready(report));
-  add_invoices(1);
-  provider_.let_all_go();
+  store_.add_invoices(1);
+  gateways_.let_all_continue();
   EXPECT_EQ(report.get().paid, 3);
   EXPECT_EQ(store_.row(4).invoice.state, InvoiceState::kUnpaid);
 }
 
 TEST_F(PayInvoicesTest, WaitForWhatAnotherProcessPays) {
-  provider_.hold();
-  add_invoices(1);
+  gateways_.hold();
+  store_.add_invoices(1);
   auto report = pay_in_background(pay_invoices_);
-  ASSERT_TRUE(provider_.eventually_under_way(1));
+  ASSERT_TRUE(gateways_.eventually_in_flight(1));
   const std::vector<Settlement> settlements = {
       {.kind = Settlement::Kind::kPaid, .sequence = 1, .attempt = 1}};
   store_.settle("another", settlements);
   EXPECT_EQ(report.get().paid, 1);
   EXPECT_EQ(workers_.settlements(), 0);
-  provider_.let_all_go();
+  gateways_.let_all_continue();
 }
 
-TEST_F(PayInvoicesTest, ReportAsPendingWhatHasNotEndedAfterTheLongestWait) {
+TEST_F(PayInvoicesTest, ReportUnfinishedInvoicesAsPendingAfterTheLongestWait) {
   PayInvoices impatient(store_, workers_, {.longest_wait = milliseconds(10)});
-  provider_.hold();
-  add_invoices(6);
+  gateways_.hold();
+  store_.add_invoices(6);
   const PayReport report = impatient.pay_all();
   EXPECT_EQ(report.paid, 0);
   EXPECT_EQ(report.pending, 6);
   EXPECT_EQ(report.provider_unavailable, std::nullopt);
-  provider_.let_all_go();
+  gateways_.let_all_continue();
   EXPECT_TRUE(store_.eventually_all(InvoiceState::kPaid));
-  EXPECT_EQ(provider_.calls(), 6);
+  EXPECT_EQ(gateways_.calls(), 6);
 }
 
-TEST_F(PayInvoicesTest, SayWhyTheProviderCanNotBeUsedAndPayOnceItIsBack) {
-  provider_.answer_with(FakeProvider::down);
-  add_invoices(20);
+TEST_F(PayInvoicesTest, ReportWhyTheProviderFailsAndPayWhenItWorksAgain) {
+  gateways_.answer_with(FakePaymentGateways::down);
+  store_.add_invoices(20);
   const PayReport report = pay_invoices_.pay_all();
   EXPECT_EQ(report.paid, 0);
   EXPECT_EQ(report.pending, 20);
   EXPECT_EQ(report.provider_unavailable, "connection refused");
 
-  provider_.answer_with(FakeProvider::paid);
+  gateways_.answer_with(FakePaymentGateways::paid);
   EXPECT_TRUE(store_.eventually_all(InvoiceState::kPaid));
   EXPECT_EQ(store_.calls(Call::kRequestPayment), 1);
-  EXPECT_EQ(provider_.calls_by_key().size(), 20U);
+  EXPECT_EQ(gateways_.calls_by_key().size(), 20U);
 }
 
-TEST_F(PayInvoicesTest, AnswerAtOnceThoseOverTheMostThatMayWait) {
+TEST_F(PayInvoicesTest, ReturnAtOnceWhenTooManyCallersWait) {
   PayInvoices pay_invoices(store_, workers_, {.longest_wait = kLong, .max_waiting = 1});
-  provider_.hold();
-  add_invoices(2);
+  gateways_.hold();
+  store_.add_invoices(2);
   auto first = pay_in_background(pay_invoices);
   ASSERT_TRUE(store_.eventually_called(Call::kIsPending, 1));
   EXPECT_EQ(pay_invoices.pay_all().pending, 2);
   EXPECT_FALSE(is_ready(first));
-  provider_.let_all_go();
+  gateways_.let_all_continue();
   EXPECT_EQ(first.get().paid, 2);
 
-  add_invoices(1);
-  EXPECT_EQ(pay_invoices.pay_all().paid, 1);  // there is room to wait again
+  store_.add_invoices(1);
+  EXPECT_EQ(pay_invoices.pay_all().paid, 1);  // the first caller does not wait any more
 }
 
-TEST_F(PayInvoicesTest, ShareTheWorkBetweenManyCallers) {
-  provider_.hold();
-  add_invoices(50);
+TEST_F(PayInvoicesTest, ShareTheWorkBetweenConcurrentCallers) {
+  gateways_.hold();
+  store_.add_invoices(50);
   std::vector<std::future<PayReport>> reports;
   for (int i = 0; i < 4; ++i) reports.push_back(pay_in_background(pay_invoices_));
-  ASSERT_TRUE(provider_.eventually_under_way(4));
-  provider_.let_all_go();
+  ASSERT_TRUE(gateways_.eventually_in_flight(4));
+  gateways_.let_all_continue();
   for (auto& report : reports) EXPECT_EQ(report.get().pending, 0);
-  EXPECT_EQ(provider_.calls(), 50);
-  EXPECT_EQ(provider_.calls_by_invoice().size(), 50U);
+  EXPECT_EQ(gateways_.calls(), 50);
+  EXPECT_EQ(gateways_.calls_by_invoice().size(), 50U);
 }
 
 TEST_F(PayInvoicesTest, StopWaitingWhenTheProcessStops) {
-  provider_.hold();
-  add_invoices(2);
+  gateways_.hold();
+  store_.add_invoices(2);
   auto report = pay_in_background(pay_invoices_);
   ASSERT_TRUE(store_.eventually_called(Call::kIsPending, 1));
   pay_invoices_.stop_waiting();
   EXPECT_EQ(report.get().pending, 2);
   EXPECT_EQ(pay_invoices_.pay_all().pending, 2);
-  provider_.let_all_go();
+  gateways_.let_all_continue();
 }
 
-TEST_F(PayInvoicesTest, ThrowWhenTheStoreCanNotBeUsedAndWorkOnceItCan) {
+TEST_F(PayInvoicesTest, ThrowWhileTheStoreFails) {
   PayInvoices pay_invoices(store_, workers_, {.longest_wait = kLong, .max_waiting = 1});
-  provider_.hold();
-  add_invoices(2);
+  gateways_.hold();
+  store_.add_invoices(2);
   for (const Call call : {Call::kRequestPayment, Call::kIsPending}) {
     store_.fail(call);
     EXPECT_THROW(pay_invoices.pay_all(), common::Unavailable);
     store_.repair();
   }
-  auto report = pay_in_background(pay_invoices);  // whoever failed isn't one of those who wait
+  auto report = pay_in_background(pay_invoices);  // callers that failed do not wait
   ASSERT_TRUE(store_.eventually_called(Call::kIsPending, 2));
-  provider_.let_all_go();
+  gateways_.let_all_continue();
   EXPECT_EQ(report.get().paid, 2);
 
-  add_invoices(1);
+  store_.add_invoices(1);
   store_.fail(Call::kProgress);
   EXPECT_THROW(pay_invoices.pay_all(), common::Unavailable);
   EXPECT_TRUE(store_.eventually_all(InvoiceState::kPaid));

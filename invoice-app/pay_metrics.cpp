@@ -10,7 +10,7 @@ namespace {
 prometheus::Counter& attempts(prometheus::Registry& registry, const std::string& outcome) {
   return prometheus::BuildCounter()
       .Name("invoice_payment_attempts_total")
-      .Help("Attempts to pay an invoice, by what the provider's answer means.")
+      .Help("Attempts to pay an invoice, by outcome.")
       .Register(registry)
       .Add({{"outcome", outcome}});
 }
@@ -24,16 +24,15 @@ PayMetrics::PayMetrics(prometheus::Registry& registry)
       call_seconds(
           prometheus::BuildHistogram()
               .Name("invoice_payment_call_seconds")
-              .Help("Time that one call to the provider took.")
+              .Help("Duration of a call to the provider.")
               .Register(registry)
               .Add({}, prometheus::Histogram::BucketBoundaries{0.0005, 0.001, 0.0025, 0.005, 0.01,
                                                                0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
                                                                5})),
-      provider_left_alone(
-          prometheus::BuildGauge()
-              .Name("invoice_payment_breaker_open")
-              .Help("1 while the provider is left alone after failures in a row, else 0.")
-              .Register(registry)
-              .Add({})) {}
+      breaker_open(prometheus::BuildGauge()
+                       .Name("invoice_payment_breaker_open")
+                       .Help("1 while the circuit breaker is open or half open, else 0.")
+                       .Register(registry)
+                       .Add({})) {}
 
 }  // namespace invoice_app

@@ -1,4 +1,4 @@
-// What paying counts, in Prometheus' terms. Thread-safe.
+// The Prometheus metrics of paying. Thread-safe.
 
 #ifndef INVOICE_APP_PAY_METRICS_H_
 #define INVOICE_APP_PAY_METRICS_H_
@@ -14,13 +14,13 @@ struct PayMetrics {
   // `registry` must outlive this.
   explicit PayMetrics(prometheus::Registry& registry);
 
-  // Answers of the provider to single attempts.
+  // Attempts, by the outcome of each.
   prometheus::Counter& paid;
   prometheus::Counter& refused;
   prometheus::Counter& unknown;
 
   prometheus::Histogram& call_seconds;
-  prometheus::Gauge& provider_left_alone;  // 1 while the circuit breaker is not closed
+  prometheus::Gauge& breaker_open;  // 1 while the circuit breaker is open or half open
 };
 
 }  // namespace invoice_app

@@ -1,4 +1,4 @@
-// The way to whoever takes the payments. Says what is known after one attempt, no more.
+// Sends payments to the provider. An answer says what is known after one attempt.
 
 #ifndef INVOICE_APP_PAYMENT_GATEWAY_H_
 #define INVOICE_APP_PAYMENT_GATEWAY_H_
@@ -13,21 +13,21 @@ namespace invoice_app {
 
 struct PaymentAnswer {
   enum class Kind {
-    kPaid,     // the provider has confirmed this very payment
-    kRefused,  // the provider has decided against it, and says the same to any retry
-    kUnknown,  // anything else: it may or may not be paid, and must be asked again with the same
-               // key
+    kPaid,     // the provider has confirmed exactly this payment
+    kRefused,  // the provider has refused it, and refuses every retry with the same key
+    kUnknown,  // everything else: it may or may not be paid; retry with the same key
   };
   Kind kind;
   std::string reason = {};  // kRefused, kUnknown: for logs and for the operator
 };
 
-// Not thread-safe: each worker has its own, with its own connection.
+// Not thread-safe: each thread has its own, with its own connection.
 class PaymentGateway {
  public:
   virtual ~PaymentGateway() = default;
 
-  // One attempt, bounded in time; never throws for what the provider or the network does.
+  // Makes one attempt, within PaymentCallerOptions::longest_call. Does not throw when the provider
+  // or the network fails: that is kUnknown.
   virtual PaymentAnswer pay(const Claim& claim) = 0;
 };
 

@@ -1,9 +1,9 @@
-// Pays what is due, in the background: claims invoices under a lease, sends them to the provider
-// over several connections at once, and writes down in batches what came of it. Every replica runs
-// these on the same store, so a payment that one of them began and did not end is ended by another.
+// Pays due invoices in the background: claims them under a lease, sends them to the provider over
+// many connections, and settles the results in batches. Every replica runs these workers on the
+// same store, so another replica finishes the payments of a process that died.
 //
-// One thread keeps the books (claims and settles, so the store sees few and large transactions),
-// and `concurrency` threads make the calls. No transaction is ever open during a call.
+// One thread, the bookkeeper, claims and settles, so that the store sees few and large
+// transactions; `concurrency` threads make the calls. No transaction is open during a call.
 //
 // Thread-safe.
 
@@ -11,57 +11,50 @@
 #define INVOICE_APP_PAYMENT_WORKERS_H_
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "common/base/clock.h"
-#include "invoice-app/circuit_breaker.h"
+#include "common/base/mutex.h"
 #include "invoice-app/invoice_store.h"
 #include "invoice-app/pay_metrics.h"
+#include "invoice-app/payment_caller.h"
 #include "invoice-app/payment_gateway.h"
-#include "invoice-app/retry_budget.h"
 
 namespace invoice_app {
 
+inline constexpr std::chrono::milliseconds kDefaultLease{10'000};
+static_assert(PaymentCallerOptions{}.fit_into(kDefaultLease));
+
 struct PaymentWorkersOptions {
   std::string owner;              // of the leases; unique to this process
-  std::size_t concurrency = 128;  // calls at one time; a thread and a connection each
+  std::size_t concurrency = 128;  // calls in flight; each has a thread and a connection
 
-  // A claim that is not settled by then may be taken over. Longer than a call may take, short
-  // enough that what a killed process held is not left lying for long.
-  std::int64_t lease_ms = 10'000;
-  // No call is begun when its lease has less left than the longest that a call takes.
-  std::int64_t longest_call_ms = 6'000;
+  // Another process may claim an invoice when its lease has expired. Short, so that the invoices
+  // of a process that was killed are soon paid by another; long enough for `caller` (fit_into()).
+  std::chrono::milliseconds lease = kDefaultLease;
+  PaymentCallerOptions caller = {};
 
   std::size_t max_claim = 256;   // invoices in one claim
-  std::size_t max_settle = 256;  // settlements that are gathered for one transaction
-  // Settlements wait for others for at most this, unless nothing else is under way.
+  std::size_t max_settle = 256;  // settlements in one transaction
+  // How long a settlement waits for others to share its transaction, unless no call is in flight.
   std::chrono::milliseconds gather{25};
 
-  // How often to look for what other processes have requested or left behind, and, while retries
-  // of our own are put off, for those.
+  // How often to look for invoices that other processes made due, and, while retries of our own
+  // wait, for those.
   std::chrono::milliseconds look_interval{1'000};
   std::chrono::milliseconds retry_look_interval{25};
-
-  // An attempt with an unknown outcome is repeated after a random time up to
-  // first_retry_ms * 2^(attempt - 1), at most longest_retry_ms ("full jitter"), on top of what the
-  // retry budget makes it wait; together less than lease_ms, by which the store tells retries that
-  // were put off before the clock was set back.
-  std::int64_t first_retry_ms = 50;
-  std::int64_t longest_retry_ms = 2'000;
 };
 
 class PaymentWorkers {
  public:
-  // The references must outlive the workers, which run from here on. Throws std::system_error when
-  // there can't be as many threads.
+  // Starts the threads. The references must outlive the workers. Throws std::invalid_argument when
+  // the options contradict each other, std::system_error when there can't be as many threads.
   PaymentWorkers(InvoiceStore& store, PaymentGatewayFactory make_gateway,
                  const common::Clock& clock, PayMetrics& metrics, PaymentWorkersOptions options);
   ~PaymentWorkers();
@@ -69,76 +62,72 @@ class PaymentWorkers {
   PaymentWorkers(const PaymentWorkers&) = delete;
   PaymentWorkers& operator=(const PaymentWorkers&) = delete;
 
-  // Looks for work now. What is claimed from here on carries this request id in logs and calls.
+  // Looks for due invoices now. Those that are claimed from here on carry this request id in logs
+  // and calls.
   void wake(const std::string& request_id);
 
   // Counts the transactions that settled something. Grows after the commit.
   std::int64_t settlements() const;
-  // Returns when settlements() is over `seen`, or after `timeout`.
+  // Returns when settlements() exceeds `seen`, or after `timeout`.
   void wait_for_settlement(std::int64_t seen, std::chrono::milliseconds timeout);
 
-  const CircuitBreaker& breaker() const { return breaker_; }
+  const CircuitBreaker& breaker() const { return caller_.breaker(); }
 
-  // Ends the calls under way, settles them, and gives back what was claimed and not sent.
+  // Waits for the calls in flight, settles them, and releases the claims that were not sent.
   void stop();
 
  private:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+
   struct Item {
     Claim claim;
-    std::int64_t lease_until_ms;
+    common::WallTime lease_until;
     std::string request_id;
   };
 
-  using SteadyTime = std::chrono::steady_clock::time_point;
-
-  // The bookkeeper's. Those marked (locked) are called with mutex_ held.
+  // On the bookkeeper's thread.
   void keep_books();
-  bool must_settle() const;                           // (locked)
-  std::size_t claimable() const;                      // (locked) how many to claim now, 0 for none
-  std::chrono::milliseconds until_next_look() const;  // (locked)
+  bool must_settle() const REQUIRES(mutex_);
+  // When to look for due invoices; may have passed.
+  SteadyTime next_look() const REQUIRES(mutex_);
+  // How many invoices to claim now; 0 for no claim.
+  std::size_t claimable() const REQUIRES(mutex_);
+  // When must_settle() or claimable() can change without a notification.
+  SteadyTime next_change() const REQUIRES(mutex_);
   void claim(std::size_t limit);
   void settle(const std::vector<Settlement>& settlements);
 
-  // The callers'.
+  // On the threads that make the calls.
   void make_calls();
   std::optional<Item> next_item();
-  Settlement pay(PaymentGateway& gateway, const Item& item);
-  PaymentAnswer call(PaymentGateway& gateway, const Claim& claim);
   void finish(Settlement settlement);
-  std::size_t calls_under_way() const;
-  Settlement give_back(const Claim& claim) const;
-  Settlement retry_later(const Claim& claim);
 
-  bool is_idle() const { return queue_.empty() && in_flight_ == 0; }  // (locked)
+  bool is_idle() const REQUIRES(mutex_) { return queue_.empty() && in_flight_ == 0; }
 
   InvoiceStore& store_;
   const PaymentGatewayFactory make_gateway_;
   const common::Clock& clock_;
-  PayMetrics& metrics_;
   const PaymentWorkersOptions options_;
+  PaymentCaller caller_;
 
-  CircuitBreaker breaker_;    // thread-safe
-  RetryBudget retry_budget_;  // thread-safe
+  mutable common::Mutex mutex_;
+  common::CondVar books_;                      // wakes the bookkeeper
+  common::CondVar items_;                      // wakes the threads that make the calls
+  common::CondVar settled_;                    // wakes wait_for_settlement()
+  std::deque<Item> queue_ GUARDED_BY(mutex_);  // claimed, not sent
+  std::size_t in_flight_ GUARDED_BY(mutex_) = 0;
+  std::vector<Settlement> unsettled_ GUARDED_BY(mutex_);
+  SteadyTime settle_at_ GUARDED_BY(mutex_);  // at the latest, unless unsettled_ is empty
+  std::int64_t settlement_count_ GUARDED_BY(mutex_) = 0;
+  bool look_now_ GUARDED_BY(mutex_) = true;  // a claim may find something
+  SteadyTime last_look_ GUARDED_BY(mutex_);
+  common::WallTime last_retry_ GUARDED_BY(mutex_);  // until then, look often
+  std::size_t claim_limit_ GUARDED_BY(mutex_);
+  std::string request_id_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool calls_ended_ GUARDED_BY(mutex_) = false;
 
-  mutable std::mutex mutex_;
-  std::condition_variable books_;    // for the bookkeeper
-  std::condition_variable items_;    // for the callers
-  std::condition_variable settled_;  // for those who wait for settlements
-  // Guarded by mutex_:
-  std::deque<Item> queue_;  // claimed, not sent
-  std::size_t in_flight_ = 0;
-  std::vector<Settlement> unsettled_;
-  SteadyTime settle_at_{};  // when unsettled_ isn't empty: no later than this
-  std::int64_t settlement_count_ = 0;
-  bool look_now_ = true;  // a claim may find something
-  SteadyTime last_look_{};
-  std::int64_t last_retry_ms_ = 0;  // until then, look often
-  std::size_t claim_limit_;
-  std::string request_id_;
-  bool stopping_ = false;
-  bool calls_ended_ = false;
-
-  std::vector<std::thread> callers_;
+  std::vector<std::thread> call_threads_;
   std::thread bookkeeper_;
 };
 

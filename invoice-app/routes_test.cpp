@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "invoice-app/testing/fake_invoice_store.h"
-#include "invoice-app/testing/fake_payment_gateway.h"
+#include "invoice-app/testing/fake_payment_gateways.h"
+#include "invoice-app/testing/worker_options.h"
 #include "tests/support/bad_payables.h"
 #include "tests/support/eventually.h"
 #include "tests/support/router_client.h"
@@ -36,18 +37,6 @@ class InvoiceRoutes : public testing::Test {
  protected:
   InvoiceRoutes() { routes_.add_to(client_.router()); }
 
-  static PaymentWorkersOptions worker_options() {
-    PaymentWorkersOptions options;
-    options.owner = "worker";
-    options.concurrency = 4;
-    options.gather = milliseconds(1);
-    options.look_interval = milliseconds(5);
-    options.retry_look_interval = milliseconds(1);
-    options.first_retry_ms = 1;
-    options.longest_retry_ms = 4;
-    return options;
-  }
-
   HttpResponse add(const std::string& body) { return client_.post("/invoices", body); }
   HttpResponse pay() { return client_.send("POST", "/invoices/pay", {}, ""); }
   std::string list() { return tests::read_all(client_.get("/invoices")).first; }
@@ -63,11 +52,11 @@ class InvoiceRoutes : public testing::Test {
   }
 
   FakeInvoiceStore store_;
-  FakeProvider provider_;
+  FakePaymentGateways gateways_;
   prometheus::Registry registry_;
   PayMetrics metrics_{registry_};
   const common::SystemClock clock_{};
-  PaymentWorkers workers_{store_, provider_.gateways(), clock_, metrics_, worker_options()};
+  PaymentWorkers workers_{store_, gateways_.factory(), clock_, metrics_, worker_options()};
   PayInvoices pay_invoices_{store_, workers_, {.longest_wait = std::chrono::seconds(20)}};
   Routes routes_{store_, pay_invoices_};
   tests::RouterClient client_;
@@ -193,7 +182,7 @@ TEST_F(InvoiceRoutes, AnEmptyListIsAnEmptyArray) {
 }
 
 TEST_F(InvoiceRoutes, OnlyPaidInvoicesAreShownAsPaid) {
-  provider_.answer_with([](const Claim& claim, int) -> PaymentAnswer {
+  gateways_.answer_with([](const Claim& claim, int) -> PaymentAnswer {
     return {claim.id == "I1" ? Kind::kPaid : Kind::kRefused};
   });
   add_invoices(2);
@@ -235,7 +224,7 @@ TEST_F(InvoiceRoutes, PayingAnswers200WhenAllArePaid) {
   EXPECT_EQ(response.content_type, "application/json");
   EXPECT_EQ(response.body, "{\"Paid\":3,\"Refused\":0,\"Pending\":0}\n");
   EXPECT_EQ(pay().body, "{\"Paid\":0,\"Refused\":0,\"Pending\":0}\n");
-  EXPECT_EQ(provider_.calls(), 3);
+  EXPECT_EQ(gateways_.calls(), 3);
 }
 
 TEST_F(InvoiceRoutes, PayingAcceptsAnyBody) {
@@ -248,18 +237,18 @@ TEST_F(InvoiceRoutes, PayingAnswers202WhenSomeAreStillInProgressAfterTheWait) {
   Routes routes(store_, impatient);
   tests::RouterClient client;
   routes.add_to(client.router());
-  provider_.hold();
+  gateways_.hold();
   add_invoices(2);
   const HttpResponse response = client.send("POST", "/invoices/pay", {}, "");
   EXPECT_EQ(response.status, 202);
   EXPECT_EQ(response.content_type, "application/json");
   EXPECT_EQ(response.body, "{\"Paid\":0,\"Refused\":0,\"Pending\":2}\n");
-  provider_.let_all_go();
+  gateways_.let_all_continue();
   EXPECT_TRUE(store_.eventually_all(InvoiceState::kPaid));
 }
 
 TEST_F(InvoiceRoutes, PayingAnswers502WhenTheProviderRefusedSome) {
-  provider_.answer_with([](const Claim& claim, int) -> PaymentAnswer {
+  gateways_.answer_with([](const Claim& claim, int) -> PaymentAnswer {
     return {claim.id == "I2" ? Kind::kRefused : Kind::kPaid, "payments in EUR are not accepted"};
   });
   add_invoices(3);
@@ -273,7 +262,7 @@ TEST_F(InvoiceRoutes, PayingAnswers502WhenTheProviderRefusedSome) {
 }
 
 TEST_F(InvoiceRoutes, PayingAnswers503WhenTheProviderIsUnavailable) {
-  provider_.answer_with(FakeProvider::down);
+  gateways_.answer_with(FakePaymentGateways::down);
   add_invoices(8);
   const HttpResponse response = pay();
   EXPECT_EQ(problem(response), "503 urn:problem:provider-unavailable");
@@ -340,11 +329,11 @@ class GatedStore : public FakeInvoiceStore {
 // replicas from writing.
 TEST(InvoiceRoutesUnderLoad, LargeBodiesTakeTurns) {
   GatedStore store;
-  FakeProvider provider;
+  FakePaymentGateways gateways;
   prometheus::Registry registry;
   PayMetrics metrics(registry);
   const common::SystemClock clock;
-  PaymentWorkers workers(store, provider.gateways(), clock, metrics, {.owner = "worker"});
+  PaymentWorkers workers(store, gateways.factory(), clock, metrics, {.owner = "worker"});
   PayInvoices pay_invoices(store, workers, {});
   const std::string large = kI1 + std::string(1000, ' ');
   Routes routes(store, pay_invoices,

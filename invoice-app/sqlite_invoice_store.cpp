@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <array>
 
+#include "common/storage/unix_time.h"
+
 namespace invoice_app {
 namespace {
 
 using common::SqliteConnection;
+using common::to_unix_ms;
 
-// States are InvoiceState's numbers. `claimable_at_ms` of an unpaid or sending invoice:
-//   0   may be claimed as soon as payment was requested for it
-//   >0  may be claimed from that time on: the end of its lease (lease_owner is set) or the time of
-//       the next attempt (lease_owner is NULL). Only what was claimed before has one.
-// The index `due` holds only what has not ended, so what has costs nothing.
+// `state` is an InvoiceState. `claimable_at_ms` of an unpaid or sending invoice:
+//   0   may be claimed at once, if payment was requested for it
+//   >0  Unix time from which on it may be claimed again: the end of its lease (lease_owner is set)
+//       or the time of its retry (lease_owner is NULL)
+// The index `due` has only unpaid and sending invoices, so the others do not make claims slower.
 constexpr std::array kMigrations = {
     R"sql(
       CREATE TABLE invoices (
@@ -81,10 +84,10 @@ AddOutcome add_group(SqliteConnection& connection, const std::vector<NewInvoice>
   return outcome;
 }
 
-// What may be claimed now, oldest first of what is new and then what is to be tried again. Another
-// process may have looked at the clock later than this one and still had its turn first, so what it
-// wrote may end a little after a lease given now; what ends much later was written before the clock
-// was set back.
+// The invoices that may be claimed now, in the order of InvoiceStore::claim. Another process may
+// have read the clock later than this one and written earlier, so a valid end may be a little later
+// than the end of this lease. An end that is more than a lease length later was written before the
+// clock was set back.
 std::vector<Claim> find_claimable(SqliteConnection& connection, const Lease& lease,
                                   std::size_t limit) {
   std::vector<Claim> claims;
@@ -106,11 +109,11 @@ std::vector<Claim> find_claimable(SqliteConnection& connection, const Lease& lea
   take(connection.query(
       "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
       "WHERE state IN (0, 1) AND claimable_at_ms BETWEEN 1 AND ?1 ORDER BY claimable_at_ms",
-      lease.now_ms));
+      to_unix_ms(lease.now)));
   take(connection.query(
       "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
       "WHERE state IN (0, 1) AND claimable_at_ms > ?1",
-      lease.until_ms + (lease.until_ms - lease.now_ms)));
+      to_unix_ms(lease.until + (lease.until - lease.now))));
   return claims;
 }
 
@@ -134,12 +137,12 @@ void settle_one(SqliteConnection& connection, const std::string& owner,
           "UPDATE invoices SET claimable_at_ms = ?4, lease_owner = NULL "
           "WHERE sequence = ?1 AND state = 1 AND lease_owner = ?2 AND attempt = ?3",
           settlement.sequence, owner, settlement.attempt,
-          std::max<std::int64_t>(1, settlement.retry_at_ms));
+          std::max<std::int64_t>(1, to_unix_ms(settlement.retry_at)));
       break;
   }
 }
 
-// Of the invoices up to a sequence, those that have not ended.
+// The invoices up to a sequence that are neither paid nor refused.
 std::int64_t count_pending(SqliteConnection& connection, std::int64_t through) {
   return number(
       connection.query("SELECT count(*) FROM invoices INDEXED BY due "
@@ -210,7 +213,7 @@ std::vector<Claim> SqliteInvoiceStore::claim(const Lease& lease, std::size_t lim
   const auto is_empty = [&](SqliteConnection& connection) {
     return find_claimable(connection, lease, 1).empty();
   };
-  // Most looks find nothing, and reading doesn't make anyone wait.
+  // Most claims find nothing, and a read needs no turn to write.
   if (database_.read(is_empty)) return {};
   return database_.write("claim", [&](SqliteConnection& connection) {
     std::vector<Claim> claims = find_claimable(connection, lease, limit);
@@ -218,7 +221,7 @@ std::vector<Claim> SqliteInvoiceStore::claim(const Lease& lease, std::size_t lim
       connection.run(
           "UPDATE invoices SET state = 1, attempt = ?2, lease_owner = ?3, claimable_at_ms = ?4 "
           "WHERE sequence = ?1",
-          claim.sequence, claim.attempt, lease.owner, lease.until_ms);
+          claim.sequence, claim.attempt, lease.owner, to_unix_ms(lease.until));
     }
     return claims;
   });

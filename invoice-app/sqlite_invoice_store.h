@@ -1,4 +1,4 @@
-// Invoices in SQLite. A request to pay is one mark, "everything up to this sequence", so that it
+// Invoices in SQLite. A request to pay writes one row, "everything up to this sequence", so it
 // costs the same for three invoices and for a million.
 
 #ifndef INVOICE_APP_SQLITE_INVOICE_STORE_H_

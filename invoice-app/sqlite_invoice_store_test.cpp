@@ -3,6 +3,7 @@
 #include <SQLiteCpp/Database.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -42,12 +43,14 @@ class SqliteInvoiceStoreTest : public testing::Test {
 };
 
 TEST_F(SqliteInvoiceStoreTest, KeepsEverythingWhenItIsOpenedAgain) {
+  using namespace std::chrono_literals;
+  const common::WallTime now(1'000s);
   std::int64_t through = 0;
   {
     SqliteInvoiceStore store(path());
     for (const char* id : {"held", "refused", "waits"}) add(store, id);
     through = store.request_payment().through;
-    const auto claims = store.claim({"a", 1'000'000, 1'010'000}, 2);
+    const auto claims = store.claim({"a", now, now + 10s}, 2);
     const std::vector<Settlement> refused = {{.kind = Settlement::Kind::kRefused,
                                               .sequence = claims[1].sequence,
                                               .attempt = 1,
@@ -58,8 +61,8 @@ TEST_F(SqliteInvoiceStoreTest, KeepsEverythingWhenItIsOpenedAgain) {
   const PayProgress progress = store.progress({.through = through, .due = 3});
   EXPECT_EQ(progress.pending, 2);
   EXPECT_EQ(progress.refused, 1);
-  const auto claims = store.claim({"b", 1'000'001, 1'010'001}, 10);  // the request is remembered
-  ASSERT_EQ(claims.size(), 1U);                                      // and so is the lease
+  const auto claims = store.claim({"b", now + 1ms, now + 10s}, 10);
+  ASSERT_EQ(claims.size(), 1U);  // the request is stored, and so is the lease
   EXPECT_EQ(claims[0].id, "waits");
   EXPECT_EQ(run_sql("SELECT count(*) FROM invoices "
                     "WHERE refusal = 'payments in EUR are not accepted'"),

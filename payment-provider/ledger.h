@@ -1,8 +1,8 @@
-// The ledger: every payment decision, durable before it is answered, and at most one accepted
-// payment for each invoice.
+// The ledger: keeps every decision about a payment, and accepts at most one payment for an invoice.
+// A decision is durable before it is returned.
 //
-// Thread-safe, and safe to use from several processes on the same storage. Every call may throw
-// common::Unavailable when the storage can't be used.
+// Thread-safe. Several processes may use the same storage. Every call may throw
+// common::Unavailable when the storage fails.
 
 #ifndef PAYMENT_PROVIDER_LEDGER_H_
 #define PAYMENT_PROVIDER_LEDGER_H_
@@ -20,8 +20,9 @@ class Ledger {
  public:
   virtual ~Ledger() = default;
 
-  // Decides the orders one after the other, as below, in one transaction, and returns the outcomes
-  // in the same order once they are durable. When it throws, none of them is known to be recorded.
+  // Decides the orders one after the other, in one transaction, and returns the outcomes in the
+  // same order when they are durable. When it throws, it is unknown whether any of them is
+  // recorded.
   //
   // - known key, same invoice and amount: the recorded outcome, replayed
   // - known key, anything else differs: kKeyReused
@@ -31,10 +32,10 @@ class Ledger {
   // - else: recorded as kAccepted
   virtual std::vector<PaymentOutcome> record(std::span<const PaymentOrder> orders) = 0;
 
-  // Accepted payments with a sequence over `after`, oldest first, at most `limit`.
+  // Up to `limit` accepted payments with a sequence greater than `after`, oldest first.
   virtual std::vector<LedgerEntry> list(std::int64_t after, std::size_t limit) = 0;
 
-  // Returns when the storage can be read and written now, else throws. For readiness.
+  // Throws unless the storage can be read and written now. For readiness.
   virtual void check() = 0;
 };
 

@@ -1,4 +1,4 @@
-// The provider's domain: what it is asked to pay, and what became of it. Plain values.
+// The provider's domain: orders to pay, and their outcomes. Plain values.
 
 #ifndef PAYMENT_PROVIDER_PAYMENT_H_
 #define PAYMENT_PROVIDER_PAYMENT_H_
@@ -7,17 +7,18 @@
 #include <string>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/money/money.h"
 
 namespace payment_provider {
 
 struct PaymentOrder {
-  // Names the one payment that this order and all of its retries stand for.
+  // The same for an order and all of its retries: together they are one payment.
   std::string idempotency_key;
   std::string invoice_id;
   common::Money amount;
-  // Why the provider's rules refuse the payment; empty when they allow it. Recorded, so that the
-  // same key gets the same answer when the rules have changed.
+  // Why the provider's rules refuse the payment; empty when they allow it. The ledger records it,
+  // so that the same key gets the same answer after the rules have changed.
   std::string refusal;
 };
 
@@ -35,9 +36,9 @@ struct PaymentOutcome {
   friend bool operator==(const PaymentOutcome&, const PaymentOutcome&) = default;
 };
 
-// What the provider pays at all.
+// Which payments the provider accepts.
 struct PaymentRules {
-  std::vector<common::Currency> accepted_currencies;  // none: all of ISO 4217's active ones
+  std::vector<common::Currency> accepted_currencies;  // empty: all active currencies of ISO 4217
 };
 
 // Why the rules refuse the payment, for a person; empty when they allow it.
@@ -49,7 +50,7 @@ struct LedgerEntry {
   std::string idempotency_key;
   std::string invoice_id;
   common::Money amount;
-  std::int64_t accepted_at_ms;  // Unix time
+  common::WallTime accepted_at;
 };
 
 }  // namespace payment_provider

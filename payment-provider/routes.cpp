@@ -78,7 +78,7 @@ void append_json(std::string& out, const LedgerEntry& entry) {
   common::append_payable(out, kPaymentNames, entry.invoice_id, entry.amount);
   // A key is any printable text that a client chose, so it may need escaping.
   out.append(R"(,"idempotencyKey":)").append(nlohmann::json(entry.idempotency_key).dump());
-  out.append(R"(,"acceptedAt":")").append(common::to_rfc3339(entry.accepted_at_ms)).append("\"}");
+  out.append(R"(,"acceptedAt":")").append(common::to_rfc3339(entry.accepted_at)).append("\"}");
 }
 
 // The time does not depend on where the texts differ, so it tells nothing about the token.

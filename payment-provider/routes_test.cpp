@@ -10,6 +10,7 @@
 #include "common/base/unavailable.h"
 #include "payment-provider/sqlite_ledger.h"
 #include "tests/support/bad_payables.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/router_client.h"
 #include "tests/support/service_process.h"
 
@@ -26,12 +27,7 @@ constexpr const char* kI1 = R"({"id":"I1","value":12.15,"currency":"EUR"})";
 constexpr const char* kReplayed = "Idempotent-Replayed";
 const std::string kFirst = "no " + std::string(kReplayed);
 
-class FixedClock : public common::Clock {
- public:
-  std::int64_t now_ms() const override { return 1'700'000'000'123; }
-};
-
-// The routes with a ledger, without sockets.
+// Routes on a ledger, without sockets.
 class Provider {
  public:
   explicit Provider(Ledger& ledger, PaymentRules rules = {},
@@ -57,7 +53,7 @@ class Provider {
 class PaymentRoutes : public testing::Test {
  protected:
   const tests::TemporaryDirectory directory_;
-  const FixedClock clock_;
+  const tests::FakeClock clock_;
   SqliteLedger ledger_{directory_ / "payments.db", clock_};
   Provider provider_{ledger_};
 };

@@ -3,6 +3,8 @@
 #include <array>
 #include <optional>
 
+#include "common/storage/unix_time.h"
+
 namespace payment_provider {
 namespace {
 
@@ -61,7 +63,7 @@ std::optional<Decision> find_accepted(SqliteConnection& connection, const std::s
                        invoice));
 }
 
-// Whether the order is recorded now. If not, its key or its invoice has a decision already.
+// Returns whether it recorded the order. If not, its key or its invoice has a decision already.
 bool insert(SqliteConnection& connection, const PaymentOrder& order, std::int64_t now_ms) {
   SQLite::Statement& insertion = connection.query(
       "INSERT INTO payments "
@@ -81,7 +83,7 @@ bool insert(SqliteConnection& connection, const PaymentOrder& order, std::int64_
 PaymentOutcome decide(SqliteConnection& connection, const PaymentOrder& order,
                       std::int64_t now_ms) {
   using Kind = PaymentOutcome::Kind;
-  // A refusal doesn't run into the index of accepted payments.
+  // The unique index does not stop the refusal of an invoice that is paid.
   const bool may_insert =
       order.refusal.empty() || !find_accepted(connection, order.invoice_id).has_value();
   if (may_insert && insert(connection, order, now_ms)) {
@@ -103,7 +105,7 @@ SqliteLedger::SqliteLedger(const std::string& path, const common::Clock& clock)
 
 std::vector<PaymentOutcome> SqliteLedger::record(std::span<const PaymentOrder> orders) {
   return database_.write("record", [&](SqliteConnection& connection) {
-    const std::int64_t now_ms = clock_.now_ms();
+    const std::int64_t now_ms = common::to_unix_ms(clock_.now());
     std::vector<PaymentOutcome> outcomes;
     outcomes.reserve(orders.size());
     for (const PaymentOrder& order : orders) {
@@ -126,7 +128,7 @@ std::vector<LedgerEntry> SqliteLedger::list(std::int64_t after, std::size_t limi
                          .invoice_id = query.getColumn(2).getString(),
                          .amount = {query.getColumn(3).getInt64(),
                                     common::Currency::find(query.getColumn(4).getString()).value()},
-                         .accepted_at_ms = query.getColumn(5).getInt64()});
+                         .accepted_at = common::from_unix_ms(query.getColumn(5).getInt64())});
     }
     return entries;
   });

@@ -1,5 +1,5 @@
-// The ledger in SQLite. What makes a payment happen once are two unique indexes: one on the
-// idempotency key, one on the invoice of accepted payments.
+// The ledger in SQLite. Two unique indexes ensure that an invoice is paid once: one on the
+// idempotency key, and one on the invoice of accepted payments.
 
 #ifndef PAYMENT_PROVIDER_SQLITE_LEDGER_H_
 #define PAYMENT_PROVIDER_SQLITE_LEDGER_H_

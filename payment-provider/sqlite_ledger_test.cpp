@@ -32,7 +32,7 @@ class SqliteLedgerTest : public testing::Test {
     return ledger.record({&order, 1});
   }
 
-  const FakeClock clock_;
+  const tests::FakeClock clock_;
   const tests::TemporaryDirectory directory_;
   const std::string path_ = directory_ / "payments.db";
 };

@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <random>
@@ -15,10 +16,10 @@
 #include <utility>
 #include <vector>
 
-#include "common/base/clock.h"
 #include "common/base/unavailable.h"
 #include "invoice-app/sqlite_invoice_store.h"
 #include "payment-provider/sqlite_ledger.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/faulty_disk.h"
 #include "tests/support/service_process.h"
 
@@ -28,12 +29,6 @@ namespace {
 constexpr int kSteps = 12;
 
 common::Money euros(std::int64_t cents) { return {cents, common::Currency::find("EUR").value()}; }
-
-// Time stands still, so that the same steps leave the same content.
-class StillClock : public common::Clock {
- public:
-  std::int64_t now_ms() const override { return 1'700'000'000'000; }
-};
 
 // All that a database holds, as text.
 std::string content(const std::string& path) {
@@ -74,7 +69,7 @@ class Ledger {
   }
 
  private:
-  const StillClock clock_;
+  const FakeClock clock_;  // stands still: the same steps leave the same content
   payment_provider::SqliteLedger ledger_;
 };
 
@@ -87,7 +82,7 @@ class Invoices {
   // By turns: adds invoices, asks for payment, claims, settles.
   void step(int number) {
     using invoice_app::Settlement;
-    const std::int64_t now_ms = 1'000'000 + number;
+    const common::WallTime now{std::chrono::milliseconds(1'000'000 + number)};
     if (number % 4 == 0) {
       std::vector<invoice_app::NewInvoice> group;
       for (int i = 0; i < 20; ++i) {
@@ -97,7 +92,7 @@ class Invoices {
     } else if (number % 4 == 1) {
       store_.request_payment();
     } else if (number % 4 == 2) {
-      claims_ = store_.claim({"owner", now_ms, now_ms + 10'000}, 10);
+      claims_ = store_.claim({"owner", now, now + std::chrono::seconds(10)}, 10);
     } else {
       std::vector<Settlement> settlements;
       for (const auto& claim : claims_) {
@@ -156,7 +151,7 @@ int broken_promises(const FaultyDisk& disk, const std::vector<Acknowledged>& his
     try {
       Store{path};  // as a start after the failure does: rolls back, migrates
       const std::string found = content(path);
-      // What was under way may be there as well, but not in part.
+      // The step that was not acknowledged may be there as a whole, but not in part.
       const bool whole = found == promised || (after != history.end() && found == after->content);
       broken += whole && integrity(path) == "ok" ? 0 : 1;
     } catch (const std::exception&) {

@@ -6,10 +6,9 @@
 
 namespace common {
 
-std::string to_rfc3339(std::int64_t unix_ms) {
-  const std::chrono::milliseconds time(unix_ms);
+std::string to_rfc3339(WallTime time) {
   const auto whole = std::chrono::floor<std::chrono::seconds>(time);  // also before 1970
-  const std::time_t seconds = whole.count();
+  const std::time_t seconds = whole.time_since_epoch().count();
   std::tm utc{};
   gmtime_r(&seconds, &utc);
   std::array<char, 32> text{};

@@ -1,36 +1,37 @@
-// The time of day as leases and back-off use it: it must mean the same to all processes on one
-// database. An interface so that tests can stand still, jump ahead or step back.
+// Wall-clock time, for what a database keeps: leases, retries, times of payments. All processes on
+// one database read the same kind of clock. Durations within one process are measured with
+// std::chrono::steady_clock; the compiler rejects a mix-up of the two.
 
 #ifndef COMMON_BASE_CLOCK_H_
 #define COMMON_BASE_CLOCK_H_
 
 #include <chrono>
-#include <cstdint>
 #include <string>
 
 #include "common/base/fault_point.h"
 
 namespace common {
 
+// UTC in milliseconds since 1970. May jump in both directions when a machine's clock is set.
+using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
+
+// An interface, so that tests can stop the time or move it. Thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;
-
-  // Unix time in milliseconds. Thread-safe. May jump either way, as a machine's clock may.
-  virtual std::int64_t now_ms() const = 0;
+  virtual WallTime now() const = 0;
 };
 
 class SystemClock : public Clock {
  public:
-  std::int64_t now_ms() const override {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::milliseconds>(now).count() +
-           fault_clock_offset_ms();
+  WallTime now() const override {
+    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()) +
+           std::chrono::milliseconds(fault_clock_offset_ms());
   }
 };
 
-// "2026-11-24T09:30:00.123Z": RFC 3339, in UTC.
-std::string to_rfc3339(std::int64_t unix_ms);
+// "2026-11-24T09:30:00.123Z" (RFC 3339, UTC).
+std::string to_rfc3339(WallTime time);
 
 }  // namespace common
 

@@ -5,11 +5,14 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace common {
 namespace {
+
+WallTime at(std::int64_t unix_ms) { return WallTime(std::chrono::milliseconds(unix_ms)); }
 
 TEST(ToRfc3339, WritesUtcWithMilliseconds) {
   const std::vector<std::pair<std::int64_t, std::string>> table = {
@@ -22,24 +25,26 @@ TEST(ToRfc3339, WritesUtcWithMilliseconds) {
       {2'147'483'648'000, "2038-01-19T03:14:08.000Z"},
       {253'402'300'799'999, "9999-12-31T23:59:59.999Z"},
   };
-  for (const auto& [unix_ms, text] : table) EXPECT_EQ(to_rfc3339(unix_ms), text) << unix_ms;
+  for (const auto& [unix_ms, text] : table) EXPECT_EQ(to_rfc3339(at(unix_ms)), text) << unix_ms;
 }
 
 TEST(ToRfc3339, GoesBackBeyond1970) {
-  EXPECT_EQ(to_rfc3339(-1), "1969-12-31T23:59:59.999Z");
-  EXPECT_EQ(to_rfc3339(-1'000), "1969-12-31T23:59:59.000Z");
-  EXPECT_EQ(to_rfc3339(-1'001), "1969-12-31T23:59:58.999Z");
+  EXPECT_EQ(to_rfc3339(at(-1)), "1969-12-31T23:59:59.999Z");
+  EXPECT_EQ(to_rfc3339(at(-1'000)), "1969-12-31T23:59:59.000Z");
+  EXPECT_EQ(to_rfc3339(at(-1'001)), "1969-12-31T23:59:58.999Z");
 }
 
 TEST(SystemClock, TellsTheTimeOfDayInMilliseconds) {
-  using std::chrono::milliseconds;
-  using std::chrono::system_clock;
-  const system_clock::time_point before = system_clock::now();
-  const system_clock::time_point now{milliseconds(SystemClock().now_ms())};
-  const system_clock::time_point after = system_clock::now();
-  EXPECT_GE(now, before - milliseconds(1));
-  EXPECT_LE(now, after);
+  const auto before = std::chrono::system_clock::now();
+  const WallTime now = SystemClock().now();
+  EXPECT_GE(now, before - std::chrono::milliseconds(1));
+  EXPECT_LE(now, std::chrono::system_clock::now());
 }
+
+// Steady time counts from the start of the machine.
+static_assert(!std::is_convertible_v<std::chrono::steady_clock::time_point, WallTime>);
+static_assert(!std::is_convertible_v<WallTime, std::chrono::steady_clock::time_point>);
+static_assert(!std::is_convertible_v<std::int64_t, WallTime>);
 
 }  // namespace
 }  // namespace common

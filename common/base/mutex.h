@@ -63,6 +63,12 @@ class CondVar {
     condition_.wait(lock.lock_, condition);
   }
 
+  // Returns after a notification, at the deadline, or without a reason. For loops whose deadline
+  // changes while they wait.
+  void wait_until(MutexLock& lock, std::chrono::steady_clock::time_point deadline) {
+    condition_.wait_until(lock.lock_, deadline);
+  }
+
   // Returns when the condition holds or the time has passed, and whether the condition holds.
   template <typename Condition>
   bool wait_until(MutexLock& lock, std::chrono::steady_clock::time_point deadline,

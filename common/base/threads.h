@@ -1,4 +1,4 @@
-// Starting many threads that do the same.
+// Starts many threads that do the same.
 
 #ifndef COMMON_BASE_THREADS_H_
 #define COMMON_BASE_THREADS_H_
@@ -11,9 +11,8 @@
 
 namespace common {
 
-// Fills `threads` up to `count`, with threads that run `run`. Throws std::system_error that says
-// which of them, and for what, could not be started; those before it are in `threads` then, and
-// run.
+// Adds threads that run `run` until `threads` has `count`. When a thread can't be started, throws a
+// std::system_error that names its number and `purpose`; the threads before it keep running.
 template <typename Run>
 void start_threads(std::vector<std::thread>& threads, std::size_t count, const std::string& purpose,
                    const Run& run) {

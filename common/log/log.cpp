@@ -88,7 +88,7 @@ std::string json_value(double value) { return dump(nlohmann::json(value)); }
 // Appends to a string: a JSON document would take longer than all other work of a short request.
 std::string json_line(LogLevel level, std::string_view message,
                       std::initializer_list<LogField> fields) {
-  std::string line = R"({"time":")" + to_rfc3339(SystemClock().now_ms());
+  std::string line = R"({"time":")" + to_rfc3339(SystemClock().now());
   line.append(R"(","level":")").append(name_of(level));
   line.append(R"(","service":)").append(json_value(logging().service));
   line.append(R"(,"message":)").append(json_value(message));
@@ -113,7 +113,7 @@ std::string text_value(double value) { return json_value(value); }
 
 std::string text_line(LogLevel level, std::string_view message,
                       std::initializer_list<LogField> fields) {
-  std::string line = to_rfc3339(SystemClock().now_ms());
+  std::string line = to_rfc3339(SystemClock().now());
   line.append(" ").append(name_of(level)).append(" ");
   line.append(logging().service).append(": ").append(message);
   for (const LogField& field : fields) {

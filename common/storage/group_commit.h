@@ -1,20 +1,18 @@
-// Group commit: what many threads ask for while one commit is syncing goes into the next commit
-// together, so the cost of a sync is shared. One writer thread; nobody is answered before the
-// commit that holds what they asked for, and a failed commit answers nobody.
+// Group commit: requests that arrive during a commit are written together by the next one, so they
+// share the cost of its sync. One thread writes. A request returns after its commit; when the
+// commit fails, all of its requests throw.
 //
-// Worth having only where a commit is much dearer than the work in it. Thread-safe.
+// Useful only where a commit costs much more than the work in it. Thread-safe.
 
 #ifndef COMMON_STORAGE_GROUP_COMMIT_H_
 #define COMMON_STORAGE_GROUP_COMMIT_H_
 
 #include <semaphore.h>
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <exception>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -23,30 +21,31 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/mutex.h"
 #include "common/base/unavailable.h"
 
 namespace common {
 
 struct GroupCommitLimits {
   std::size_t max_batch = 256;    // requests in one commit
-  std::size_t max_queued = 4096;  // requests that wait for one; over that, Unavailable
+  std::size_t max_queued = 4096;  // requests that wait for a commit; further ones throw Unavailable
 };
 
 template <typename Request, typename Result>
 class GroupCommit {
  public:
-  // Does all of the requests in one transaction and returns their results in the same order, after
-  // the commit. An Unavailable that it throws is thrown to each of the callers, anything else as a
-  // std::runtime_error with the same text. Called from the writer alone.
+  // Executes the requests in one transaction and returns their results in the same order, after the
+  // commit. When it throws, all callers get the exception: Unavailable as such, others as a
+  // std::runtime_error with the same text. Called only by the writing thread.
   using CommitBatch = std::function<std::vector<Result>(std::span<const Request>)>;
 
   explicit GroupCommit(CommitBatch commit_batch, GroupCommitLimits limits = {})
       : commit_batch_(std::move(commit_batch)), limits_(limits), writer_([this] { write(); }) {}
 
-  // Commits what is queued, then ends.
+  // Commits the queued requests first.
   ~GroupCommit() {
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       stopping_ = true;
     }
     arrived_.notify_one();
@@ -56,22 +55,22 @@ class GroupCommit {
   GroupCommit(const GroupCommit&) = delete;
   GroupCommit& operator=(const GroupCommit&) = delete;
 
-  // Returns after the commit. Throws Unavailable when the queue is full (nothing was done), else
-  // what commit_batch threw (CommitBatch).
+  // Returns after the commit. Throws Unavailable when the queue is full, before anything is done;
+  // else the exception of CommitBatch.
   Result run(Request request) {
     Caller caller;
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       if (queue_.size() >= limits_.max_queued) throw Unavailable("too many writes are waiting");
       queue_.push_back({std::move(request), &caller});
-      arrived_.notify_one();  // under the lock: after it, the destructor may already be through
+      arrived_.notify_one();  // locked: once it is unlocked, the destructor may finish
     }
     return caller.get();
   }
 
  private:
-  // Who waits, on whose stack this is. Not std::promise, which costs three system calls where this
-  // costs two: with hundreds of callers that was felt.
+  // A caller of run(), on its stack. Not std::promise: that costs three system calls instead of
+  // two, which was measurable with hundreds of callers.
   class Caller {
    public:
     Caller() { ::sem_init(&answered_, 0, 0); }
@@ -79,7 +78,7 @@ class GroupCommit {
     Caller(const Caller&) = delete;
     Caller& operator=(const Caller&) = delete;
 
-    // Either may be the end of this object.
+    // The caller may destroy this as soon as it is posted.
     void set(Result result) {
       result_ = std::move(result);
       ::sem_post(&answered_);
@@ -90,7 +89,7 @@ class GroupCommit {
     }
 
     Result get() {
-      while (::sem_wait(&answered_) != 0) {  // a signal was handled
+      while (::sem_wait(&answered_) != 0) {  // interrupted by a signal
       }
       if (throw_failure_) throw_failure_();
       return std::move(*result_);
@@ -112,8 +111,8 @@ class GroupCommit {
       std::vector<Request> requests;
       std::vector<Caller*> callers;
       {
-        std::unique_lock lock(mutex_);
-        arrived_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+        MutexLock lock(mutex_);
+        arrived_.wait(lock, [this]() REQUIRES(mutex_) { return stopping_ || !queue_.empty(); });
         if (queue_.empty()) return;
         while (!queue_.empty() && requests.size() < limits_.max_batch) {
           requests.push_back(std::move(queue_.front().request));
@@ -136,7 +135,7 @@ class GroupCommit {
     }
   }
 
-  // Each caller throws an exception of its own: ThreadSanitizer doesn't see how libstdc++ counts
+  // Each caller throws its own exception: ThreadSanitizer does not understand how libstdc++ counts
   // the owners of a shared one.
   template <typename Exception>
   static void fail(const std::vector<Caller*>& callers, const Exception& failure) {
@@ -148,10 +147,10 @@ class GroupCommit {
   const CommitBatch commit_batch_;
   const GroupCommitLimits limits_;
 
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  bool stopping_ = false;     // guarded by mutex_
-  std::deque<Queued> queue_;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar arrived_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::deque<Queued> queue_ GUARDED_BY(mutex_);
 
   std::thread writer_;  // last: it uses all of the above
 };

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <chrono>
 #include <future>
-#include <mutex>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -23,14 +22,14 @@ namespace {
 using Numbers = std::vector<int>;
 using Doubler = GroupCommit<int, int>;
 
-// Commits by doubling numbers. The first commit lasts until it is let go, so that a test can say
-// what queues up meanwhile.
+// A commit doubles numbers. The first one lasts until finish(), so that a test controls the queue
+// in the meantime.
 class SlowFirstCommit {
  public:
   Doubler::CommitBatch commit() {
     return [this](std::span<const int> requests) {
       {
-        std::lock_guard lock(mutex_);
+        MutexLock lock(mutex_);
         batch_sizes_.push_back(requests.size());
       }
       const std::size_t commit = batch_sizes().size();
@@ -47,10 +46,10 @@ class SlowFirstCommit {
 
   void fail_at(std::size_t commit) { fails_at_ = commit; }
   void await_start() { started_.get_future().wait(); }
-  void let_go() { may_end_.set_value(); }
+  void finish() { may_end_.set_value(); }
 
   std::vector<std::size_t> batch_sizes() const {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     return batch_sizes_;
   }
 
@@ -58,11 +57,11 @@ class SlowFirstCommit {
   std::size_t fails_at_ = 0;  // from 1; 0: none does
   std::promise<void> started_;
   std::promise<void> may_end_;
-  mutable std::mutex mutex_;
-  std::vector<std::size_t> batch_sizes_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::vector<std::size_t> batch_sizes_ GUARDED_BY(mutex_);
 };
 
-// Callers in threads of their own.
+// Makes each call in a thread of its own.
 class Callers {
  public:
   explicit Callers(Doubler& group) : group_(group) {}
@@ -80,7 +79,8 @@ class Callers {
     }));
   }
 
-  // Calls until as many as this have found the queue full, so until it is full.
+  // Makes so many more calls than the queue holds, and waits until these have failed: then it is
+  // full.
   void fill_queue(int queue, int too_many) {
     for (int i = 0; i < queue + too_many; ++i) call(100 + i);
     EXPECT_TRUE(tests::eventually([&] { return refused_ == too_many; }));
@@ -114,7 +114,7 @@ TEST(GroupCommit, AnswersWithTheResultOfTheRequest) {
   EXPECT_EQ(group.run(2), 7);
 }
 
-TEST(GroupCommit, AnswersNobodyBeforeTheCommit) {
+TEST(GroupCommit, ReturnsAfterTheCommit) {
   SlowFirstCommit disk;
   Doubler group(disk.commit(), {.max_batch = 4, .max_queued = 2});
   Callers callers(group);
@@ -124,25 +124,25 @@ TEST(GroupCommit, AnswersNobodyBeforeTheCommit) {
   later.fill_queue(2, 1);  // one is refused, so two are queued
   EXPECT_EQ(callers.answered(), 0);
   EXPECT_LE(later.answered(), 1);
-  disk.let_go();
+  disk.finish();
   EXPECT_EQ(callers.results(), Numbers{42});
   const Numbers results = later.results();
   EXPECT_EQ(std::count(results.begin(), results.end(), Callers::kRefused), 1);
 }
 
-TEST(GroupCommit, PutsWhatWaitsIntoBatchesUpToTheLimit) {
+TEST(GroupCommit, CommitsQueuedRequestsInBatchesUpToTheLimit) {
   SlowFirstCommit disk;
   Doubler group(disk.commit(), {.max_batch = 4, .max_queued = 10});
   Callers callers(group);
   callers.call(1);
   disk.await_start();
   callers.fill_queue(10, 3);
-  disk.let_go();
+  disk.finish();
   callers.results();
   EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 4, 4, 2}));
 }
 
-TEST(GroupCommit, RefusesWhatTheQueueCantHoldAndDoesNothingOfIt) {
+TEST(GroupCommit, RefusesRequestsWhenTheQueueIsFull) {
   SlowFirstCommit disk;
   Doubler group(disk.commit(), {.max_batch = 256, .max_queued = 3});
   Callers callers(group);
@@ -150,7 +150,7 @@ TEST(GroupCommit, RefusesWhatTheQueueCantHoldAndDoesNothingOfIt) {
   disk.await_start();
   callers.fill_queue(3, 5);
   EXPECT_THROW(group.run(7), Unavailable);
-  disk.let_go();
+  disk.finish();
   const Numbers results = callers.results();
   EXPECT_EQ(std::count(results.begin(), results.end(), Callers::kRefused), 5);
   EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 3}));
@@ -164,7 +164,7 @@ TEST(GroupCommit, GivesEachCallerItsOwnResult) {
   callers.call(0);
   disk.await_start();
   for (int i = 1; i <= 20; ++i) callers.call(i);
-  disk.let_go();
+  disk.finish();
   Numbers expected(21);
   for (int i = 0; i <= 20; ++i) expected[static_cast<std::size_t>(i)] = 2 * i;
   EXPECT_EQ(callers.results(), expected);
@@ -193,7 +193,7 @@ TEST(GroupCommit, ThrowsToEveryCallerOfACommitThatFailed) {
   disk.await_start();
   Callers second(group);
   second.fill_queue(3, 1);
-  disk.let_go();
+  disk.finish();
   EXPECT_EQ(first.results(), Numbers{10});
   const Numbers results = second.results();
   EXPECT_EQ(std::count(results.begin(), results.end(), Callers::kFailed), 3);
@@ -205,7 +205,7 @@ TEST(GroupCommit, ThrowsToEveryCallerOfACommitThatFailed) {
 TEST(GroupCommit, ThrowsWhatTheCommitThrew) {
   SlowFirstCommit disk;
   disk.fail_at(1);
-  disk.let_go();
+  disk.finish();
   Doubler group(disk.commit());
   try {
     group.run(1);
@@ -216,7 +216,7 @@ TEST(GroupCommit, ThrowsWhatTheCommitThrew) {
   EXPECT_EQ(group.run(2), 4);
 }
 
-TEST(GroupCommit, AnswersNobodyWhenThereIsNotAResultForEach) {
+TEST(GroupCommit, ThrowsWhenARequestHasNoResult) {
   std::size_t results = 0;
   Doubler group([&results](std::span<const int> /*requests*/) { return Numbers(results); });
   EXPECT_THROW(group.run(1), std::runtime_error);
@@ -226,7 +226,7 @@ TEST(GroupCommit, AnswersNobodyWhenThereIsNotAResultForEach) {
   EXPECT_EQ(group.run(1), 0);
 }
 
-TEST(GroupCommit, CommitsWhatIsQueuedBeforeItEnds) {
+TEST(GroupCommit, CommitsTheQueueBeforeItEnds) {
   SlowFirstCommit disk;
   std::optional<Doubler> group;
   group.emplace(disk.commit(), GroupCommitLimits{.max_batch = 2, .max_queued = 5});
@@ -235,7 +235,7 @@ TEST(GroupCommit, CommitsWhatIsQueuedBeforeItEnds) {
   disk.await_start();
   callers.fill_queue(5, 1);
   std::thread end([&group] { group.reset(); });
-  disk.let_go();
+  disk.finish();
   end.join();
   const Numbers results = callers.results();
   EXPECT_EQ(std::count_if(results.begin(), results.end(), [](int result) { return result > 0; }),
@@ -243,7 +243,7 @@ TEST(GroupCommit, CommitsWhatIsQueuedBeforeItEnds) {
   EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 2, 2, 1}));
 }
 
-TEST(GroupCommit, EndsWhenNothingWasEverAsked) {
+TEST(GroupCommit, EndsWithoutARequest) {
   bool committed = false;
   {
     const Doubler group([&committed](std::span<const int> /*requests*/) {
@@ -257,7 +257,7 @@ TEST(GroupCommit, EndsWhenNothingWasEverAsked) {
 TEST(GroupCommit, ServesManyThreads) {
   constexpr int kThreads = 8;
   constexpr int kEach = 500;
-  int committed = 0;  // by the writer alone
+  int committed = 0;  // only the writing thread uses it
   std::atomic<int> wrong = 0;
   {
     Doubler group([&committed](std::span<const int> requests) {

@@ -19,7 +19,7 @@ using std::chrono::microseconds;
 using std::chrono::steady_clock;
 
 int open_flags(SqliteConnection::Access access) {
-  // Readers too may have to roll back what a process that was killed left half-written.
+  // Readers write too: they roll back the unfinished commit of a process that was killed.
   return access == SqliteConnection::Access::kCreate ? SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE
                                                      : SQLite::OPEN_READWRITE;
 }
@@ -44,8 +44,8 @@ SqliteConnection::SqliteConnection(const std::string& path, Access access, Deadl
   if (access == Access::kRead) database_.exec("PRAGMA query_only = ON");
 }
 
-// Called by SQLite while another process has a lock; 0 ends the wait. Locks are held for about as
-// long as a commit takes, so the waits are short, and random, so that processes take turns.
+// SQLite calls it while another process has the lock; 0 ends the wait. A lock is held for about as
+// long as a commit takes, so the waits are short. They are random, so that processes take turns.
 int SqliteConnection::wait_for_lock(void* deadline, int times_called) {
   if (steady_clock::now() > *static_cast<const Deadline*>(deadline)) return 0;
   thread_local std::minstd_rand generator(std::random_device{}());
@@ -76,9 +76,9 @@ void SqliteConnection::begin(Deadline deadline) {
 }
 
 void SqliteConnection::commit(std::string_view what) {
-  // However long the work took, there is time to wait for readers to leave.
+  // The wait for readers has its own time, however long the work took.
   lock_deadline_ = steady_clock::now() + kLongestLockWait;
-  // A query that was not read to its end would keep its lock.
+  // A query that has more rows would keep its lock.
   for (auto& [sql, prepared] : statements_) prepared.tryReset();
   if (access_ == Access::kRead) {
     run("COMMIT");
@@ -105,7 +105,7 @@ SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
 void SqliteDatabase::migrate(SqliteConnection& connection, const SqliteSchema& schema) const {
   const int application_id = number(connection, "PRAGMA application_id");
   const int version = number(connection, "PRAGMA user_version");
-  // Few applications set the two numbers, so a file with tables and without them isn't ours either.
+  // Few applications set the two numbers, so a file without them is new only if it has no tables.
   const bool is_new = application_id == 0 && version == 0 &&
                       number(connection, "SELECT count(*) FROM sqlite_master") == 0;
   if (application_id != schema.application_id && !is_new) {
@@ -138,31 +138,31 @@ void SqliteDatabase::check() {
     const int version = number(connection, "PRAGMA user_version");
     if (version != version_) {
       throw Unavailable("database " + path_ + " has schema version " + std::to_string(version) +
-                        " by now; this program works with " + std::to_string(version_));
+                        "; this program needs " + std::to_string(version_));
     }
-    // Writes what is there already: that goes all the way to the disk.
+    // Writes the same value again, which tests the whole way to the disk.
     connection.run_once("PRAGMA user_version = " + std::to_string(version));
   });
 }
 
 SqliteDatabase::WriteTurn::WriteTurn(SqliteDatabase& from)
     : database(from), deadline(lock_deadline()) {
-  std::unique_lock lock(database.turn_mutex_);
-  const auto is_free = [this] { return !database.is_writing_; };
+  MutexLock lock(database.turn_mutex_);
+  const auto is_free = [this]() REQUIRES(database.turn_mutex_) { return !database.is_writing_; };
   if (!database.turn_ended_.wait_until(lock, deadline, is_free)) {
-    throw Unavailable("database " + database.path_ + ": too many are waiting to write");
+    throw Unavailable("database " + database.path_ + ": too many writers are waiting");
   }
   database.is_writing_ = true;
 }
 
 SqliteDatabase::WriteTurn::~WriteTurn() {
-  std::lock_guard lock(database.turn_mutex_);
+  MutexLock lock(database.turn_mutex_);
   database.is_writing_ = false;
   database.turn_ended_.notify_one();
 }
 
 SqliteDatabase::Reader::Reader(SqliteDatabase& from) : database(from) {
-  std::lock_guard lock(database.readers_mutex_);
+  MutexLock lock(database.readers_mutex_);
   if (database.idle_readers_.empty()) return;
   connection = std::move(database.idle_readers_.back());
   database.idle_readers_.pop_back();
@@ -170,7 +170,7 @@ SqliteDatabase::Reader::Reader(SqliteDatabase& from) : database(from) {
 
 SqliteDatabase::Reader::~Reader() {
   constexpr std::size_t kMaxIdle = 8;
-  std::lock_guard lock(database.readers_mutex_);
+  MutexLock lock(database.readers_mutex_);
   if (connection && database.idle_readers_.size() < kMaxIdle) {
     database.idle_readers_.push_back(std::move(connection));
   }

@@ -1,11 +1,11 @@
-// One SQLite database file, as both stores use it: shared by several processes on one machine,
-// durable at every commit (rollback journal, synchronous=FULL; docs/decisions/0002-no-wal.md), with
-// its schema brought up to date when it is opened.
+// A SQLite database file that several processes on one machine share. Every commit is durable
+// (rollback journal, synchronous=FULL; docs/decisions/0002-no-wal.md). Opening it migrates its
+// schema.
 //
-// Thread-safe. Writers take turns on one connection; readers have some of their own. Waiting for
-// one's turn and for other processes' locks ends after kLongestLockWait. Whatever SQLite can't do
-// is thrown as common::Unavailable; connections on which that happened are replaced, and so are
-// those to a file that has been moved away or deleted.
+// Thread-safe. Writers take turns on one connection; readers have a pool. A wait for the turn or
+// for the lock of another process ends after kLongestLockWait. Every failure of SQLite is thrown as
+// common::Unavailable. The connection on which it happened is replaced, and so are connections to a
+// file that was moved or deleted.
 
 #ifndef COMMON_STORAGE_SQLITE_DATABASE_H_
 #define COMMON_STORAGE_SQLITE_DATABASE_H_
@@ -14,10 +14,8 @@
 #include <SQLiteCpp/Statement.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,9 +23,11 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/mutex.h"
+
 namespace common {
 
-// Shorter than the 5 s that probes and invoice-app's calls wait, so that they get an answer.
+// Shorter than the 5 s timeouts of probes and of invoice-app's calls, so that they get an answer.
 inline constexpr std::chrono::seconds kLongestLockWait{3};
 
 // A connection with its prepared statements. Not thread-safe.
@@ -40,11 +40,11 @@ class SqliteConnection {
   // everything here does.
   SqliteConnection(const std::string& path, Access access, Deadline deadline);
 
-  // Whether the path leads to another file by now, or to none: what is written is lost then.
+  // Whether the file is not at the path any more: what is written to it would be lost.
   bool has_lost_its_file();
 
   // The statement for this text, before its first row, with the values bound to ?1, ?2, ... It is
-  // prepared once, so `sql` must be a literal. Valid until it is asked for again.
+  // prepared once, so `sql` must be a literal. Valid until the next query() or run() of this text.
   template <typename... Values>
   SQLite::Statement& query(const char* sql, const Values&... values) {
     SQLite::Statement& prepared = statement(sql);
@@ -53,17 +53,17 @@ class SqliteConnection {
     return prepared;
   }
 
-  // Runs a statement that has no rows to give. Returns how many it changed.
+  // Runs a statement that returns no rows. Returns how many rows it changed.
   template <typename... Values>
   int run(const char* sql, const Values&... values) {
     return query(sql, values...).exec();
   }
 
-  // Runs statements that are not worth keeping prepared.
+  // Runs statements without keeping them prepared.
   void run_once(const std::string& sql) { database_.exec(sql); }
 
   void begin(Deadline deadline);
-  // `what` the transaction does, for tests that let the process die in it.
+  // `what` names the transaction for tests that kill the process in it.
   void commit(std::string_view what);
 
  private:
@@ -77,29 +77,29 @@ class SqliteConnection {
 };
 
 struct SqliteSchema {
-  // Says whose database a file is (PRAGMA application_id), so that one is never taken for another.
+  // Identifies the application that owns a file (PRAGMA application_id).
   int application_id;
-  // migrations[i] brings version i to i + 1 (PRAGMA user_version). Only ever appended to.
+  // migrations[i] changes version i to i + 1 (PRAGMA user_version). Only append to them.
   std::span<const char* const> migrations;
 };
 
 class SqliteDatabase {
  public:
-  // Opens the file, creating it if need be, and runs the migrations that it hasn't seen, each once,
-  // whichever process comes first. Throws Unavailable when the file can't be used, is another
-  // application's, or is from a newer version of this one.
+  // Opens or creates the file and runs the migrations that it needs. Each runs once, also when
+  // several processes start concurrently. Throws Unavailable when the file can't be used, belongs
+  // to another application, or has the schema of a newer version.
   SqliteDatabase(std::string path, const SqliteSchema& schema);
 
-  // Calls `work` with a connection inside a write transaction, which is committed when it returns.
-  // When it throws, or the commit fails, nothing that was written is relied upon. `what` it does
-  // is in the names of its points in common/fault_point.h.
+  // Calls `work` with a connection in a write transaction, and commits when it returns. When `work`
+  // throws, nothing is written. When the commit fails, it is unknown whether anything is. `what` is
+  // the name of the transaction in common/base/fault_point.h.
   template <typename Work>
   auto write(std::string_view what, Work work) {
     const WriteTurn turn(*this);
     return guarded(writer_, SqliteConnection::Access::kWrite, turn.deadline, work, what);
   }
 
-  // The same inside a read transaction: all reads see one state. Keep it short: writers wait.
+  // The same in a read transaction: all reads see one state. Keep it short, because writers wait.
   template <typename Work>
   auto read(Work work) {
     Reader reader(*this);
@@ -107,14 +107,14 @@ class SqliteDatabase {
                    "read");
   }
 
-  // Returns when the database can be read and written now and still has the schema that it had
-  // when it was opened, else throws Unavailable.
+  // Throws Unavailable unless the database can be read and written now and still has the schema of
+  // this version.
   void check();
 
  private:
   using ConnectionPtr = std::unique_ptr<SqliteConnection>;
 
-  // The turn to write, for as long as this lives. Throws Unavailable when it doesn't come in time.
+  // Holds the turn to write. Throws Unavailable when it does not get the turn in time.
   struct WriteTurn {
     explicit WriteTurn(SqliteDatabase& from);
     ~WriteTurn();
@@ -125,7 +125,7 @@ class SqliteDatabase {
     const SqliteConnection::Deadline deadline;
   };
 
-  // A connection of the pool, for as long as this lives.
+  // Holds a connection of the pool.
   struct Reader {
     explicit Reader(SqliteDatabase& from);
     ~Reader();
@@ -161,19 +161,20 @@ class SqliteDatabase {
   static SqliteConnection::Deadline lock_deadline() {
     return std::chrono::steady_clock::now() + kLongestLockWait;
   }
-  // Called in a handler: throws on what is being handled, SQLite's exceptions as Unavailable.
+  // Called in a catch block. Rethrows the exception, one of SQLite as Unavailable.
   [[noreturn]] void rethrow() const;
   void migrate(SqliteConnection& connection, const SqliteSchema& schema) const;
 
   const std::string path_;
   int version_ = 0;  // of the schema; set by the constructor
-  // A mutex with a deadline. Not std::timed_mutex: GCC 12's ThreadSanitizer takes it for misused.
-  std::mutex turn_mutex_;
-  std::condition_variable turn_ended_;
-  bool is_writing_ = false;  // guarded by turn_mutex_
-  ConnectionPtr writer_;     // for whose turn it is; null: to be opened
-  std::mutex readers_mutex_;
-  std::vector<ConnectionPtr> idle_readers_;  // guarded by readers_mutex_
+  // The turn to write is a lock with a timeout. Not std::timed_mutex: GCC 12's ThreadSanitizer
+  // reports it wrongly.
+  Mutex turn_mutex_;
+  CondVar turn_ended_;
+  bool is_writing_ GUARDED_BY(turn_mutex_) = false;
+  ConnectionPtr writer_;  // belongs to the WriteTurn; null: to be opened
+  Mutex readers_mutex_;
+  std::vector<ConnectionPtr> idle_readers_ GUARDED_BY(readers_mutex_);
 };
 
 }  // namespace common

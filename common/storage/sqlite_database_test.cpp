@@ -25,7 +25,7 @@
 namespace common {
 namespace {
 
-// Each migration leaves a row, so a test sees how often it ran.
+// Each migration adds a row, so that a test sees how often it ran.
 constexpr const char* kMigrations[] = {
     "CREATE TABLE migrations (version INTEGER); INSERT INTO migrations VALUES (1);"
     "CREATE TABLE numbers (n INTEGER PRIMARY KEY)",
@@ -64,7 +64,7 @@ void insert(SqliteDatabase& database, int n) {
   });
 }
 
-// Runs `work` in `count` threads at once.
+// Runs `work` in `count` concurrent threads.
 void in_threads(int count, const std::function<void(int)>& work) {
   std::vector<std::thread> threads;
   for (int i = 0; i < count; ++i) threads.emplace_back([&work, i] { work(i); });
@@ -89,7 +89,7 @@ class SqliteDatabaseTest : public testing::Test {
     }
   }
 
-  // A connection without our settings, as another program would have it. It waits for nobody.
+  // A connection of another program: without our settings, and without waiting for locks.
   SQLite::Database foreign() const {
     return {path(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
   }
@@ -114,12 +114,12 @@ TEST_F(SqliteDatabaseTest, MakesTheFileWithItsSchemaVersionAndOwner) {
   EXPECT_EQ(foreign().execAndGet("PRAGMA application_id").getInt(), kApplicationId);
 }
 
-TEST_F(SqliteDatabaseTest, TakesAnEmptyFileForANewOne) {
+TEST_F(SqliteDatabaseTest, TreatsAnEmptyFileAsNew) {
   overwrite("");
   EXPECT_EQ(migrations(*open()), (std::vector<int>{1, 2}));
 }
 
-TEST_F(SqliteDatabaseTest, RunsOnlyTheMigrationsThatAFileHasNotSeen) {
+TEST_F(SqliteDatabaseTest, RunsOnlyTheMigrationsThatAFileNeeds) {
   EXPECT_EQ(migrations(*open(kOldSchema)), std::vector<int>{1});
   insert(*open(kOldSchema), 7);
   EXPECT_EQ(migrations(*open()), (std::vector<int>{1, 2}));
@@ -218,7 +218,7 @@ TEST_F(SqliteDatabaseTest, KeepsWhatWasWritten) {
   EXPECT_EQ(all(*open()), (std::vector<int>{1, 2}));
 }
 
-TEST_F(SqliteDatabaseTest, HandsOverWhatTheWorkReturns) {
+TEST_F(SqliteDatabaseTest, ReturnsTheResultOfTheWork) {
   const auto database = open();
   EXPECT_EQ(database->write("test",
                             [](SqliteConnection& connection) {
@@ -231,7 +231,7 @@ TEST_F(SqliteDatabaseTest, HandsOverWhatTheWorkReturns) {
             3);
 }
 
-TEST_F(SqliteDatabaseTest, RollsBackWhenTheWorkThrowsAndGoesOn) {
+TEST_F(SqliteDatabaseTest, RollsBackWhenTheWorkThrowsAndWorksAgain) {
   const auto database = open();
   const auto throw_after_insert = [](SqliteConnection& connection) {
     connection.run("INSERT INTO numbers VALUES (?1)", 1);
@@ -243,7 +243,7 @@ TEST_F(SqliteDatabaseTest, RollsBackWhenTheWorkThrowsAndGoesOn) {
   EXPECT_EQ(all(*database), std::vector<int>{2});
 }
 
-TEST_F(SqliteDatabaseTest, ThrowsUnavailableWhenSqliteCantAndGoesOn) {
+TEST_F(SqliteDatabaseTest, ThrowsUnavailableWhenSqliteFailsAndWorksAgain) {
   const auto database = open();
   insert(*database, 1);
   const auto insert_twice = [](SqliteConnection& connection) {
@@ -257,7 +257,7 @@ TEST_F(SqliteDatabaseTest, ThrowsUnavailableWhenSqliteCantAndGoesOn) {
   EXPECT_EQ(all(*database), (std::vector<int>{1, 3}));
 }
 
-TEST_F(SqliteDatabaseTest, ReplacesTheConnectionOnWhichAWorkFailed) {
+TEST_F(SqliteDatabaseTest, ReplacesTheConnectionOnWhichWorkFailed) {
   const auto database = open();
   const auto is_new = [](SqliteConnection& connection) {
     const bool unmarked =
@@ -291,11 +291,11 @@ TEST_F(SqliteDatabaseTest, ForgetsAQueryThatWasNotReadToItsEnd) {
   EXPECT_EQ(database->read(first), 1);
   EXPECT_EQ(database->read(first), 1);
   SQLite::Database other = foreign();
-  other.exec("INSERT INTO numbers VALUES (3)");  // would find the file locked
+  other.exec("INSERT INTO numbers VALUES (3)");  // fails if the file is locked
   EXPECT_EQ(all(*database), (std::vector<int>{1, 2, 3}));
 }
 
-TEST_F(SqliteDatabaseTest, KeepsOthersFromCommittingWhileAReadLooks) {
+TEST_F(SqliteDatabaseTest, KeepsOthersFromCommittingDuringARead) {
   const auto database = open();
   SQLite::Database other = foreign();
   database->read([&other](SqliteConnection& connection) {
@@ -337,7 +337,7 @@ TEST_F(SqliteDatabaseTest, LetsTwoOnOneFileWriteAndReadWithoutErrors) {
 TEST_F(SqliteDatabaseTest, ReadsInManyThreadsAtOnce) {
   const auto database = open();
   insert(*database, 1);
-  // All are inside a read at the same time, so none waits for another's connection.
+  // All read concurrently, so none waits for the connection of another.
   std::atomic<int> inside = 0;
   std::promise<void> all_inside;
   const std::shared_future<void> wait = all_inside.get_future().share();
@@ -351,7 +351,7 @@ TEST_F(SqliteDatabaseTest, ReadsInManyThreadsAtOnce) {
   EXPECT_EQ(all(*database), std::vector<int>{1});
 }
 
-TEST_F(SqliteDatabaseTest, StopsWaitingForALockThatIsNotGivenBack) {
+TEST_F(SqliteDatabaseTest, StopsWaitingForALockThatIsNotReleased) {
   const auto database = open();
   insert(*database, 1);
   SQLite::Database other = foreign();
@@ -374,7 +374,7 @@ TEST_F(SqliteDatabaseTest, ChecksThatItCanBeUsedAndChangesNothing) {
   EXPECT_EQ(all(*database), std::vector<int>{1});
 }
 
-TEST_F(SqliteDatabaseTest, FailsTheCheckWhileTheFileIsGoneAndMakesNoOther) {
+TEST_F(SqliteDatabaseTest, FailsTheCheckWhileTheFileIsGoneAndCreatesNone) {
   const auto database = open();
   insert(*database, 1);
   std::filesystem::rename(path(), path("elsewhere"));

@@ -1,25 +1,23 @@
-// An InvoiceStore in memory, for tests of what uses one: the contract of invoice_store.h in as few
-// lines as it takes. A test can look at the rows, wait until they are as expected, count calls, and
-// make calls fail.
+// An InvoiceStore in memory, for tests. A test can read the rows, wait until they are as expected,
+// count calls, and make calls fail.
 //
-// Thread-safe, so several PaymentWorkers may share one, as replicas share a database.
+// Thread-safe: several PaymentWorkers can share one, as replicas share a database.
 
 #ifndef INVOICE_APP_TESTING_FAKE_INVOICE_STORE_H_
 #define INVOICE_APP_TESTING_FAKE_INVOICE_STORE_H_
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <set>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "common/base/mutex.h"
 #include "common/base/unavailable.h"
 #include "invoice-app/invoice_store.h"
 
@@ -39,12 +37,14 @@ class FakeInvoiceStore : public InvoiceStore {
     kCheck,
   };
 
+  static constexpr common::WallTime kAtOnce{};
+
   struct Row {
     Invoice invoice;
     std::int64_t generation = 1;
     std::int64_t attempt = 0;
-    std::int64_t claimable_at_ms = 0;  // the end of the lease, or the time of the next attempt
-    std::string owner = {};            // of the lease; empty when there is none
+    common::WallTime claimable_at = kAtOnce;  // the end of the lease, or the time of the retry
+    std::string owner = {};                   // of the lease; empty when there is none
     std::string refusal = {};
 
     bool has_ended() const {
@@ -52,19 +52,26 @@ class FakeInvoiceStore : public InvoiceStore {
     }
   };
 
-  // From here on this call throws common::Unavailable and changes nothing.
+  // From now on this call throws common::Unavailable and changes nothing.
   void fail(Call call) {
-    std::lock_guard lock(mutex_);
+    common::MutexLock lock(mutex_);
     failing_.insert(call);
   }
-  // From here on all calls work.
+  // From now on all calls work.
   void repair() {
-    std::lock_guard lock(mutex_);
+    common::MutexLock lock(mutex_);
     failing_.clear();
   }
 
+  // Adds unpaid invoices I1, I2, ... after the stored ones.
+  void add_invoices(int count) {
+    common::MutexLock lock(mutex_);
+    const common::Money amount{1215, common::Currency::find("EUR").value()};
+    for (int i = 0; i < count; ++i) add_group({{"I" + std::to_string(rows_.size() + 1), amount}});
+  }
+
   std::vector<Row> rows() const {
-    std::lock_guard lock(mutex_);
+    common::MutexLock lock(mutex_);
     return rows_;
   }
   // Throws std::out_of_range when there is no such sequence.
@@ -72,22 +79,21 @@ class FakeInvoiceStore : public InvoiceStore {
 
   // How often it was called, failed calls included.
   int calls(Call call) const {
-    std::lock_guard lock(mutex_);
-    const auto found = calls_.find(call);
-    return found == calls_.end() ? 0 : found->second;
+    common::MutexLock lock(mutex_);
+    return count_of(call);
   }
 
-  // All that was settled, in order, dropped settlements included.
+  // The arguments of all calls of settle(), in order, dropped settlements included.
   std::vector<Settlement> settlements() const {
-    std::lock_guard lock(mutex_);
+    common::MutexLock lock(mutex_);
     return settlements_;
   }
 
-  // Waits until `condition` holds for the rows; false when it doesn't within the deadline.
+  // Waits until `condition` holds for the rows. Returns false when it does not before the deadline.
   template <typename Condition>
   bool eventually(Condition condition) const {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kDeadline, [&] { return condition(rows_); });
+    common::MutexLock lock(mutex_);
+    return changed_.wait_for(lock, kTimeout, [&]() REQUIRES(mutex_) { return condition(rows_); });
   }
   bool eventually_all(InvoiceState state) const {
     return eventually([state](const std::vector<Row>& rows) {
@@ -97,22 +103,22 @@ class FakeInvoiceStore : public InvoiceStore {
   }
   // Waits until calls(call) is at least `times`.
   bool eventually_called(Call call, int times) const {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kDeadline, [&] {
-      const auto found = calls_.find(call);
-      return found != calls_.end() && found->second >= times;
-    });
+    common::MutexLock lock(mutex_);
+    return changed_.wait_for(lock, kTimeout,
+                             [&]() REQUIRES(mutex_) { return count_of(call) >= times; });
   }
 
   std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) override {
-    const auto lock = enter(Call::kAdd);
+    common::MutexLock lock(mutex_);
+    enter(Call::kAdd);
     std::vector<AddOutcome> outcomes;
     for (const auto& group : groups) outcomes.push_back(add_group(group));
     return outcomes;
   }
 
   std::vector<Invoice> list(std::int64_t after, std::size_t limit) override {
-    const auto lock = enter(Call::kList);
+    common::MutexLock lock(mutex_);
+    enter(Call::kList);
     std::vector<Invoice> invoices;
     for (const Row& row : rows_) {
       if (invoices.size() == limit) break;
@@ -122,7 +128,8 @@ class FakeInvoiceStore : public InvoiceStore {
   }
 
   PayRun request_payment() override {
-    const auto lock = enter(Call::kRequestPayment);
+    common::MutexLock lock(mutex_);
+    enter(Call::kRequestPayment);
     requested_through_ = static_cast<std::int64_t>(rows_.size());
     for (Row& row : rows_) {
       if (row.invoice.state == InvoiceState::kRefused) {
@@ -130,13 +137,14 @@ class FakeInvoiceStore : public InvoiceStore {
         ++row.generation;
         row.refusal.clear();
       }
-      if (row.owner.empty()) row.claimable_at_ms = 0;
+      if (row.owner.empty()) row.claimable_at = kAtOnce;
     }
     return {.through = requested_through_, .due = count_pending(requested_through_)};
   }
 
   PayProgress progress(const PayRun& run) override {
-    const auto lock = enter(Call::kProgress);
+    common::MutexLock lock(mutex_);
+    enter(Call::kProgress);
     const auto refused = std::count_if(rows_.begin(), rows_.end(), [&](const Row& row) {
       return row.invoice.sequence <= run.through && row.invoice.state == InvoiceState::kRefused;
     });
@@ -144,18 +152,20 @@ class FakeInvoiceStore : public InvoiceStore {
   }
 
   bool is_pending(const PayRun& run) override {
-    const auto lock = enter(Call::kIsPending);
+    common::MutexLock lock(mutex_);
+    enter(Call::kIsPending);
     return count_pending(run.through) > 0;
   }
 
   std::vector<Claim> claim(const Lease& lease, std::size_t limit) override {
-    const auto lock = enter(Call::kClaim);
+    common::MutexLock lock(mutex_);
+    enter(Call::kClaim);
     std::vector<Claim> claims;
     for (Row& row : claimable(lease)) {
       if (claims.size() == limit) break;
       row.invoice.state = InvoiceState::kSending;
       row.owner = lease.owner;
-      row.claimable_at_ms = lease.until_ms;
+      row.claimable_at = lease.until;
       claims.push_back({.sequence = row.invoice.sequence,
                         .id = row.invoice.id,
                         .amount = row.invoice.amount,
@@ -166,7 +176,8 @@ class FakeInvoiceStore : public InvoiceStore {
   }
 
   void settle(const std::string& owner, std::span<const Settlement> settlements) override {
-    const auto lock = enter(Call::kSettle);
+    common::MutexLock lock(mutex_);
+    enter(Call::kSettle);
     for (const Settlement& settlement : settlements) {
       settlements_.push_back(settlement);
       settle_one(owner, settlement);
@@ -174,27 +185,34 @@ class FakeInvoiceStore : public InvoiceStore {
   }
 
   void release(const std::string& owner) override {
-    const auto lock = enter(Call::kRelease);
+    common::MutexLock lock(mutex_);
+    enter(Call::kRelease);
     for (Row& row : rows_) {
-      if (row.owner == owner) free(row, 0);
+      if (row.owner == owner) end_lease(row);
     }
   }
 
-  void check() override { enter(Call::kCheck); }
-
- private:
-  static constexpr std::chrono::seconds kDeadline{20};  // generous: sanitizers are slow
-
-  // Every call begins with it, and holds the lock to its end.
-  std::unique_lock<std::mutex> enter(Call call) {
-    std::unique_lock lock(mutex_);
-    ++calls_[call];
-    changed_.notify_all();  // who waits can look when the lock is given up
-    if (failing_.contains(call)) throw common::Unavailable("the store is out of order");
-    return lock;
+  void check() override {
+    common::MutexLock lock(mutex_);
+    enter(Call::kCheck);
   }
 
-  AddOutcome add_group(const std::vector<NewInvoice>& group) {
+ private:
+  static constexpr std::chrono::seconds kTimeout{20};  // long, because sanitizers are slow
+
+  // Every call begins with it, and holds the lock until it returns.
+  void enter(Call call) REQUIRES(mutex_) {
+    ++calls_[call];
+    changed_.notify_all();
+    if (failing_.contains(call)) throw common::Unavailable("the store fails, as the test wants");
+  }
+
+  int count_of(Call call) const REQUIRES(mutex_) {
+    const auto found = calls_.find(call);
+    return found == calls_.end() ? 0 : found->second;
+  }
+
+  AddOutcome add_group(const std::vector<NewInvoice>& group) REQUIRES(mutex_) {
     const std::size_t size_before = rows_.size();
     AddOutcome outcome;
     for (std::size_t i = 0; i < group.size(); ++i) {
@@ -215,55 +233,54 @@ class FakeInvoiceStore : public InvoiceStore {
   }
 
   // In the order in which they are claimed.
-  std::vector<std::reference_wrapper<Row>> claimable(const Lease& lease) {
-    const std::int64_t too_late_ms = lease.until_ms + (lease.until_ms - lease.now_ms);
+  std::vector<std::reference_wrapper<Row>> claimable(const Lease& lease) REQUIRES(mutex_) {
+    const common::WallTime latest_valid = lease.until + (lease.until - lease.now);
     std::vector<std::reference_wrapper<Row>> found;
     for (Row& row : rows_) {
-      const bool is_over = row.claimable_at_ms <= lease.now_ms || row.claimable_at_ms > too_late_ms;
-      if (row.invoice.sequence <= requested_through_ && !row.has_ended() && is_over) {
+      const bool is_free = row.claimable_at <= lease.now || row.claimable_at > latest_valid;
+      if (row.invoice.sequence <= requested_through_ && !row.has_ended() && is_free) {
         found.emplace_back(row);
       }
     }
     std::stable_partition(found.begin(), found.end(),
-                          [](const Row& row) { return row.claimable_at_ms == 0; });
+                          [](const Row& row) { return row.claimable_at == kAtOnce; });
     return found;
   }
 
-  std::int64_t count_pending(std::int64_t through) const {
+  std::int64_t count_pending(std::int64_t through) const REQUIRES(mutex_) {
     return std::count_if(rows_.begin(), rows_.end(), [through](const Row& row) {
       return row.invoice.sequence <= through && !row.has_ended();
     });
   }
 
-  void settle_one(const std::string& owner, const Settlement& settlement) {
+  void settle_one(const std::string& owner, const Settlement& settlement) REQUIRES(mutex_) {
     Row& row = rows_.at(static_cast<std::size_t>(settlement.sequence - 1));
     const bool is_held = row.owner == owner && row.attempt == settlement.attempt;
     if (settlement.kind == Settlement::Kind::kPaid) {
       row.invoice.state = InvoiceState::kPaid;
       row.refusal.clear();
-      free(row, 0);
+      end_lease(row);
     } else if (settlement.kind == Settlement::Kind::kRefused && is_held) {
       row.invoice.state = InvoiceState::kRefused;
       row.refusal = settlement.refusal;
-      free(row, 0);
+      end_lease(row);
     } else if (settlement.kind == Settlement::Kind::kRetry && is_held) {
-      free(row, std::max<std::int64_t>(1, settlement.retry_at_ms));
+      end_lease(row, settlement.retry_at);
     }
   }
 
-  static void free(Row& row, std::int64_t claimable_at_ms) {
+  static void end_lease(Row& row, common::WallTime claimable_at = kAtOnce) {
     row.owner.clear();
-    row.claimable_at_ms = claimable_at_ms;
+    row.claimable_at = claimable_at;
   }
 
-  mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;
-  // Guarded by mutex_:
-  std::vector<Row> rows_;  // sequence 1 is at index 0
-  std::int64_t requested_through_ = 0;
-  std::vector<Settlement> settlements_;
-  std::map<Call, int> calls_;
-  std::set<Call> failing_;
+  mutable common::Mutex mutex_;
+  mutable common::CondVar changed_;
+  std::vector<Row> rows_ GUARDED_BY(mutex_);  // sequence 1 is at index 0
+  std::int64_t requested_through_ GUARDED_BY(mutex_) = 0;
+  std::vector<Settlement> settlements_ GUARDED_BY(mutex_);
+  std::map<Call, int> calls_ GUARDED_BY(mutex_);
+  std::set<Call> failing_ GUARDED_BY(mutex_);
 };
 
 }  // namespace invoice_app

@@ -1,4 +1,4 @@
-// The fake behaves as the stores do that it stands for.
+// The fake store keeps the same contract as the real ones.
 
 #include "invoice-app/testing/fake_invoice_store.h"
 

@@ -1,5 +1,5 @@
-// What invoice_store.h promises, as tests that every InvoiceStore goes through, the fake included.
-// A new store adds itself with
+// Tests of what invoice_store.h promises, for every InvoiceStore, also the fake. A new one adds
+// itself with
 //
 //   INSTANTIATE_TEST_SUITE_P(Sqlite, InvoiceStoreContract, testing::Values(new_sqlite_storage));
 
@@ -15,9 +15,9 @@
 
 namespace invoice_app {
 
-// Opens one more store on the same storage, as another process does.
+// Opens another store on the same storage, as another process does.
 using OpenInvoiceStore = std::function<std::shared_ptr<InvoiceStore>()>;
-// Makes a storage that is empty, and lives as long as what it returns and the stores on it.
+// Makes an empty storage. It lives as long as the returned function and the stores on it.
 using NewInvoiceStorage = OpenInvoiceStore (*)();
 
 class InvoiceStoreContract : public testing::TestWithParam<NewInvoiceStorage> {

@@ -1,0 +1,30 @@
+// Options of PaymentWorkers for tests: few threads and short waits.
+
+#ifndef INVOICE_APP_TESTING_WORKER_OPTIONS_H_
+#define INVOICE_APP_TESTING_WORKER_OPTIONS_H_
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+#include "invoice-app/payment_workers.h"
+
+namespace invoice_app {
+
+inline PaymentWorkersOptions worker_options(const std::string& owner = "worker",
+                                            std::size_t concurrency = 4) {
+  using std::chrono::milliseconds;
+  PaymentWorkersOptions options;
+  options.owner = owner;
+  options.concurrency = concurrency;
+  options.gather = milliseconds(1);
+  options.look_interval = milliseconds(5);
+  options.retry_look_interval = milliseconds(1);
+  options.caller.retry.first_backoff = milliseconds(1);
+  options.caller.retry.longest_backoff = milliseconds(4);
+  return options;
+}
+
+}  // namespace invoice_app
+
+#endif  // INVOICE_APP_TESTING_WORKER_OPTIONS_H_
