@@ -63,6 +63,8 @@ class Clients {
   // Starts the clients.
   Clients(const Replicas& replicas, std::uint64_t seed);
   ~Clients();
+  Clients(const Clients&) = delete;
+  Clients& operator=(const Clients&) = delete;
 
   // No client makes another call. Calls in flight go on.
   void begin_stop() { stop_ = true; }

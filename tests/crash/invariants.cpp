@@ -25,7 +25,7 @@ void require(bool condition, const std::string& broken_promise) {
 // What all replicas answer; they must agree.
 json same_everywhere(const std::array<std::string, Replicas::kPerService>& urls,
                      const std::string& path) {
-  const json first = get_json(urls.front(), path);
+  json first = get_json(urls.front(), path);
   for (const std::string& url : urls) {
     require(get_json(url, path) == first, "replicas differ in " + path);
   }

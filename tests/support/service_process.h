@@ -26,7 +26,7 @@ struct Ports {
   int admin_port = 0;
 };
 // Nothing as long as there is no such file.
-std::optional<Ports> read_port_file(const std::filesystem::path& file);
+std::optional<Ports> read_port_file(const std::filesystem::path& path);
 
 class ServiceProcess {
  public:
