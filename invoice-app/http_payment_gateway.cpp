@@ -7,11 +7,16 @@
 #include "common/json/json.h"
 #include "common/json/payable.h"
 #include "common/log/log.h"
+#include "invoice-app/payment_caller.h"
 
 namespace invoice_app {
 namespace {
 
 using common::kPaymentNames;
+
+// No call outlasts the time that PaymentCaller allows for it.
+static_assert(common::kConnectTimeout + common::kCallTimeout <=
+              PaymentCallerOptions{}.longest_call);
 
 // The longest key, pay:<id>:<generation>, is one that the provider accepts.
 constexpr std::size_t kMaxGenerationDigits = 19;

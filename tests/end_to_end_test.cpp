@@ -186,7 +186,7 @@ TEST_P(Misbehaving, NothingIsEverPaid) {
   const std::string outcome = GetParam().is_refusal ? "refused" : "unknown";
   EXPECT_TRUE(eventually([&] { return attempts(*app, outcome) > 0; }));
   EXPECT_EQ(attempts(*app, "paid"), 0);
-  const char* word = GetParam().is_refusal ? "refused" : "outcome of a payment unknown";
+  const char* word = GetParam().is_refusal ? "refused" : "outcome of a payment is unknown";
   EXPECT_TRUE(eventually([&] { return app->log().find(word) != std::string::npos; })) << app->log();
 }
 
