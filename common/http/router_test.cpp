@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/bad_request.h"
@@ -68,6 +69,15 @@ class HttpRouterTest : public testing::Test {
       return static_cast<std::ptrdiff_t>(count);
     };
     return router_.answer(routed_);
+  }
+
+  // The response, and what was logged.
+  std::pair<HttpResponse, std::string> send_and_log(const std::string& path) {
+    testing::internal::CaptureStdout();
+    init_logging("router-test", LogLevel::kInfo, LogFormat::kJson);
+    HttpResponse response = send("GET", path);
+    stop_logging(EXIT_SUCCESS);
+    return {std::move(response), testing::internal::GetCapturedStdout()};
   }
 
   template <typename Error>
@@ -201,10 +211,8 @@ TEST_F(HttpRouterTest, CallsTheGuardBeforeAnythingElse) {
 
 TEST_F(HttpRouterTest, Answers400ToBadRequestAndLogsNothing) {
   add_failing("/bad", BadRequest("Value is missing"));
-  testing::internal::CaptureStdout();
-  init_logging("router-test", LogLevel::kInfo, LogFormat::kJson);
-  const HttpResponse response = send("GET", "/bad");
-  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+  const auto [response, log] = send_and_log("/bad");
+  EXPECT_EQ(log, "");
   EXPECT_EQ(response.status, 400);
   EXPECT_EQ(problem(response)["type"], "about:blank");
   EXPECT_EQ(problem(response)["detail"], "Value is missing");
@@ -220,11 +228,8 @@ TEST_F(HttpRouterTest, Answers503WithRetryAfterToUnavailable) {
 
 TEST_F(HttpRouterTest, Answers500ToOtherExceptionsAndLogsThem) {
   add_failing("/bug", std::logic_error("an inner secret"));
-  testing::internal::CaptureStdout();
-  init_logging("router-test", LogLevel::kInfo, LogFormat::kJson);
-  const HttpResponse response = send("GET", "/bug");
-  stop_logging(EXIT_FAILURE);
-  const auto line = nlohmann::json::parse(testing::internal::GetCapturedStdout());
+  const auto [response, log] = send_and_log("/bug");
+  const auto line = nlohmann::json::parse(log);
   EXPECT_EQ(response.status, 500);
   EXPECT_EQ(response.body.find("secret"), std::string::npos);
   EXPECT_EQ(problem(response)["status"], 500);
