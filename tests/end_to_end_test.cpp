@@ -115,8 +115,10 @@ TEST_F(EndToEnd, ARequestIdIsPassedOnToTheProviderAndReturned) {
       patient_client(app->url()).post("/invoices/pay", {{"X-Request-Id", "trace-me"}}, "", ""),
       200);
   EXPECT_EQ(reply.header("X-Request-Id"), "trace-me");
-  EXPECT_NE(app->log().find("trace-me"), std::string::npos);
-  EXPECT_NE(provider->log().find("trace-me"), std::string::npos);
+  for (ServiceProcess* service : {app.get(), provider.get()}) {
+    EXPECT_EQ(service->stop(), 0);  // writes the queued lines
+    EXPECT_NE(service->log().find("trace-me"), std::string::npos);
+  }
 }
 
 TEST_F(EndToEnd, PayingWithoutABodyIsAnsweredWithoutAWaitForABody) {
@@ -535,7 +537,8 @@ TEST_F(EndToEnd, TheTokenKeepsOthersOut) {
 
   app = start_invoice_app(provider->url(), {{"PROVIDER_TOKEN_FILE", token_file}});
   EXPECT_TRUE(all_get_paid(app->url()));
-  for (const ServiceProcess* service : {provider.get(), app.get()}) {
+  for (ServiceProcess* service : {app.get(), provider.get()}) {
+    EXPECT_EQ(service->stop(), 0);  // writes the queued lines
     EXPECT_EQ(service->log().find("s3cret"), std::string::npos);
   }
 }
