@@ -10,6 +10,7 @@
 #include "common/http/metrics.h"
 #include "common/http/server.h"
 #include "common/log/log.h"
+#include "tests/support/reserved_port.h"
 
 namespace invoice_app {
 namespace {
@@ -174,8 +175,8 @@ TEST_F(HttpPaymentGatewayTest, IgnoresTheConfirmationOfADifferentInvoice) {
 }
 
 TEST(HttpPaymentGateway, AnswersUnknownWhenTheConnectionIsRefused) {
-  // Nothing listens on port 1 of a machine that runs tests, so the connection is refused.
-  HttpPaymentGateway gateway({.base_url = "http://127.0.0.1:1"}, std::nullopt);
+  const tests::ReservedPort port;
+  HttpPaymentGateway gateway({.base_url = port.url()}, std::nullopt);
   const Claim claim{.sequence = 1,
                     .id = "I1",
                     .amount = {1, common::Currency::find("EUR").value()},

@@ -179,10 +179,10 @@ TEST_F(PaymentWorkersTest, EndTheWaitForASettlementAfterItsCommit) {
   const auto workers = start();
   auto waiting = std::async(std::launch::async, [&] {
     gateways_.let_all_continue();
-    workers->wait_for_settlement(0, 20s);
+    workers->wait_for_settlement(0, 1h);
     return store_.row(1).invoice.is_paid();
   });
-  ASSERT_EQ(waiting.wait_for(10s), std::future_status::ready);
+  ASSERT_EQ(waiting.wait_for(30s), std::future_status::ready);
   EXPECT_TRUE(waiting.get());
   EXPECT_EQ(workers->settlements(), 1);
   workers->wait_for_settlement(1, 1ms);

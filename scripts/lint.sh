@@ -44,12 +44,22 @@ echo "clang-format"
 sources '*.h' '*.cpp' | xargs clang-format --dry-run -Werror ||
   failed+=('clang-format (make fmt)')
 
-# Sources that the build compiles, without tests: GoogleTest's macros take four times as long and give
-# useless findings. The database is for g++, and clang does not know all of its warnings.
+# Prints the sources that the build compiles, without tests: GoogleTest's macros take four times as
+# long and give useless findings. Headers are checked with the sources that include them; headers that
+# only tests include, on their own.
+tidy_inputs() {
+  local file
+  sources '*.cpp' | grep -v '_test\.cpp$' | while read -r file; do
+    if grep -qF "\"$PWD/${file#./}\"" "$database/compile_commands.json"; then echo "$file"; fi
+  done
+  sources '*.h' | grep -E '/(tests|testing)/' | while read -r file; do
+    [[ -e ${file%.h}.cpp ]] || echo "$file"
+  done
+}
+
+# The database is for g++, and clang does not know all of its warnings.
 echo "clang-tidy"
-sources '*.cpp' | grep -v '_test\.cpp$' | while read -r file; do
-  if grep -qF "\"$PWD/${file#./}\"" "$database/compile_commands.json"; then echo "$file"; fi
-done | xargs -P "${JOBS:-2}" -n 1 clang-tidy -p "$database" --quiet \
+tidy_inputs | xargs -P "${JOBS:-2}" -n 1 clang-tidy -p "$database" --quiet \
   --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wthread-safety \
   2> >(grep -Ev '^[0-9]+ warnings? generated' >&2) ||
   failed+=(clang-tidy)
