@@ -5,7 +5,6 @@
 
 #include <prometheus/registry.h>
 
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -37,9 +36,9 @@ class RouterClient {
                                              .headers = std::move(headers),
                                              .request_id = "test"},
                                  .framing = common::BodyFraming{.length = body.size()}};
-    routed.read_body = [body, read = std::size_t{0}](char* to, std::size_t size) mutable {
-      const std::size_t count = std::min(size, body.size() - read);
-      std::memcpy(to, body.data() + read, count);
+    routed.read_body = [body = std::move(body), read = std::size_t{0}](char* to,
+                                                                       std::size_t size) mutable {
+      const std::size_t count = body.copy(to, size, read);
       read += count;
       return static_cast<std::ptrdiff_t>(count);
     };
