@@ -87,11 +87,11 @@ faults:
 	$(BUILD) faults
 
 .PHONY: crash
-crash: faults ## Kill and break everything at random, TRIALS=100 times from SEED=1
+crash: faults ## Kill processes and break connections at random, TRIALS=100 times from SEED=1
 	build/faults/tests/crash/crash build/faults/bin $(TRIALS) $(SEED)
 
 .PHONY: mutants
-mutants: faults ## Build in the mistakes that the crash suite is for, and see it catch each
+mutants: faults ## Build known bugs in, one at a time, and see the crash suite find each
 	HTTPLIB_INCLUDE_DIR="$(HTTPLIB_INCLUDE_DIR)" scripts/mutants.sh build/faults/tests/crash/crash
 
 .PHONY: bench
