@@ -3,7 +3,7 @@
 //
 //   bench_list [INVOICES]
 //
-// Fails when resident memory grows by more than 32 MB, or a start takes more than 200 ms.
+// Fails if resident memory grows by more than 32 MB, or a start takes more than 200 ms.
 
 #include <algorithm>
 #include <chrono>

@@ -1,13 +1,13 @@
 // How fast invoices are paid, measured in three ways in each round:
 // - one pair: both services as processes with databases on disk, N unpaid invoices, and one
 //   POST /invoices/pay;
-// - a bare loop, the speed of this machine at this moment: N POSTs to an empty handler, with
-//   cpp-httplib on both sides and as many connections, nothing parsed, nothing durable;
-// - three pairs that share the two databases, each called once, concurrently.
+// - a bare loop, to know the speed of the machine: N POSTs to an empty handler, with cpp-httplib on
+//   both sides and as many connections; nothing is parsed or stored;
+// - three pairs that share the two databases; each gets one call, concurrently.
 //
 //   bench_pay [INVOICES [ROUNDS]]
 //
-// Fails when an invoice is not paid exactly once, or three pairs are less than half as fast as one.
+// Fails if an invoice is not paid exactly once, or three pairs are less than half as fast as one.
 
 #include <httplib.h>
 #include <sys/socket.h>
@@ -97,7 +97,7 @@ class Pairs {
 
   void add(int count) { tests::add_invoices(invoice_apps_.front()->url(), "B", count); }
 
-  // Calls all invoice-apps concurrently, and waits for all answers.
+  // Calls all invoice-apps concurrently, and waits for all responses.
   void pay() {
     std::atomic<int> paid = 0;
     std::vector<std::thread> callers;

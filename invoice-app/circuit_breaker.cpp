@@ -26,7 +26,7 @@ void CircuitBreaker::on_call() {
 bool CircuitBreaker::on_success() {
   MutexLock lock(mutex_);
   --calls_in_flight_;
-  failures_in_a_row_ = 0;
+  consecutive_failures_ = 0;
   return std::exchange(is_open_, false);
 }
 
@@ -34,13 +34,13 @@ bool CircuitBreaker::on_failure(SteadyTime now, const std::string& reason) {
   MutexLock lock(mutex_);
   const std::size_t in_flight = calls_in_flight_--;  // with this one
   last_failure_ = reason;
-  ++failures_in_a_row_;
+  ++consecutive_failures_;
   if (is_open_) {
     // A call that was in flight when the breaker opened is no trial.
     if (now < open_until_) return false;
     pause_ = std::min(2 * pause_, options_.longest_pause);
   } else {
-    if (failures_in_a_row_ < std::max(options_.failures_to_open, in_flight)) return false;
+    if (consecutive_failures_ < std::max(options_.failures_to_open, in_flight)) return false;
     pause_ = options_.first_pause;
   }
   open_until_ = now + pause_;

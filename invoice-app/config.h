@@ -15,8 +15,8 @@ struct Config {
   common::ServiceConfig service;
   std::string payment_provider_url;
   int pay_concurrency;            // concurrent calls to the provider
-  std::chrono::seconds pay_wait;  // the longest that POST /invoices/pay waits
-  bool seed_invoices;             // an empty database gets three invoices
+  std::chrono::seconds pay_wait;  // longest wait of POST /invoices/pay
+  bool seed_invoices;             // adds three invoices to an empty database
 };
 
 // Throws common::ConfigError.

@@ -14,16 +14,15 @@ namespace {
 
 using common::kPaymentNames;
 
-// No call outlasts the time that PaymentCaller allows for it.
-static_assert(common::kConnectTimeout + common::kCallTimeout <=
-              PaymentCallerOptions{}.longest_call);
+// The deadline of a call includes connecting. Name resolution has no limit of ours.
+static_assert(common::kCallTimeout <= PaymentCallerOptions{}.longest_call);
 
-// The longest key, pay:<id>:<generation>, is one that the provider accepts.
+// The provider accepts the longest key, pay:<id>:<generation>.
 constexpr std::size_t kMaxGenerationDigits = 19;
 static_assert(sizeof("pay::") - 1 + common::kMaxIdBytes + kMaxGenerationDigits <=
               common::kMaxIdempotencyKeyBytes);
 
-// A member of a JSON object that is a string. Nothing if the body has none, whatever it is.
+// A string member of the JSON object in `body`. Returns nullopt if there is none, for any body.
 std::optional<std::string> text_member(const std::string& body, std::string_view name) {
   const auto parsed = common::parse_json(body);
   const auto* document = std::get_if<common::JsonValue>(&parsed);

@@ -14,8 +14,8 @@ namespace invoice_app {
 
 // The meaning of the response to a payment:
 // - 200 with JSON that has the invoice's id: paid
-// - 400, 402 or 422, except HTML, which an intermediary sends: refused
-// - anything else: unknown, because an intermediary, a crash or a bug can cause it
+// - 400, 402 or 422 without an HTML body (a proxy sends HTML): refused
+// - anything else: unknown, because a proxy, a crash or a bug can cause it
 PaymentAnswer interpret(const common::HttpResult& result, const std::string& invoice_id);
 
 class HttpPaymentGateway : public PaymentGateway {

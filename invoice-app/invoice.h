@@ -15,7 +15,7 @@ enum class InvoiceState {
   kUnpaid = 0,
   kSending = 1,  // claimed at least once; the provider may or may not know the payment
   kPaid = 2,     // final
-  kRefused = 3,  // by the provider, finally for this generation; a request to pay starts a new one
+  kRefused = 3,  // final for this generation; a request to pay starts the next one
 };
 
 struct NewInvoice {
@@ -47,15 +47,15 @@ struct Claim {
 // The result of a claim, as a worker reports it to the store.
 struct Settlement {
   enum class Kind {
-    kPaid,     // accepted from every worker, because the provider has confirmed it
-    kRefused,  // accepted only from the holder of the lease
-    kRetry,    // not sent, or the outcome is unknown. Accepted only from the holder of the lease.
+    kPaid,     // stored from any worker, because the provider has confirmed it
+    kRefused,  // stored only from the holder of the lease
+    kRetry,    // not sent, or the outcome is unknown. Stored only from the holder of the lease.
   };
   Kind kind;
   std::int64_t sequence;
-  std::int64_t attempt;      // of the claim; with the owner, shows that the lease is still held
+  std::int64_t attempt;      // of the claim. With the owner, it proves that the lease is still held
   std::string refusal = {};  // kRefused: the reason
-  common::WallTime retry_at = {};  // kRetry: from then on it may be claimed again
+  common::WallTime retry_at = {};  // kRetry: earliest time of the next claim
 };
 
 }  // namespace invoice_app

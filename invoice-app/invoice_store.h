@@ -1,11 +1,10 @@
-// Keeps the invoices and the state of their payment. Nothing caches them, so every replica shows
-// the same.
+// Keeps the invoices and the state of their payment. Not cached, so all replicas show the same.
 //
 // A lease says which process sends an invoice. Leases only avoid duplicate work; the provider's
 // idempotency key ensures that no invoice is paid twice.
 //
 // Thread-safe. Several processes may use the same storage. Every call may throw
-// common::Unavailable when the storage fails; then it is unknown whether the call wrote anything.
+// common::Unavailable if the storage fails; then it is unknown whether the call wrote anything.
 
 #ifndef INVOICE_APP_INVOICE_STORE_H_
 #define INVOICE_APP_INVOICE_STORE_H_
@@ -22,7 +21,7 @@
 namespace invoice_app {
 
 struct AddOutcome {
-  // The invoices as stored now, in the order of the group; empty when there is a conflict.
+  // The invoices as stored now, in the order of the group; empty if there is a conflict.
   std::vector<Invoice> invoices;
   std::size_t added = 0;  // how many of them are new
   // Index of the first invoice whose id exists with a different amount. Then nothing was added.
@@ -51,23 +50,23 @@ class InvoiceStore {
  public:
   virtual ~InvoiceStore() = default;
 
-  // Adds the groups in order, in one transaction; of each group, all invoices or none. An invoice
-  // that exists already with the same amount is no conflict and is not added again. Returns the
-  // outcomes in the order of the groups.
+  // Adds the groups in order, in one transaction. Each group is added completely or not at all. An
+  // invoice that exists already with the same amount is no conflict and is not added again. Returns
+  // the outcomes in the order of the groups.
   virtual std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) = 0;
 
   // Up to `limit` invoices with a sequence greater than `after`, in order of creation.
   virtual std::vector<Invoice> list(std::int64_t after, std::size_t limit) = 0;
 
   // Makes all unpaid invoices due, durably: from now on workers of every process may claim them.
-  // Refused invoices start a new generation. Retries need not wait any more.
+  // Refused invoices start a new generation. Waiting retries become claimable now.
   virtual PayRun request_payment() = 0;
 
-  // Takes time in proportion to the pending and refused invoices.
+  // Takes time in proportion to the invoices that are not paid.
   virtual PayProgress progress(const PayRun& run) = 0;
 
-  // Whether any invoice of the run is neither paid nor refused. Faster than progress(): takes time
-  // at most in proportion to the invoices that have a lease or wait for a retry.
+  // True if any invoice of the run is neither paid nor refused. Stops at the first, so it is faster
+  // than progress().
   virtual bool is_pending(const PayRun& run) = 0;
 
   // Claims up to `limit` due invoices: they become kSending, under this lease, with attempt + 1.
@@ -76,8 +75,8 @@ class InvoiceStore {
   // two lease lengths was written before the clock was set back. It counts as expired.
   virtual std::vector<Claim> claim(const Lease& lease, std::size_t limit) = 0;
 
-  // Writes the results that the workers of `owner` report, in one transaction. Drops those that are
-  // not accepted any more (Settlement::Kind). Nothing changes an invoice that is paid.
+  // Stores outcomes of `owner`'s workers in one transaction. Drops outcomes other than kPaid whose
+  // lease is lost (Settlement::Kind). A paid invoice never changes.
   virtual void settle(const std::string& owner, std::span<const Settlement> settlements) = 0;
 
   // Ends all leases of the owner, so that others can claim its invoices at once.

@@ -45,7 +45,7 @@ PayReport PayInvoices::pay_all() {
 
 std::optional<std::string> PayInvoices::wait_until_ended(const PayRun& run) {
   using Clock = std::chrono::steady_clock;
-  // Only the workers of this process notify when they have settled something.
+  // Workers of other processes do not notify this one when they settle.
   constexpr std::chrono::milliseconds kLookAgain(50);
 
   const auto deadline = Clock::now() + options_.longest_wait;

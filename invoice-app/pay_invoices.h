@@ -1,6 +1,6 @@
 // The use case behind POST /invoices/pay: makes all unpaid invoices due and waits, for a limited
 // time, until they are paid or refused. The workers pay them (payment_workers.h). The request is
-// durable, so they continue when the caller has gone.
+// durable, so the workers continue if the caller disconnects.
 //
 // Thread-safe. Concurrent callers wait for the same work.
 
@@ -23,14 +23,14 @@ struct PayReport {
   std::int64_t paid = 0;
   std::int64_t refused = 0;
   std::int64_t pending = 0;  // the workers continue with them in the background
-  // Why the provider fails, if that ended the wait early.
+  // The provider's failure, if that ended the wait early.
   std::optional<std::string> provider_unavailable = {};
 };
 
 struct PayInvoicesOptions {
   std::chrono::milliseconds longest_wait{25'000};
   // Callers that may wait concurrently, because each holds a thread of the server. Further callers
-  // get their report at once.
+  // get 202 at once.
   int max_waiting = 32;
 };
 
@@ -40,14 +40,14 @@ class PayInvoices {
   PayInvoices(InvoiceStore& store, PaymentWorkers& workers, PayInvoicesOptions options = {})
       : store_(store), workers_(workers), options_(options) {}
 
-  // Throws common::Unavailable when the store can't be used.
+  // Throws common::Unavailable if the store can't be used.
   PayReport pay_all();
 
-  // From now on all calls return at once, also those that wait. For a process that stops.
+  // All calls return at once from now on. Waiting calls notice it within 50 ms. For a stop.
   void stop_waiting() { waiting_ends_ = true; }
 
  private:
-  // Returns why the provider fails, if that ended the wait.
+  // Returns the provider's failure, if that ended the wait.
   std::optional<std::string> wait_until_ended(const PayRun& run);
 
   InvoiceStore& store_;

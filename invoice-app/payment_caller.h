@@ -1,5 +1,5 @@
-// Makes one attempt at a payment and says what to settle: whether the payment is paid or refused,
-// or when to make the next attempt.
+// Makes one attempt at a payment. Returns the settlement: paid, refused, or the time of the next
+// attempt.
 //
 // Thread-safe: many threads share one, so that the circuit breaker and the retry budget see all
 // calls of this process.
@@ -19,14 +19,14 @@
 namespace invoice_app {
 
 struct PaymentCallerOptions {
-  // The longest time that PaymentGateway::pay() takes. No call begins when its lease ends sooner.
+  // The longest time of PaymentGateway::pay(). No call starts if the lease ends earlier than this.
   std::chrono::milliseconds longest_call{6'000};
   CircuitBreakerOptions breaker = {};
   RetryPolicyOptions retry = {};
 
-  // A lease must last longer than a call, else no call would ever begin; and longer than every
-  // retry delay, because a store takes a much later time for one written before the clock was set
-  // back (InvoiceStore::claim).
+  // The lease must be longer than a call, or no call could start. It must be longer than every
+  // retry delay, because InvoiceStore::claim treats a time far in the future as expired: the clock
+  // was set back.
   constexpr bool fit_into(std::chrono::milliseconds lease) const {
     return longest_call < lease && retry.longest_delay() < lease;
   }
@@ -42,9 +42,9 @@ class PaymentCaller {
         breaker_(options.breaker),
         retry_policy_(options.retry) {}
 
-  // Calls the provider, unless the lease ends too soon or the breaker is open: then the claim is
-  // given back, to be claimed again at once. An exception of the gateway is an unknown outcome.
-  // `gateway` belongs to the calling thread.
+  // Calls the provider. If the lease ends too soon or the breaker is open, makes no call and
+  // returns kRetry for now. An exception of the gateway counts as unknown. `gateway` belongs to the
+  // calling thread.
   Settlement pay(PaymentGateway& gateway, const Claim& claim, common::WallTime lease_until);
 
   CircuitBreaker& breaker() { return breaker_; }

@@ -1,4 +1,4 @@
-// Sends payments to the provider. An answer says what is known after one attempt.
+// Sends payments to the provider. A PaymentAnswer is the outcome of one attempt.
 
 #ifndef INVOICE_APP_PAYMENT_GATEWAY_H_
 #define INVOICE_APP_PAYMENT_GATEWAY_H_
@@ -14,7 +14,7 @@ namespace invoice_app {
 struct PaymentAnswer {
   enum class Kind {
     kPaid,     // the provider has confirmed exactly this payment
-    kRefused,  // the provider has refused it, and refuses every retry with the same key
+    kRefused,  // the provider has refused it; final for this key
     kUnknown,  // everything else: it may or may not be paid; retry with the same key
   };
   Kind kind;
@@ -26,8 +26,9 @@ class PaymentGateway {
  public:
   virtual ~PaymentGateway() = default;
 
-  // Makes one attempt, within PaymentCallerOptions::longest_call. Does not throw when the provider
-  // or the network fails: that is kUnknown.
+  // Makes one attempt, within PaymentCallerOptions::longest_call. Exception: the resolution of the
+  // provider's name has no limit of ours. If the provider or the network fails, returns kUnknown
+  // and does not throw.
   virtual PaymentAnswer pay(const Claim& claim) = 0;
 };
 

@@ -35,26 +35,26 @@ struct PaymentWorkersOptions {
   std::string owner;              // of the leases; unique to this process
   std::size_t concurrency = 128;  // calls in flight; each has a thread and a connection
 
-  // Another process may claim an invoice when its lease has expired. Short, so that the invoices
-  // of a process that was killed are soon paid by another; long enough for `caller` (fit_into()).
+  // Short, so that another process soon pays the invoices of a process that died. `caller` must fit
+  // into it (fit_into()).
   std::chrono::milliseconds lease = kDefaultLease;
   PaymentCallerOptions caller = {};
 
   std::size_t max_claim = 256;   // invoices in one claim
   std::size_t max_settle = 256;  // settlements in one transaction
-  // How long a settlement waits for others to share its transaction, unless no call is in flight.
+  // How long a settlement waits for more, to share a transaction. It does not wait if no call is in
+  // flight.
   std::chrono::milliseconds gather{25};
 
-  // How often to look for invoices that other processes made due, and, while retries of our own
-  // wait, for those.
+  // Interval of looking for due invoices, and the shorter interval while own retries wait.
   std::chrono::milliseconds look_interval{1'000};
   std::chrono::milliseconds retry_look_interval{25};
 };
 
 class PaymentWorkers {
  public:
-  // Starts the threads. The references must outlive the workers. Throws std::invalid_argument when
-  // the options contradict each other, std::system_error when there can't be as many threads.
+  // Starts the threads. The references must outlive the workers. Throws std::invalid_argument if
+  // the options contradict each other, std::system_error if a thread cannot be started.
   PaymentWorkers(InvoiceStore& store, PaymentGatewayFactory make_gateway,
                  const common::Clock& clock, PayMetrics& metrics, PaymentWorkersOptions options);
   ~PaymentWorkers();
@@ -62,11 +62,11 @@ class PaymentWorkers {
   PaymentWorkers(const PaymentWorkers&) = delete;
   PaymentWorkers& operator=(const PaymentWorkers&) = delete;
 
-  // Looks for due invoices now. Those that are claimed from here on carry this request id in logs
-  // and calls.
+  // Looks for due invoices now. If the breaker is open, ends its pause. Invoices claimed after this
+  // call carry `request_id` in logs and calls.
   void wake(const std::string& request_id);
 
-  // Counts the transactions that settled something. Grows after the commit.
+  // Number of committed settlement transactions.
   std::int64_t settlements() const;
   // Returns when settlements() exceeds `seen`, or after `timeout`.
   void wait_for_settlement(std::int64_t seen, std::chrono::milliseconds timeout);
@@ -88,11 +88,11 @@ class PaymentWorkers {
   // On the bookkeeper's thread.
   void keep_books();
   bool must_settle() const REQUIRES(mutex_);
-  // When to look for due invoices; may have passed.
+  // When to look for due invoices; may be in the past.
   SteadyTime next_look() const REQUIRES(mutex_);
   // How many invoices to claim now; 0 for no claim.
   std::size_t claimable() const REQUIRES(mutex_);
-  // When must_settle() or claimable() can change without a notification.
+  // When to check again without a notification.
   SteadyTime next_change() const REQUIRES(mutex_);
   void claim(std::size_t limit);
   void settle(const std::vector<Settlement>& settlements);
@@ -117,11 +117,11 @@ class PaymentWorkers {
   std::deque<Item> queue_ GUARDED_BY(mutex_);  // claimed, not sent
   std::size_t in_flight_ GUARDED_BY(mutex_) = 0;
   std::vector<Settlement> unsettled_ GUARDED_BY(mutex_);
-  SteadyTime settle_at_ GUARDED_BY(mutex_);  // at the latest, unless unsettled_ is empty
+  SteadyTime settle_at_ GUARDED_BY(mutex_);  // latest time to settle, if unsettled_ is not empty
   std::int64_t settlement_count_ GUARDED_BY(mutex_) = 0;
-  bool look_now_ GUARDED_BY(mutex_) = true;  // a claim may find something
+  bool look_now_ GUARDED_BY(mutex_) = true;  // look for due invoices at once
   SteadyTime last_look_ GUARDED_BY(mutex_);
-  common::WallTime last_retry_ GUARDED_BY(mutex_);  // until then, look often
+  common::WallTime last_retry_ GUARDED_BY(mutex_);  // look often until then
   std::size_t claim_limit_ GUARDED_BY(mutex_);
   std::string request_id_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -1,11 +1,10 @@
-// How long to wait until the next attempt after an unknown outcome. The only place that decides it.
-// The delay is the sum of two parts:
+// The delay until the next attempt after an unknown outcome. It is the sum of two parts:
 //
 // - Backoff with full jitter: a random time up to a limit that doubles with every attempt. Source:
 //   https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 // - The wait for the retry budget. Retries stay a small part of all calls, however many calls fail,
-//   so that they do not overload a provider in trouble. The budget is a token bucket: calls and
-//   time put tokens in, and each retry takes one out, a future one if the bucket is empty.
+//   so that they do not overload a provider that fails. The budget is a token bucket: calls and
+//   time add tokens; each retry uses one. If none is left, the retry waits for a future token.
 //
 // Thread-safe. The time is a parameter, so that tests need not wait.
 
@@ -25,10 +24,10 @@ struct RetryPolicyOptions {
   std::chrono::milliseconds longest_backoff{2'000};
 
   double retries_per_call = 0.2;
-  double retries_per_second = 20;  // in addition
-  double max_saved_retries = 50;   // also what the budget has at the start
-  // No retry waits longer, even if it exceeds the budget: a provider that fails only some calls
-  // still gets every payment.
+  double retries_per_second = 20;  // added per second, also without calls
+  double max_saved_retries = 50;   // limit of the budget, and its value at the start
+  // The longest wait for the budget. After it, a retry is made even over the budget, so every
+  // payment is eventually sent.
   std::chrono::milliseconds longest_budget_wait{5'000};
 
   constexpr std::chrono::milliseconds longest_delay() const {
@@ -46,7 +45,7 @@ class RetryPolicy {
   // Every call adds to the budget.
   void on_call();
 
-  // How long from `now` until the attempt after this one (from 1). Takes a retry from the budget.
+  // The delay after attempt `attempt` (from 1). Uses one token.
   std::chrono::milliseconds next_delay(std::int64_t attempt, SteadyTime now);
 
  private:
@@ -57,8 +56,8 @@ class RetryPolicy {
   const RetryPolicyOptions options_;
 
   common::Mutex mutex_;
-  double tokens_ GUARDED_BY(mutex_);         // below 0: retries that wait have taken future ones
-  SteadyTime seen_at_ GUARDED_BY(mutex_){};  // time has put its tokens in until then
+  double tokens_ GUARDED_BY(mutex_);         // negative: tokens owed by waiting retries
+  SteadyTime seen_at_ GUARDED_BY(mutex_){};  // last time at which tokens were added
   std::minstd_rand random_ GUARDED_BY(mutex_){std::random_device{}()};
 };
 

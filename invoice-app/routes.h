@@ -1,4 +1,4 @@
-// The public API of invoice-app: translates between HTTP with JSON and the store and the use case.
+// The public API: maps HTTP and JSON to the store and to PayInvoices.
 
 #ifndef INVOICE_APP_ROUTES_H_
 #define INVOICE_APP_ROUTES_H_

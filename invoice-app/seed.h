@@ -1,4 +1,4 @@
-// The invoices that an empty database starts with, so that there is something to look at and pay.
+// The three invoices of an empty database, for a first try.
 
 #ifndef INVOICE_APP_SEED_H_
 #define INVOICE_APP_SEED_H_

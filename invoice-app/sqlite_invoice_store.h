@@ -13,7 +13,7 @@ namespace invoice_app {
 
 class SqliteInvoiceStore : public InvoiceStore {
  public:
-  // Throws common::Unavailable when the file can't be used.
+  // Throws common::Unavailable if the file can't be used.
   explicit SqliteInvoiceStore(const std::string& path);
 
   std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) override;

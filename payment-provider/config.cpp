@@ -7,7 +7,7 @@
 namespace payment_provider {
 namespace {
 
-// Nothing when a code is unknown.
+// Returns nullopt if a code is unknown.
 std::optional<std::vector<common::Currency>> read_currencies(std::string_view list) {
   std::vector<common::Currency> currencies;
   while (!list.empty()) {

@@ -2,7 +2,7 @@
 // A decision is durable before it is returned.
 //
 // Thread-safe. Several processes may use the same storage. Every call may throw
-// common::Unavailable when the storage fails.
+// common::Unavailable if the storage fails.
 
 #ifndef PAYMENT_PROVIDER_LEDGER_H_
 #define PAYMENT_PROVIDER_LEDGER_H_
@@ -20,12 +20,11 @@ class Ledger {
  public:
   virtual ~Ledger() = default;
 
-  // Decides the orders one after the other, in one transaction, and returns the outcomes in the
-  // same order when they are durable. When it throws, it is unknown whether any of them is
-  // recorded.
+  // Decides the orders in order, in one transaction. Returns the outcomes in the same order, after
+  // the commit. If it throws, it is unknown whether any of them is recorded.
   //
   // - known key, same invoice and amount: the recorded outcome, replayed
-  // - known key, anything else differs: kKeyReused
+  // - known key, different invoice or amount: kKeyReused
   // - new key, invoice already paid: replayed kAccepted if the amount is the same, else
   //   kAmountMismatch
   // - new key, order has a refusal: recorded as kRefused

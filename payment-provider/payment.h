@@ -13,12 +13,12 @@
 namespace payment_provider {
 
 struct PaymentOrder {
-  // The same for an order and all of its retries: together they are one payment.
+  // The same for an order and all of its retries, which are one payment.
   std::string idempotency_key;
   std::string invoice_id;
   common::Money amount;
-  // Why the provider's rules refuse the payment; empty when they allow it. The ledger records it,
-  // so that the same key gets the same answer after the rules have changed.
+  // The reason if the provider's rules refuse the payment, else empty. The ledger records it, so
+  // that the same key gets the same response after the rules have changed.
   std::string refusal;
 };
 
@@ -26,7 +26,7 @@ struct PaymentOutcome {
   enum class Kind {
     kAccepted,        // the payment is in the ledger
     kRefused,         // recorded as refused, for the reason in `refusal`
-    kKeyReused,       // the key stands for another payment (id, value or currency); nothing written
+    kKeyReused,       // the key belongs to another payment (id, value or currency); nothing written
     kAmountMismatch,  // another key has paid the invoice with a different amount; nothing written
   };
   Kind kind;
@@ -41,7 +41,7 @@ struct PaymentRules {
   std::vector<common::Currency> accepted_currencies;  // empty: all active currencies of ISO 4217
 };
 
-// Why the rules refuse the payment, for a person; empty when they allow it.
+// The reason if the rules refuse the payment, else empty. For people.
 std::string find_refusal(const PaymentRules& rules, const common::Money& amount);
 
 // An accepted payment as the ledger keeps it.

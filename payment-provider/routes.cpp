@@ -36,8 +36,8 @@ std::string_view unquote(std::string_view key) {
   return quoted ? key.substr(1, key.size() - 2) : key;
 }
 
-// The key of a request. Without one it is made of the invoice's id, so that a simple client too
-// pays an invoice only once.
+// The key of a request. Without one it is made from the invoice's id, so that simple clients also
+// pay an invoice only once.
 std::string read_key(const HttpRequest& request, const std::string& invoice_id) {
   const auto values = request.header_values("Idempotency-Key");
   if (values.empty()) return "id:" + invoice_id;

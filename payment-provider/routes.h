@@ -1,4 +1,4 @@
-// The API of payment-provider: translates between HTTP with JSON and the ledger.
+// The public API: maps HTTP and JSON to the ledger.
 
 #ifndef PAYMENT_PROVIDER_ROUTES_H_
 #define PAYMENT_PROVIDER_ROUTES_H_
@@ -17,7 +17,7 @@ namespace payment_provider {
 class Routes {
  public:
   // The ledger must outlive the routes, and the routes must outlive the routers that they are added
-  // to. With a token, every request must have it (RFC 6750).
+  // to. If `token` is set, every request must carry it (RFC 6750).
   Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> token);
 
   void add_to(common::HttpRouter& router);

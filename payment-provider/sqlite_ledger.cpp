@@ -63,7 +63,7 @@ std::optional<Decision> find_accepted(SqliteConnection& connection, const std::s
                        invoice));
 }
 
-// Returns whether it recorded the order. If not, its key or its invoice has a decision already.
+// Returns true if it recorded the order. Otherwise its key or its invoice already has a decision.
 bool insert(SqliteConnection& connection, const PaymentOrder& order, std::int64_t now_ms) {
   SQLite::Statement& insertion = connection.query(
       "INSERT INTO payments "

@@ -14,7 +14,7 @@ namespace payment_provider {
 
 class SqliteLedger : public Ledger {
  public:
-  // Throws common::Unavailable when the file can't be used. `clock` must outlive the ledger.
+  // Throws common::Unavailable if the file can't be used. `clock` must outlive the ledger.
   SqliteLedger(const std::string& path, const common::Clock& clock);
 
   std::vector<PaymentOutcome> record(std::span<const PaymentOrder> orders) override;

@@ -1,6 +1,6 @@
-// What a power failure leaves behind, at each moment of a history of writes: everything that was
-// answered is there, and nothing is there in part. And a disk that fails: nothing half-written, and
-// work goes on when it is well again.
+// Power failures at each moment of a history of writes: acknowledged steps survive completely, and
+// no step survives in part. Disk errors: a step is written completely or not at all, and the stores
+// work again after the disk is repaired.
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
@@ -30,7 +30,7 @@ constexpr int kSteps = 12;
 
 common::Money euros(std::int64_t cents) { return {cents, common::Currency::find("EUR").value()}; }
 
-// All that a database holds, as text.
+// The rows of all tables of a database, as text.
 std::string content(const std::string& path) {
   SQLite::Database database(path, SQLite::OPEN_READWRITE);
   SQLite::Statement tables(database,
@@ -48,8 +48,8 @@ std::string content(const std::string& path) {
   return text;
 }
 
-// Both stores as the test sees them: opened on a file, and steps that are acknowledged when they
-// return.
+// The test uses both stores through the same functions: a constructor that opens a file, and
+// step(), which is acknowledged when it returns.
 class Ledger {
  public:
   static constexpr const char* kFile = "payments.db";
@@ -69,7 +69,7 @@ class Ledger {
   }
 
  private:
-  const FakeClock clock_;  // stands still: the same steps leave the same content
+  const FakeClock clock_;  // constant, so the same steps give the same content
   payment_provider::SqliteLedger ledger_;
 };
 
@@ -79,7 +79,7 @@ class Invoices {
 
   explicit Invoices(const std::string& path) : store_(path) {}
 
-  // By turns: adds invoices, asks for payment, claims, settles.
+  // In rotation: adds invoices, requests payment, claims, settles.
   void step(int number) {
     using invoice_app::Settlement;
     const common::WallTime now{std::chrono::milliseconds(1'000'000 + number)};
@@ -120,14 +120,14 @@ std::string integrity(const std::filesystem::path& file) {
 
 struct Acknowledged {
   std::size_t moment;
-  std::string content;  // that was promised then
+  std::string content;  // of the database at that moment
 };
 
-// The history of a store on a new disk, from its creation on.
+// Runs all steps on a new store. Returns the content after its creation and after each step.
 template <typename Store>
 std::vector<Acknowledged> write_history(const FaultyDisk& disk, const std::string& path) {
   Store store(path);
-  std::vector<Acknowledged> history = {{0, content(path)}};  // what a start on no file makes
+  std::vector<Acknowledged> history = {{0, content(path)}};  // after the creation
   for (int number = 0; number < kSteps; ++number) {
     store.step(number);
     history.push_back({disk.now(), content(path)});
@@ -135,7 +135,7 @@ std::vector<Acknowledged> write_history(const FaultyDisk& disk, const std::strin
   return history;
 }
 
-// How many of the power failures, one at each moment, broke a promise.
+// Simulates a power failure at each moment. Returns the number of failures that broke a promise.
 template <typename Store>
 int broken_promises(const FaultyDisk& disk, const std::vector<Acknowledged>& history,
                     std::uint64_t seed) {
@@ -149,9 +149,9 @@ int broken_promises(const FaultyDisk& disk, const std::vector<Acknowledged>& his
     const std::string& promised = std::prev(after)->content;
     const std::string path = directory / Store::kFile;
     try {
-      Store{path};  // as a start after the failure does: rolls back, migrates
+      Store{path};  // like a start after the failure: rolls back, migrates
       const std::string found = content(path);
-      // The step that was not acknowledged may be there as a whole, but not in part.
+      // A step that was not acknowledged may survive completely, but not in part.
       const bool whole = found == promised || (after != history.end() && found == after->content);
       broken += whole && integrity(path) == "ok" ? 0 : 1;
     } catch (const std::exception&) {
@@ -179,7 +179,7 @@ TYPED_TEST(PowerLoss, TakesNothingThatWasAnsweredAndLeavesNothingInPart) {
   }
 }
 
-// The test above can fail: without syncs, which is what synchronous = OFF means, it does.
+// Proves that the test above can fail: without syncs (synchronous = OFF) it does.
 TYPED_TEST(PowerLoss, WithoutSyncsTakesWhatWasAnswered) {
   FaultyDisk disk(this->directory_ / "");
   disk.ignore_syncs();
@@ -188,7 +188,7 @@ TYPED_TEST(PowerLoss, WithoutSyncsTakesWhatWasAnswered) {
   EXPECT_GT(broken_promises<TypeParam>(disk, history, 1), 0);
 }
 
-// The content before and after a step on a disk that is well.
+// The content before and after a step on a disk without errors.
 template <typename Store>
 std::pair<std::string, std::string> around_a_step(const std::string& path) {
   Store store(path);
@@ -204,7 +204,7 @@ TYPED_TEST(PowerLoss, OfADiskThatFailsNothingIsHalfWrittenAndWorkGoesOnWhenItIsW
   for (const int error : {SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC}) {
     bool failed = true;
     std::size_t operations = 0;
-    for (; failed; ++operations) {  // until all of the step's operations have been tried
+    for (; failed; ++operations) {  // until each operation of the step has failed once
       const TemporaryDirectory directory;
       const std::string path = directory / TypeParam::kFile;
       FaultyDisk disk(directory / "");
@@ -219,9 +219,9 @@ TYPED_TEST(PowerLoss, OfADiskThatFailsNothingIsHalfWrittenAndWorkGoesOnWhenItIsW
       }
       disk.work();
       const std::string after = content(path);
-      // A commit that failed may have happened all the same.
+      // A commit that reported an error may still be complete.
       EXPECT_TRUE(after == complete || (failed && after == before)) << operations << after;
-      if (failed) store.step(4);  // now it can
+      if (failed) store.step(4);  // works after the repair
       EXPECT_EQ(content(path), complete);
       EXPECT_EQ(integrity(path), "ok");
     }

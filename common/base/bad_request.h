@@ -1,5 +1,5 @@
-// The exception for input that the caller has to correct. The router answers 400 with the message
-// as the detail of the problem, so the message is a sentence for a person.
+// Thrown for invalid input. The router responds with 400. The message becomes the `detail` of the
+// problem, so write it for people.
 
 #ifndef COMMON_BASE_BAD_REQUEST_H_
 #define COMMON_BASE_BAD_REQUEST_H_

@@ -1,6 +1,5 @@
-// How many bytes of requests may be worked on at one time. What is made of a body takes many times
-// its size in memory, and its writes go into one transaction, so the number of connections bounds
-// neither.
+// Limits the bytes of concurrent request bodies. Parsed bodies need many times their size in
+// memory, and their writes share a transaction, so the limit on connections is not enough.
 
 #ifndef COMMON_BASE_BYTE_BUDGET_H_
 #define COMMON_BASE_BYTE_BUDGET_H_
@@ -16,15 +15,15 @@ namespace common {
 // Thread-safe.
 class ByteBudget {
  public:
-  // A part of the budget, given back at the end of its life, which the budget must outlive.
+  // A share of the budget, returned on destruction. The budget must outlive it.
   class Share {
    public:
-    // Waits until there is enough. Throws Unavailable when that takes longer than longest_wait.
+    // Waits until enough is left. Throws Unavailable if that takes longer than longest_wait.
     Share(ByteBudget& budget, std::size_t bytes) : budget_(budget), bytes_(bytes) {
       MutexLock lock(budget.mutex_);
       const auto is_enough = [&]() REQUIRES(budget.mutex_) { return bytes <= budget.left_; };
       if (!budget.given_back_.wait_for(lock, budget.longest_wait_, is_enough)) {
-        throw Unavailable("too many large requests at one time");
+        throw Unavailable("too many large concurrent requests");
       }
       budget.left_ -= bytes;
     }

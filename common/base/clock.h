@@ -1,5 +1,5 @@
-// Wall-clock time, for what a database keeps: leases, retries, times of payments. All processes on
-// one database read the same kind of clock. Durations within one process are measured with
+// Wall-clock time, for times stored in a database: leases, retries, payments. All processes on one
+// database use this clock. Durations within one process are measured with
 // std::chrono::steady_clock; the compiler rejects a mix-up of the two.
 
 #ifndef COMMON_BASE_CLOCK_H_

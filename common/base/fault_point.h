@@ -1,12 +1,12 @@
-// Points at which the crash suite lets a process die as if it was killed there
-// (docs/exactly-once.md). Compiled in with FAULT_INJECTION only; otherwise they are nothing.
+// Points at which the crash suite kills a process (docs/exactly-once.md). Compiled in with
+// FAULT_INJECTION only; otherwise the calls are empty.
 //
 // Variables of the environment:
 //   FAULT_POINT       name of the point at which the process dies
-//   FAULT_HIT         the process dies the n-th time that it reaches the point; from 1
-//   FAULT_POINTS      all names that the suite knows, each on a line. The process aborts when it
-//                     reaches another one, since no trial would let it die there.
-//   FAULT_CLOCK_FILE  file with milliseconds to add to the time of day; it may change at any time
+//   FAULT_HIT         the process dies on the n-th pass; from 1
+//   FAULT_POINTS      all known names, one per line. The process aborts at an unknown point,
+//                     because no trial covers it.
+//   FAULT_CLOCK_FILE  file with milliseconds to add to the wall-clock time; may change at any time
 // Thread-safe.
 
 #ifndef COMMON_BASE_FAULT_POINT_H_

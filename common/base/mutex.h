@@ -1,6 +1,7 @@
 // A mutex, its lock and its condition variable, with annotations for clang's thread safety
-// analysis: `make lint` finds every access to a guarded member without its mutex. g++ ignores the
-// annotations. Source: https://clang.llvm.org/docs/ThreadSafetyAnalysis.html
+// analysis: `make lint` finds accesses to a guarded member without its mutex. clang does not check
+// constructors and destructors. g++ ignores the annotations.
+// Source: https://clang.llvm.org/docs/ThreadSafetyAnalysis.html
 
 #ifndef COMMON_BASE_MUTEX_H_
 #define COMMON_BASE_MUTEX_H_
@@ -63,13 +64,12 @@ class CondVar {
     condition_.wait(lock.lock_, condition);
   }
 
-  // Returns after a notification, at the deadline, or without a reason. For loops whose deadline
-  // changes while they wait.
+  // Returns after a notification, at the deadline, or spuriously. For loops that recompute it.
   void wait_until(MutexLock& lock, std::chrono::steady_clock::time_point deadline) {
     condition_.wait_until(lock.lock_, deadline);
   }
 
-  // Returns when the condition holds or the time has passed, and whether the condition holds.
+  // Returns when the condition holds or the time has passed. True if the condition holds.
   template <typename Condition>
   bool wait_until(MutexLock& lock, std::chrono::steady_clock::time_point deadline,
                   Condition condition) {

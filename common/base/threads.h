@@ -1,4 +1,4 @@
-// Starts many threads that do the same.
+// Starts threads that run the same function.
 
 #ifndef COMMON_BASE_THREADS_H_
 #define COMMON_BASE_THREADS_H_
@@ -11,8 +11,8 @@
 
 namespace common {
 
-// Adds threads that run `run` until `threads` has `count`. When a thread can't be started, throws a
-// std::system_error that names its number and `purpose`; the threads before it keep running.
+// Starts threads that run `run`, until `threads` has `count`. If a thread can't be started, throws
+// a std::system_error that names its number and `purpose`; the threads before it keep running.
 template <typename Run>
 void start_threads(std::vector<std::thread>& threads, std::size_t count, const std::string& purpose,
                    const Run& run) {

@@ -1,6 +1,5 @@
-// The one exception that says "not now": the database can't be used, or a queue is full. Nothing is
-// promised of what was asked for: it was not done, or its outcome is unknown; asking again is safe.
-// The HTTP server answers 503 with Retry-After.
+// The operation cannot be done now: the database fails, or a queue is full. It was not done, or its
+// outcome is unknown; a retry is safe. The router responds with 503 and Retry-After.
 
 #ifndef COMMON_BASE_UNAVAILABLE_H_
 #define COMMON_BASE_UNAVAILABLE_H_

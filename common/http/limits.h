@@ -1,5 +1,5 @@
-// All limits of HTTP, for the server and the client. Sizes are in bytes. A limit that tests or the
-// configuration change is the default of a field with a similar name.
+// All limits of HTTP, for the server and the client. Sizes are in bytes. A limit that tests or
+// configuration override is the default of an option with a similar name.
 
 #ifndef COMMON_HTTP_LIMITS_H_
 #define COMMON_HTTP_LIMITS_H_
@@ -12,24 +12,27 @@ namespace common {
 // ---- Connections of the server. Each holds a thread, even while it is idle. ----
 
 inline constexpr std::size_t kServerThreads = 128;  // connections served concurrently
-inline constexpr int kBacklog = 512;  // those that wait; the kernel's limit is net.core.somaxconn
-inline constexpr std::chrono::milliseconds kIdleTimeout{2'000};  // then an idle one is closed
+// Connections that wait for a thread; the kernel caps it at net.core.somaxconn.
+inline constexpr int kBacklog = 512;
+// An idle connection is closed after this.
+inline constexpr std::chrono::milliseconds kIdleTimeout{2'000};
 
-// A stopped server still waits this long for a request, because the client may have sent it before
-// it could see the stop.
+// At the stop, the server waits this long for a request that the client may already have sent.
 inline constexpr std::chrono::milliseconds kStopGrace{50};
 
-// After the last response the server reads what the client still sends, at most this long. To close
-// with unread input could destroy the response (RFC 9112, section 9.6).
+// After its last response, the server reads further input for at most this time: closing with
+// unread input can destroy the response (RFC 9112, section 9.6).
 inline constexpr std::chrono::milliseconds kLingerTimeout{500};
 
 // ---- Heads. A larger head or more headers: 431. ----
 
 inline constexpr std::chrono::milliseconds kHeadTimeout{5'000};  // from its first byte to its end
-inline constexpr std::size_t kMaxHeadBytes = 32 * 1024;          // of a response, too
+inline constexpr std::size_t kMaxHeadBytes = 32 * 1024;          // of requests and of responses
 inline constexpr std::size_t kMaxHeaders = 100;
-inline constexpr std::size_t kMaxRequestIdBytes = 64;  // longer: replaced; it is in each log line
-inline constexpr std::size_t kMaxIdempotencyKeyBytes = 255;  // longer: 400; the ledger keeps it
+// Longer ids are replaced, because each log line has the id.
+inline constexpr std::size_t kMaxRequestIdBytes = 64;
+// Longer keys get 400, because the ledger stores them.
+inline constexpr std::size_t kMaxIdempotencyKeyBytes = 255;
 
 static_assert(kMaxRequestIdBytes + kMaxIdempotencyKeyBytes < kMaxHeadBytes);
 
@@ -39,17 +42,17 @@ inline constexpr std::chrono::milliseconds kBodyTimeout{10'000};   // from the e
 inline constexpr std::size_t kMaxBodyBytes = 16 * 1024;            // a payment has about 100
 inline constexpr std::size_t kMaxInvoicesBodyBytes = 1024 * 1024;  // about 20,000 invoices
 
-// Of all bodies of POST /invoices that are processed concurrently: one of 1 MiB can need more than
-// 20 MiB of memory as JSON values. Further requests wait, at most this long, then they get 503.
+// Sum over all concurrent POST /invoices: a body of 1 MiB can need over 20 MiB as JSON values.
+// Further requests wait up to the timeout, then get 503.
 inline constexpr std::size_t kMaxInvoicesBytesInProgress = 4 * 1024 * 1024;
 inline constexpr std::chrono::milliseconds kInvoicesBytesTimeout{10'000};
 
 static_assert(kMaxBodyBytes <= kMaxInvoicesBodyBytes);
 static_assert(kMaxInvoicesBodyBytes <= kMaxInvoicesBytesInProgress,
-              "or the largest always gets 503");
+              "otherwise the largest body always gets 503");
 
-// In a chunked body. Longer or more: 400.
-inline constexpr std::size_t kMaxChunkLineBytes = 1024;  // the size of a chunk, or a trailer field
+// Chunked bodies. Over these: 400.
+inline constexpr std::size_t kMaxChunkLineBytes = 1024;  // line of a chunk's size or of a trailer
 inline constexpr int kMaxTrailers = 32;
 
 // ---- Responses of the server ----
@@ -58,21 +61,23 @@ inline constexpr int kMaxTrailers = 32;
 // memory per client and keep writers waiting; fewer rows cost more transactions.
 inline constexpr std::size_t kListPageRows = 1000;
 
-inline constexpr std::size_t kMaxUnsentBytes = 64 * 1024;  // gathered, then sent
+inline constexpr std::size_t kMaxUnsentBytes = 64 * 1024;  // buffered before it is sent
 
-// A client that accepts less than this (or than the rest) in this time loses its connection.
+// A client that reads less than kWriteStallBytes (or the rest) within kWriteStall is disconnected.
 inline constexpr std::size_t kWriteStallBytes = 64 * 1024;
 inline constexpr std::chrono::milliseconds kWriteStall{5'000};
 
 // ---- The client. A call fails at a limit. ----
 
 inline constexpr std::chrono::milliseconds kConnectTimeout{1'000};
-inline constexpr std::chrono::milliseconds kCallTimeout{5'000};  // including the connection
-inline constexpr std::size_t kMaxResponseBytes = 64 * 1024;      // of the body
-inline constexpr std::size_t kMaxChunkOverhead = 8;   // received per byte of it, in 1-byte chunks
+// The whole call, with connecting. It cannot interrupt the resolution of the host's name.
+inline constexpr std::chrono::milliseconds kCallTimeout{5'000};
+inline constexpr std::size_t kMaxResponseBytes = 64 * 1024;  // of the body
+// Received bytes per body byte, for 1-byte chunks.
+inline constexpr std::size_t kMaxChunkOverhead = 8;
 inline constexpr std::size_t kMaxRefusalBytes = 500;  // of the provider's reason; the rest is cut
 
-static_assert(kConnectTimeout < kCallTimeout, "or no time is left for the response");
+static_assert(kConnectTimeout < kCallTimeout, "otherwise no time is left for the response");
 static_assert(kMaxRefusalBytes < kMaxResponseBytes);
 
 }  // namespace common

@@ -1,5 +1,5 @@
 // A JSON array of any length as a response. It is read page by page, so memory stays flat and no
-// transaction is open while a slow client reads. A change made meanwhile may or may not be shown.
+// transaction is open while a slow client reads. It may or may not show changes made in between.
 
 #ifndef COMMON_HTTP_LIST_H_
 #define COMMON_HTTP_LIST_H_
@@ -15,11 +15,11 @@
 
 namespace common {
 
-// Appends the next part of a body, and returns whether there may be more.
+// Appends the next part of a body. Returns true if there may be more.
 using AppendChunk = std::function<bool(std::string& body)>;
 
-// Reads the first chunk now, so that a failure is an error response and not half an array. If it is
-// the only one, the response has a plain body. `append_chunk` is not called again after the last.
+// Reads the first chunk now, so that a failure is an error response and not half an array. If there
+// is only one chunk, the response has a plain body. `append_chunk` is not called after the last.
 HttpResponse respond_in_chunks(AppendChunk append_chunk);
 
 // The response with all elements of a store.

@@ -32,13 +32,13 @@ struct HttpResponse {
   std::string body = {};
   HttpHeaders headers = {};
 
-  // If set, it is called for the body, chunk by chunk, until it returns nothing; `body` is unused.
-  // The server writes to the client between two calls, so it must not hold a lock or a transaction
-  // from one call to the next. If it throws, the client sees that the response is incomplete.
+  // If set, called for each chunk until it returns nullopt; `body` is ignored. Must not hold a lock
+  // or transaction between calls, because the server writes in between. If it throws, the client
+  // sees that the response is incomplete.
   std::function<std::optional<std::string>()> next_chunk = {};
 };
 
-// Compares ASCII text. The case of header names, schemes and some tokens has no meaning.
+// Compares ASCII text, ignoring case, as for header names and schemes.
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;

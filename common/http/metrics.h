@@ -35,7 +35,7 @@ class HttpMetrics {
     prometheus::Histogram* duration_;
   };
 
-  // `path` is the route's path, never the client's text: the number of labels must stay small.
+  // `path` is the route's path, never the request's, so that there are few label values.
   Route route(const std::string& method, const std::string& path);
 
   // Connections of a listener that hold a thread now.

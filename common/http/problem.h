@@ -16,8 +16,8 @@ struct Problem {
   int status;
   // What is wrong with this request, for people. Bytes that are not UTF-8 are replaced.
   std::string detail;
-  // A name for programs, from docs/errors.md, where the status is not enough. "payment-refused"
-  // becomes "type": "urn:problem:payment-refused". Empty: "about:blank".
+  // The error type of docs/errors.md, if the status is not enough: "payment-refused" becomes
+  // "type": "urn:problem:payment-refused". Empty: "about:blank".
   std::string type = {};
   // Extension members with integer values (RFC 9457, section 3.2).
   std::vector<std::pair<std::string, long long>> members = {};

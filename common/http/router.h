@@ -23,17 +23,17 @@ struct BodyRule {
   bool json_required = false;             // not application/json: 415
 };
 
-// Called before the route and before the body is read. A response ends the request.
+// Called before the body is read. If it returns a response, the route is not called.
 using HttpGuard = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
 
 // A request whose head was read, and the results of routing.
 struct RoutedRequest {
   HttpRequest request = {};
-  std::optional<BodyFraming> framing = {};  // nothing: the length is invalid or ambiguous
+  std::optional<BodyFraming> framing = {};  // nullopt if the length is invalid or ambiguous
   ReadBytes read_body = {};
 
   bool body_was_read = false;
-  HttpMetrics::Route* metrics = nullptr;  // of the route, if there is one
+  HttpMetrics::Route* metrics = nullptr;  // of the route; nullptr if there is none
 };
 
 // Add all routes first; after that it is thread-safe.
@@ -42,7 +42,7 @@ class HttpRouter {
   // `metrics` must outlive the router.
   explicit HttpRouter(HttpMetrics& metrics) : metrics_(metrics) {}
 
-  // GET includes HEAD. The path must be equal as a whole.
+  // GET includes HEAD. A path matches only if equal.
   void get(const std::string& path, HttpHandler handler);
   void post(const std::string& path, BodyRule rule, HttpHandler handler);
   void set_guard(HttpGuard guard) { guard_ = std::move(guard); }

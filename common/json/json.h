@@ -1,8 +1,8 @@
-// A strict parser of JSON (RFC 8259) from outside.
+// A strict parser for untrusted JSON (RFC 8259).
 //
 // nlohmann::json does the parsing. Its own document type would turn numbers into doubles and accept
-// duplicate member names, NUL in strings and any depth. This one keeps the text of numbers, so that
-// no amount of money is rounded, and refuses the rest. Thread-safe.
+// duplicate member names, NUL in strings and any depth. This parser keeps the text of numbers, so
+// that amounts are not rounded, and rejects duplicates, NUL and depth. Thread-safe.
 
 #ifndef COMMON_JSON_JSON_H_
 #define COMMON_JSON_JSON_H_
@@ -16,7 +16,7 @@
 
 namespace common {
 
-// Arrays and objects that are nested deeper than this are refused.
+// Arrays and objects that are nested deeper than this are rejected.
 inline constexpr std::size_t kMaxJsonDepth = 8;
 
 struct JsonNumber {
@@ -53,11 +53,11 @@ struct JsonError {
   std::string message;  // for people: what is wrong, and where. Valid UTF-8.
 };
 
-// Parses one complete document. Refuses invalid JSON, trailing data, invalid UTF-8, lone
+// Parses one complete document. Rejects invalid JSON, trailing data, invalid UTF-8, lone
 // surrogates, NUL in strings or names, duplicate names, and depth over kMaxJsonDepth.
 std::variant<JsonValue, JsonError> parse_json(std::string_view text);
 
-// The same for the body of a request. Throws BadRequest.
+// The same for the body of a request, but throws BadRequest.
 JsonValue read_json(std::string_view text);
 
 }  // namespace common

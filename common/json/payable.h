@@ -1,5 +1,5 @@
-// An id with an amount of money, as a JSON object: an invoice or a payment. Only the names of the
-// members differ. Thread-safe.
+// An id with an amount, as a JSON object: an invoice or a payment. Only the names of the members
+// differ. Thread-safe.
 
 #ifndef COMMON_JSON_PAYABLE_H_
 #define COMMON_JSON_PAYABLE_H_
@@ -25,11 +25,12 @@ inline constexpr PayableNames kPaymentNames = {"id", "value", "currency"};
 inline constexpr std::size_t kMaxIdBytes = 64;
 
 struct Payable {
-  std::string id;  // 1 to kMaxIdBytes of A-Z a-z 0-9 . _ -, so it needs no escaping anywhere
+  // 1 to kMaxIdBytes of A-Z a-z 0-9 . _ -, so it needs no escaping in JSON, SQL or logs.
+  std::string id;
   Money amount;
 };
 
-// Throws BadRequest that says which member is wrong. Ignores members with other names.
+// Throws BadRequest, which names the wrong member. Ignores members with other names.
 Payable read_payable(const JsonValue& object, const PayableNames& names);
 
 // Appends {"<id>":"I1","<value>":12.15,"<currency>":"EUR" without the closing brace, so that the

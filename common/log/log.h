@@ -4,11 +4,11 @@
 //   log_info("payment accepted", {{"invoice_id", id}, {"amount_minor", amount}});
 //
 // A thread of spdlog writes the lines from a bounded queue. So a slow or missing reader of standard
-// output delays neither requests nor the stop. When the queue is full, the oldest line is dropped.
-// When the reader has caught up, an error line reports how many were dropped, whatever LOG_LEVEL.
+// output delays neither requests nor the stop. If the queue is full, the oldest line is dropped.
+// When the reader has caught up, an error line reports how many were dropped, at every LOG_LEVEL.
 //
 // Thread-safe between init_logging and stop_logging; before and after, nothing is logged. Logging
-// never throws and never waits for the reader. No bytes in a field can break a line.
+// never throws and never waits for the reader. Field values are escaped, so no value breaks a line.
 
 #ifndef COMMON_LOG_LOG_H_
 #define COMMON_LOG_LOG_H_
@@ -26,13 +26,13 @@ enum class LogLevel { kDebug, kInfo, kWarn, kError };
 enum class LogFormat { kAuto, kText, kJson };  // kAuto: text on a terminal, else JSON
 
 // Call once at start, before other threads exist. `service` is on every line. Starts the thread
-// that writes, with the caller's signal mask. Throws std::system_error when the thread cannot be
+// that writes, with the caller's signal mask. Throws std::system_error if the thread cannot be
 // started.
 void init_logging(std::string service, LogLevel level, LogFormat format);
 
-// Call at the end of the program, when no other thread logs. Writes the queued lines and returns
-// `status`. If that takes more than a second, ends the process with `status`: a normal exit would
-// wait for the reader of standard output.
+// Call at the end of the program, when no other thread logs. Writes the queued lines, then returns
+// `status`. Ends the process with `status` if this takes over a second, because exit() would block
+// on standard output.
 int stop_logging(int status);
 
 // Lines lost since init_logging: dropped from a full queue, or not written because of an error.
@@ -66,7 +66,7 @@ inline void log_error(std::string_view message, std::initializer_list<LogField> 
   log_event(LogLevel::kError, message, fields);
 }
 
-// During its life, every line that this thread logs has the request id.
+// While it lives, the lines of this thread carry the request id.
 class RequestIdScope {
  public:
   explicit RequestIdScope(std::string request_id);

@@ -1,5 +1,5 @@
 // The active currencies of ISO 4217 with their exponents: the number of decimals (JPY 0, EUR 2,
-// KWD 3). A Currency is a small immutable value and always on the list. Thread-safe.
+// KWD 3). A Currency is a small immutable value, always a listed currency. Thread-safe.
 
 #ifndef COMMON_MONEY_CURRENCY_H_
 #define COMMON_MONEY_CURRENCY_H_
@@ -12,8 +12,8 @@ namespace common {
 
 class Currency {
  public:
-  // The currency with this alphabetic code in upper case, or nothing if it is not on the list.
-  // Codes without a minor unit (XAU, XXX, XTS, ...) are not on the list: no invoice can be in them.
+  // The currency with this alphabetic code in upper case; nullopt if it is not listed. Codes
+  // without a minor unit (XAU, XXX, XTS, ...) are excluded.
   static std::optional<Currency> find(std::string_view code);
 
   std::string_view code() const;

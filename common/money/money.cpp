@@ -42,7 +42,7 @@ std::optional<std::int64_t> take_exponent(std::string_view& text) {
   return negative ? -exponent : exponent;
 }
 
-// Nothing if the text is not a JSON number.
+// Returns nullopt if the text is not a JSON number.
 std::optional<Decimal> parse_decimal(std::string_view text) {
   Decimal decimal;
   decimal.negative = take(text, '-');

@@ -40,7 +40,7 @@ std::variant<Money, AmountError> parse_amount(std::string_view number_text, Curr
 // The amount in major units with exactly the currency's decimals: "10.50", "0.05", "100".
 std::string to_decimal(const Money& money);
 
-// The end of a sentence for people: "must not have more than 2 decimals in EUR".
+// The predicate of an error sentence: "must not have more than 2 decimals in EUR".
 std::string describe(AmountError error, Currency currency);
 
 }  // namespace common

@@ -15,7 +15,7 @@
 
 namespace common {
 
-// what() names the variable, its value and the accepted values. It is all that the operator sees.
+// what() names the variable, its value and the accepted values. The operator sees only this text.
 class ConfigError : public std::runtime_error {
  public:
   ConfigError(const std::string& variable, const std::string& value, const std::string& accepted);
@@ -23,7 +23,7 @@ class ConfigError : public std::runtime_error {
 
 class Environment {
  public:
-  // The value of a variable; nothing when it is not set.
+  // The value of a variable; nullopt if it is not set.
   using Lookup = std::function<std::optional<std::string>(const std::string& name)>;
 
   // Reads the process's own environment.
@@ -56,9 +56,8 @@ class Environment {
                    const std::string& accepted, const std::string& meaning,
                    const std::function<bool(const std::string&)>& is_accepted);
 
-  // The content of the file that the variable names, without the white space around it; nothing
-  // when the variable is not set or empty. Reads the file now. Accepts 1 to 4096 printable ASCII
-  // characters.
+  // The content of the named file, without surrounding white space; nullopt if the variable is
+  // unset or empty. Reads the file now. Accepts 1 to 4096 printable ASCII characters.
   std::optional<std::string> secret_file(const std::string& name, const std::string& meaning);
 
   // The variables read so far, as text for a person.

@@ -27,11 +27,11 @@ void start_logging(const About& about, const ServiceConfig& config);
 int print_error(const About& about, const std::exception& error, int exit_status);
 
 // Reads the configuration with `read_config`, logs it without secrets, and passes it to `serve`,
-// which returns when the service has stopped. SIGTERM and SIGINT are blocked and nothing else runs
-// when `serve` begins. --help and --version are printed instead.
+// which returns when the service has stopped. SIGTERM and SIGINT are blocked when `serve` begins,
+// and the only other thread writes the log. --help and --version are printed instead.
 //
-// Returns the exit status: 0, 1 when `serve` threw, 2 for a bad argument or variable. The reason is
-// on standard error. The value that `read_config` returns has a member `service`, a ServiceConfig.
+// Returns 0; 1 if `serve` threw; 2 for a bad argument or variable. The reason is on standard error.
+// `read_config` returns a value with a member `service` (ServiceConfig).
 template <typename ReadConfig, typename Serve>
 int run(int argc, char** argv, const About& about, ReadConfig read_config, Serve serve) {
   try {

@@ -152,7 +152,7 @@ HttpResponse Service::readiness() {
   return {.content_type = "text/plain", .body = "ready\n"};
 }
 
-// A check may take seconds when the database is in trouble. Only one thread checks at a time; other
+// A check may take seconds if the database fails. Only one thread checks at a time; other
 // probes get the last result. Otherwise probes would soon hold all threads of the admin listener,
 // and /livez would not answer.
 std::string Service::why_not_ready() {

@@ -43,15 +43,15 @@ struct ServiceConfig {
 // Throws ConfigError.
 ServiceConfig read_service_config(Environment& environment, const ServiceDefaults& defaults);
 
-// Call before any thread exists: Service::run() waits for SIGTERM and SIGINT, and no other thread
-// may receive them.
+// Call before other threads exist, because they inherit the mask: only Service::run() may receive
+// SIGTERM and SIGINT.
 void block_stop_signals();
 
-// For one thread.
+// Not thread-safe.
 class Service {
  public:
-  // `check_ready` throws while the service can't do its work. Probes call it from other threads
-  // while run() runs, but not concurrently.
+  // `check_ready` throws if the service is not ready. Called from probe threads during run(), never
+  // concurrently.
   Service(const ServiceConfig& config, std::function<void()> check_ready);
 
   // For the service's own routes and metrics; before run().
@@ -63,7 +63,7 @@ class Service {
   //    choose another replica. A second signal ends this step.
   // 2. Calls `on_stop`, which must make waiting requests return.
   // 3. Finishes the requests in flight, and closes all connections.
-  // Throws std::system_error when a port is not available or the port file can't be written.
+  // Throws std::system_error if a port is not available or the port file can't be written.
   void run(const std::function<void()>& on_stop);
 
  private:

@@ -1,8 +1,8 @@
 // Group commit: requests that arrive during a commit are written together by the next one, so they
-// share the cost of its sync. One thread writes. A request returns after its commit; when the
-// commit fails, all of its requests throw.
+// share the cost of its sync. One thread writes. A request returns after its commit; if the commit
+// fails, all of its requests throw.
 //
-// Useful only where a commit costs much more than the work in it. Thread-safe.
+// Use it only if a commit costs much more than its work. Thread-safe.
 
 #ifndef COMMON_STORAGE_GROUP_COMMIT_H_
 #define COMMON_STORAGE_GROUP_COMMIT_H_
@@ -35,7 +35,7 @@ template <typename Request, typename Result>
 class GroupCommit {
  public:
   // Executes the requests in one transaction and returns their results in the same order, after the
-  // commit. When it throws, all callers get the exception: Unavailable as such, others as a
+  // commit. If it throws, all callers get the exception: Unavailable as such, others as a
   // std::runtime_error with the same text. Called only by the writing thread.
   using CommitBatch = std::function<std::vector<Result>(std::span<const Request>)>;
 
@@ -55,7 +55,7 @@ class GroupCommit {
   GroupCommit(const GroupCommit&) = delete;
   GroupCommit& operator=(const GroupCommit&) = delete;
 
-  // Returns after the commit. Throws Unavailable when the queue is full, before anything is done;
+  // Returns after the commit. Throws Unavailable if the queue is full, before anything is done;
   // else the exception of CommitBatch.
   Result run(Request request) {
     Caller caller;
@@ -63,14 +63,15 @@ class GroupCommit {
       MutexLock lock(mutex_);
       if (queue_.size() >= limits_.max_queued) throw Unavailable("too many writes are waiting");
       queue_.push_back({std::move(request), &caller});
-      arrived_.notify_one();  // locked: once it is unlocked, the destructor may finish
+      // Notify under the lock: after the unlock the destructor may finish.
+      arrived_.notify_one();
     }
     return caller.get();
   }
 
  private:
-  // A caller of run(), on its stack. Not std::promise: that costs three system calls instead of
-  // two, which was measurable with hundreds of callers.
+  // Lives on the stack of a caller of run(). A semaphore, because std::promise needs one more
+  // system call.
   class Caller {
    public:
     Caller() { ::sem_init(&answered_, 0, 0); }
@@ -123,7 +124,9 @@ class GroupCommit {
       std::vector<Result> results;
       try {
         results = commit_batch_(requests);
-        if (results.size() != callers.size()) throw std::runtime_error("not a result per request");
+        if (results.size() != callers.size()) {
+          throw std::runtime_error("the number of results differs from the number of requests");
+        }
       } catch (const Unavailable& failure) {
         fail(callers, failure);
         continue;
@@ -135,8 +138,7 @@ class GroupCommit {
     }
   }
 
-  // Each caller throws its own exception: ThreadSanitizer does not understand how libstdc++ counts
-  // the owners of a shared one.
+  // Each caller gets its own exception: ThreadSanitizer reports a shared one wrongly.
   template <typename Exception>
   static void fail(const std::vector<Caller*>& callers, const Exception& failure) {
     for (Caller* caller : callers) {

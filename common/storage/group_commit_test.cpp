@@ -254,7 +254,7 @@ TEST(GroupCommit, EndsWithoutARequest) {
   EXPECT_FALSE(committed);
 }
 
-TEST(GroupCommit, ServesManyThreads) {
+TEST(GroupCommit, ConcurrentCallersEachGetTheirOwnResult) {
   constexpr int kThreads = 8;
   constexpr int kEach = 500;
   int committed = 0;  // only the writing thread uses it

@@ -76,7 +76,7 @@ void SqliteConnection::begin(Deadline deadline) {
 }
 
 void SqliteConnection::commit(std::string_view what) {
-  // The wait for readers has its own time, however long the work took.
+  // The wait for readers has a deadline of its own, however long the work took.
   lock_deadline_ = steady_clock::now() + kLongestLockWait;
   // A query that has more rows would keep its lock.
   for (auto& [sql, prepared] : statements_) prepared.tryReset();

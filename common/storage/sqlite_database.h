@@ -2,10 +2,11 @@
 // (rollback journal, synchronous=FULL; docs/decisions/0002-no-wal.md). Opening it migrates its
 // schema.
 //
-// Thread-safe. Writers take turns on one connection; readers have a pool. A wait for the turn or
-// for the lock of another process ends after kLongestLockWait. Every failure of SQLite is thrown as
-// common::Unavailable. The connection on which it happened is replaced, and so are connections to a
-// file that was moved or deleted.
+// Thread-safe. Writers take turns on the writer's connection; readers have a pool. A transaction
+// waits at most kLongestLockWait to begin (for its turn and for locks of other processes), and at
+// most as long again to commit. Every failure of SQLite is thrown as common::Unavailable. The
+// connection on which it happened is replaced, and so are connections to a file that was moved or
+// deleted.
 
 #ifndef COMMON_STORAGE_SQLITE_DATABASE_H_
 #define COMMON_STORAGE_SQLITE_DATABASE_H_
@@ -27,7 +28,8 @@
 
 namespace common {
 
-// Shorter than the 5 s timeouts of probes and of invoice-app's calls, so that they get an answer.
+// One wait is shorter than the 5 s timeouts of probes and of invoice-app's calls, so that they get
+// a response. A transaction that waits twice, to begin and to commit, may exceed them.
 inline constexpr std::chrono::seconds kLongestLockWait{3};
 
 // A connection with its prepared statements. Not thread-safe.
@@ -36,11 +38,11 @@ class SqliteConnection {
   enum class Access { kRead, kWrite, kCreate };
   using Deadline = std::chrono::steady_clock::time_point;
 
-  // Waits for locks until `deadline`, here and up to the commit. Throws SQLite::Exception, as
-  // everything here does.
+  // Waits for locks until `deadline`. commit() has a deadline of its own. Throws SQLite::Exception,
+  // as all functions of this class do.
   SqliteConnection(const std::string& path, Access access, Deadline deadline);
 
-  // Whether the file is not at the path any more: what is written to it would be lost.
+  // True if the file was moved or deleted: writes would be lost.
   bool has_lost_its_file();
 
   // The statement for this text, before its first row, with the values bound to ?1, ?2, ... It is
@@ -63,7 +65,7 @@ class SqliteConnection {
   void run_once(const std::string& sql) { database_.exec(sql); }
 
   void begin(Deadline deadline);
-  // `what` names the transaction for tests that kill the process in it.
+  // `what` names the transaction for fault points. Waits for locks for at most kLongestLockWait.
   void commit(std::string_view what);
 
  private:
@@ -86,13 +88,12 @@ struct SqliteSchema {
 class SqliteDatabase {
  public:
   // Opens or creates the file and runs the migrations that it needs. Each runs once, also when
-  // several processes start concurrently. Throws Unavailable when the file can't be used, belongs
-  // to another application, or has the schema of a newer version.
+  // several processes start concurrently. Throws Unavailable if the file can't be used, belongs to
+  // another application, or has the schema of a newer version.
   SqliteDatabase(std::string path, const SqliteSchema& schema);
 
-  // Calls `work` with a connection in a write transaction, and commits when it returns. When `work`
-  // throws, nothing is written. When the commit fails, it is unknown whether anything is. `what` is
-  // the name of the transaction in common/base/fault_point.h.
+  // Calls `work` with a connection in a write transaction, and commits when it returns. If `work`
+  // throws, nothing is written. If the commit fails, it is unknown whether it was written.
   template <typename Work>
   auto write(std::string_view what, Work work) {
     const WriteTurn turn(*this);
@@ -114,7 +115,7 @@ class SqliteDatabase {
  private:
   using ConnectionPtr = std::unique_ptr<SqliteConnection>;
 
-  // Holds the turn to write. Throws Unavailable when it does not get the turn in time.
+  // Holds the turn to write. Throws Unavailable if it does not get the turn in time.
   struct WriteTurn {
     explicit WriteTurn(SqliteDatabase& from);
     ~WriteTurn();
@@ -172,7 +173,7 @@ class SqliteDatabase {
   Mutex turn_mutex_;
   CondVar turn_ended_;
   bool is_writing_ GUARDED_BY(turn_mutex_) = false;
-  ConnectionPtr writer_;  // belongs to the WriteTurn; null: to be opened
+  ConnectionPtr writer_;  // belongs to the holder of the WriteTurn; null until opened
   Mutex readers_mutex_;
   std::vector<ConnectionPtr> idle_readers_ GUARDED_BY(readers_mutex_);
 };

@@ -44,7 +44,7 @@ class FakeInvoiceStore : public InvoiceStore {
     std::int64_t generation = 1;
     std::int64_t attempt = 0;
     common::WallTime claimable_at = kAtOnce;  // the end of the lease, or the time of the retry
-    std::string owner = {};                   // of the lease; empty when there is none
+    std::string owner = {};                   // of the lease; empty if there is none
     std::string refusal = {};
 
     bool has_ended() const {
@@ -74,22 +74,22 @@ class FakeInvoiceStore : public InvoiceStore {
     common::MutexLock lock(mutex_);
     return rows_;
   }
-  // Throws std::out_of_range when there is no such sequence.
+  // Throws std::out_of_range if there is no such sequence.
   Row row(std::int64_t sequence) const { return rows().at(static_cast<std::size_t>(sequence - 1)); }
 
-  // How often it was called, failed calls included.
+  // Number of calls, with failed ones.
   int calls(Call call) const {
     common::MutexLock lock(mutex_);
     return count_of(call);
   }
 
-  // The arguments of all calls of settle(), in order, dropped settlements included.
+  // The arguments of all calls of settle(), in order, with dropped settlements.
   std::vector<Settlement> settlements() const {
     common::MutexLock lock(mutex_);
     return settlements_;
   }
 
-  // Waits until `condition` holds for the rows. Returns false when it does not before the deadline.
+  // Waits until `condition` holds for the rows. Returns false after kTimeout.
   template <typename Condition>
   bool eventually(Condition condition) const {
     common::MutexLock lock(mutex_);
@@ -200,11 +200,11 @@ class FakeInvoiceStore : public InvoiceStore {
  private:
   static constexpr std::chrono::seconds kTimeout{20};  // long, because sanitizers are slow
 
-  // Every call begins with it, and holds the lock until it returns.
+  // First step of every call. The caller holds the lock.
   void enter(Call call) REQUIRES(mutex_) {
     ++calls_[call];
     changed_.notify_all();
-    if (failing_.contains(call)) throw common::Unavailable("the store fails, as the test wants");
+    if (failing_.contains(call)) throw common::Unavailable("injected failure");
   }
 
   int count_of(Call call) const REQUIRES(mutex_) {

@@ -1,5 +1,5 @@
-// Payment gateways for tests. All of them lead here, as the connections of all replicas lead to one
-// provider: one script answers, the calls are counted, and a test can hold them.
+// Fake gateways that share one script, as replicas share one provider. The calls are counted, and a
+// test can hold them.
 //
 // Thread-safe. Must outlive the gateways.
 
@@ -41,7 +41,7 @@ class FakePaymentGateways {
     script_ = std::move(script);
   }
 
-  // From now on calls wait, at most until the deadline, so that a failing test does not hang.
+  // Blocks calls from now on, until released or the timeout.
   void hold() {
     common::MutexLock lock(mutex_);
     is_holding_ = true;
@@ -76,7 +76,7 @@ class FakePaymentGateways {
     return most_in_flight_;
   }
 
-  // Waits until this many calls are in flight. Returns false when they are not before the deadline.
+  // Waits until this many calls are in flight. Returns false after kTimeout.
   bool eventually_in_flight(int count) const {
     common::MutexLock lock(mutex_);
     return changed_.wait_for(lock, kTimeout,

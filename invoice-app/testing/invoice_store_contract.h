@@ -1,5 +1,4 @@
-// Tests of what invoice_store.h promises, for every InvoiceStore, also the fake. A new one adds
-// itself with
+// Tests of what invoice_store.h promises, for all stores and the fake. To test another store:
 //
 //   INSTANTIATE_TEST_SUITE_P(Sqlite, InvoiceStoreContract, testing::Values(new_sqlite_storage));
 

@@ -1,4 +1,4 @@
-// Tests of what ledger.h promises, for every Ledger. A new one adds itself with
+// Tests of what ledger.h promises, for every Ledger. To test another ledger:
 //
 //   INSTANTIATE_TEST_SUITE_P(Sqlite, LedgerContract, testing::Values(new_sqlite_storage));
 
