@@ -31,6 +31,9 @@ using LogQueue = spdlog::details::thread_pool;
 // How far a reader of standard output may be behind. The queue allocates 400 bytes per line at the
 // start, 3.2 MiB. A line of more than 250 bytes also needs its own size while it is queued.
 constexpr std::size_t kQueuedLines = 8192;
+// A longer value is cut off. Clients choose some values, such as paths, and an escaped byte takes
+// six: without this limit, the queued lines could need 400 MiB.
+constexpr std::size_t kMaxValueBytes = 512;
 // The writer sleeps before the last line of the queue, so that it wakes up once for many lines. To
 // wake it for each would cost a request more time than to write the line.
 constexpr std::chrono::milliseconds kWriteDelay(5);
@@ -77,7 +80,13 @@ std::string dump(const Json& value) {
   return value.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
+std::string cut(std::string_view value) {
+  constexpr std::string_view kMark = "...";
+  return std::string(value.substr(0, kMaxValueBytes - kMark.size())).append(kMark);
+}
+
 std::string json_value(std::string_view value) {
+  if (value.size() > kMaxValueBytes) return json_value(cut(value));
   const auto plain = [](char c) { return c >= ' ' && c < 127 && c != '"' && c != '\\'; };
   if (!std::all_of(value.begin(), value.end(), plain)) return dump(nlohmann::json(value));
   return std::string("\"").append(value).append("\"");
@@ -104,6 +113,7 @@ std::string json_line(LogLevel level, std::string_view message,
 
 // Quoted, unless the plain value is unambiguous.
 std::string text_value(std::string_view value) {
+  if (value.size() > kMaxValueBytes) return text_value(cut(value));
   const auto plain = [](char c) { return c > ' ' && c < 127 && c != '"' && c != '='; };
   if (!value.empty() && std::all_of(value.begin(), value.end(), plain)) return std::string(value);
   return dump(nlohmann::json(value));

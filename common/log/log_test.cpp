@@ -112,6 +112,18 @@ TEST(LogJson, IsOneValidLinePerEventWhateverTheBytes) {
   for (const std::string& line : lines) ASSERT_TRUE(nlohmann::json::accept(line)) << line;
 }
 
+// Or a client that asks for long paths could fill the memory with queued lines.
+TEST(LogJson, CutsLongValuesOff) {
+  const std::string longest(512, 'x');
+  const auto line = one_object([&] {
+    log_info("m",
+             {{"whole", longest}, {"cut", longest + 'x'}, {"bytes", std::string(8'000, '\xff')}});
+  });
+  EXPECT_EQ(line["whole"], longest);
+  EXPECT_EQ(line["cut"], std::string(509, 'x') + "...");
+  EXPECT_LT(line.dump(-1, ' ', true).size(), 10 * longest.size());
+}
+
 TEST(LogText, IsALineForAPerson) {
   EXPECT_EQ(one_text([] {
               const RequestIdScope scope("r-1");
@@ -393,7 +405,11 @@ TEST(LogToAFullPipeThatDoesNotBlock, EndsALineThatWasCutOff) {
   const Pipe pipe = make_pipe(O_NONBLOCK);
   const RedirectedStdout redirected(pipe.write_end);
   init_logging("log-test", LogLevel::kInfo, LogFormat::kJson);
-  log_info("m", {{"i", -1}, {"text", std::string(100'000, 'x')}});  // more than the pipe holds
+  ASSERT_GT(::fcntl(pipe.write_end.get(), F_SETPIPE_SZ, 4096), 0);
+  const std::string x(512, 'x');  // eight of them are more than the pipe holds
+  log_info(
+      "m",
+      {{"i", -1}, {"a", x}, {"b", x}, {"c", x}, {"d", x}, {"e", x}, {"f", x}, {"g", x}, {"h", x}});
   const int count = log_until_dropped();
   std::string text = read(pipe.read_end);
   log_numbers(count, count + 2);

@@ -1,5 +1,7 @@
 #include "common/service/run.h"
 
+#include <fcntl.h>
+#include <unistd.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -12,6 +14,7 @@ namespace common {
 
 Command read_command(int argc, char** argv) {
   if (argc <= 1) return Command::kServe;
+  if (argc > 2) throw ConfigError("argument", argv[2], "one argument");
   const std::string argument = argv[1];
   if (argument == "--version") return Command::kVersion;
   if (argument == "--help" || argument == "-h") return Command::kHelp;
@@ -30,7 +33,16 @@ int print_help(const About& about, const Environment& environment) {
   return 0;
 }
 
+// A closed standard stream is opened, so that no other file gets its number: the log would be
+// written into a database that SQLite opens as number 1.
+void open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) < 0) ::open("/dev/null", O_RDWR);  // the lowest free number
+  }
+}
+
 void prepare_process() {
+  open_standard_streams();
   block_stop_signals();
   std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGPIPE
   // A write over the limit of a file's size (ulimit -f) fails, as on a full disk. By default it
@@ -53,6 +65,8 @@ void start_logging(const About& about, const ServiceConfig& config) {
 }
 
 int print_error(const About& about, const std::exception& error, int exit_status) {
+  log_error("service failed",
+            {{"error", error.what()}});  // also for readers of standard output alone
   std::cerr << about.name << ": " << error.what() << '\n';
   return exit_status;
 }

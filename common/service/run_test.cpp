@@ -1,12 +1,16 @@
 #include "common/service/run.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "common/base/file_descriptor.h"
 
 namespace common {
 namespace {
@@ -66,6 +70,7 @@ TEST(Run, RefusesUnknownArguments) {
     EXPECT_EQ(outcome.status, 2) << argument;
     EXPECT_NE(outcome.err.find("\"" + argument + "\""), std::string::npos) << outcome.err;
   }
+  EXPECT_EQ(outcome_of({"--help", "me"}, read_config, must_not_serve).status, 2);
 }
 
 TEST(Run, ServesWithTheConfigurationThatItRead) {
@@ -76,11 +81,23 @@ TEST(Run, ServesWithTheConfigurationThatItRead) {
   EXPECT_EQ(answer, 42);
 }
 
+TEST(Run, OpensStandardStreamsThatAreClosedSoThatNoDatabaseGetsTheNumberOfTheLog) {
+  const FileDescriptor input(::dup(STDIN_FILENO));
+  ::close(STDIN_FILENO);
+  int opened = -1;
+  outcome_of({}, read_config, [&](const Config& /*config*/) {
+    opened = FileDescriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)).get();
+  });
+  ::dup2(input.get(), STDIN_FILENO);
+  EXPECT_GT(opened, STDERR_FILENO);
+}
+
 TEST(Run, PrintsTheErrorAndReturnsItsStatus) {
   const Outcome failed = outcome_of(
       {}, read_config, [](const Config& /*config*/) { throw std::runtime_error("no such luck"); });
   EXPECT_EQ(failed.status, 1);
   EXPECT_EQ(failed.err, "tester: no such luck\n");
+  EXPECT_NE(failed.out.find("no such luck"), std::string::npos) << failed.out;  // in the log
   const auto refuse = [](Environment&) -> Config { throw ConfigError("PORT", "x", "0..65535"); };
   const Outcome refused = outcome_of({}, refuse, must_not_serve);
   EXPECT_EQ(refused.status, 2);

@@ -1,17 +1,23 @@
 #include "common/service/service.h"
 
+#include <fcntl.h>
 #include <prometheus/text_serializer.h>
 #include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
 
+#include "common/base/file_descriptor.h"
 #include "common/http/problem.h"
 
 namespace common {
@@ -70,15 +76,36 @@ void log_listening(const std::string& listener, const HttpServer& server) {
   log_info("listening", {{"listener", listener}, {"port", server.port()}});
 }
 
+// Nothing but the port file of an earlier process may be replaced: a wrong path must not destroy a
+// database or a device.
+bool may_replace(const std::string& path) {
+  constexpr std::string_view kBegin = "PORT=";
+  const auto status = std::filesystem::symlink_status(path);
+  if (!std::filesystem::exists(status)) return true;
+  if (!std::filesystem::is_regular_file(status)) return false;
+  std::string begin(kBegin.size(), ' ');
+  std::ifstream(path).read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  return begin == kBegin;
+}
+
 // Renamed into place, so that no reader sees a part of it.
 void write_port_file(const std::string& path, int port, int admin_port) {
-  const std::string temporary = path + ".tmp";
-  std::ofstream file(temporary);
-  file << "PORT=" << port << "\nADMIN_PORT=" << admin_port << '\n';
-  file.close();
-  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    throw std::system_error(errno, std::generic_category(), "can't write PORT_FILE " + path);
+  if (!may_replace(path)) {
+    throw std::system_error(EEXIST, std::generic_category(),
+                            "PORT_FILE " + path + " is another kind of file");
   }
+  const std::string lines =
+      "PORT=" + std::to_string(port) + "\nADMIN_PORT=" + std::to_string(admin_port) + '\n';
+  std::string temporary = path + ".XXXXXX";
+  const FileDescriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (::write(file.get(), lines.data(), lines.size()) == static_cast<ssize_t>(lines.size()) &&
+      ::fchmod(file.get(), S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH) == 0 &&
+      ::rename(temporary.c_str(), path.c_str()) == 0) {
+    return;
+  }
+  const int error = errno;
+  if (file.get() >= 0) ::unlink(temporary.c_str());
+  throw std::system_error(error, std::generic_category(), "can't write PORT_FILE " + path);
 }
 
 }  // namespace
@@ -90,11 +117,11 @@ ServiceConfig read_service_config(Environment& environment, const ServiceDefault
                                     "port of the public API; 0: any free port");
   config.admin_port = environment.integer("ADMIN_PORT", defaults.admin_port, 0, kMaxPort,
                                           "port of /livez, /readyz and /metrics; 0: any free port");
-  config.port_file =
-      environment.text("PORT_FILE", "", "the path of a file, or empty for none",
-                       "file that gets the lines PORT=N and ADMIN_PORT=N once both ports are open; "
-                       "it stays after a stop, so remove it before the next start",
-                       [](const std::string&) { return true; });
+  config.port_file = environment.text(
+      "PORT_FILE", "", "the path of a file, or empty for none",
+      "file to write the lines PORT=N and ADMIN_PORT=N to when both ports are open; "
+      "it stays after a stop, so remove it before the next start",
+      [](const std::string&) { return true; });
   const std::string url = environment.text(
       "DATABASE_URL", defaults.database_url, "sqlite:PATH",
       "database file; created if it doesn't exist", [](const std::string& value) {
@@ -174,11 +201,11 @@ std::string Service::why_not_ready() {
 void Service::run(const std::function<void()>& on_stop) {
   public_server_.bind();
   admin_server_.bind();
+  admin_server_.start();
+  public_server_.start();
   if (!config_.port_file.empty()) {
     write_port_file(config_.port_file, public_server_.port(), admin_server_.port());
   }
-  admin_server_.start();
-  public_server_.start();
   log_listening("admin", admin_server_);
   log_listening("public", public_server_);
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -10,8 +11,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -68,6 +72,7 @@ class RunningService {
       const bool was_called = eventually([&] { return stop_was_called_.load(); });
       return HttpResponse{.content_type = "text/plain", .body = was_called ? "waited" : "gave up"};
     });
+    std::ofstream(directory_ / "ports") << "PORT=1\nADMIN_PORT=1\n";  // of an earlier process
     thread_ = std::thread([this] {
       service_.run([this] { stop_was_called_ = true; });
       ended_ = true;
@@ -75,7 +80,7 @@ class RunningService {
     EXPECT_TRUE(eventually([&] {
       const auto ports = tests::read_port_file(directory_ / "ports");
       ports_ = ports.value_or(tests::Ports{});
-      return ports.has_value();
+      return ports_.port > 1;
     }));
   }
   ~RunningService() {
@@ -206,13 +211,23 @@ TEST(Service, NamesThePortThatIsTaken) {
   }
 }
 
-TEST(Service, NamesThePortFileThatCannotBeWritten) {
+TEST(Service, DoesNotReplaceAnythingElseByThePortFile) {
   const tests::TemporaryDirectory directory;
+  const std::string database = directory / "invoices.db";
+  std::ofstream(database) << "SQLite format 3";
+  ASSERT_EQ(::symlink(database.c_str(), (directory / "link").c_str()), 0);
+  ASSERT_EQ(::mkfifo((directory / "pipe").c_str(), 0600), 0);
   std::filesystem::create_directory(directory / "directory");
-  for (const std::string file : {directory / "missing" / "ports", directory / "directory"}) {
+  for (const std::string name : {"invoices.db", "link", "pipe", "directory", "missing/ports"}) {
+    const std::string file = directory / name;
     Service service(config(file), [] {});
-    EXPECT_NE(reason_not_to_run(service).find(file), std::string::npos);
+    EXPECT_NE(reason_not_to_run(service).find(file), std::string::npos) << name;
   }
+  std::ostringstream kept;
+  kept << std::ifstream(database).rdbuf();
+  EXPECT_EQ(kept.str(), "SQLite format 3");
+  const std::filesystem::directory_iterator left(directory / ".");
+  EXPECT_EQ(std::distance(begin(left), end(left)), 4);  // no temporary file
 }
 
 ServiceConfig read_config(const std::map<std::string, std::string>& variables) {

@@ -45,7 +45,7 @@ struct Totals {
 
 std::filesystem::path make_directory(std::uint64_t seed, std::uint64_t number) {
   auto directory = std::filesystem::temp_directory_path() /
-                         ("crash-" + std::to_string(seed) + "-" + std::to_string(number));
+                   ("crash-" + std::to_string(seed) + "-" + std::to_string(number));
   std::filesystem::remove_all(directory);
   std::filesystem::create_directory(directory);
   return directory;
