@@ -31,10 +31,6 @@ ConfigError::ConfigError(const std::string& variable, const std::string& value,
 
 Environment::Environment() : Environment(from_process) {}
 
-Environment Environment::with_nothing_set() {
-  return Environment([](const std::string&) { return std::nullopt; });
-}
-
 std::string Environment::read(const std::string& name, const std::string& default_value,
                               const std::string& accepted, const std::string& meaning) {
   variables_.push_back({name, default_value, accepted, meaning});

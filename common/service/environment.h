@@ -29,7 +29,6 @@ class Environment {
   // Reads the process's own environment.
   Environment();
   explicit Environment(Lookup lookup) : lookup_(std::move(lookup)) {}
-  static Environment with_nothing_set();
 
   int integer(const std::string& name, int default_value, int min, int max,
               const std::string& meaning);

@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <iostream>
+#include <optional>
 #include <string>
 
 namespace common {
@@ -21,15 +22,19 @@ Command read_command(int argc, char** argv) {
   throw ConfigError("argument", argument, "--help|--version");
 }
 
-int print_version(const About& about) {
-  std::cout << about.name << ' ' << PROJECT_VERSION << '\n';
-  return 0;
+Environment environment_for(Command command) {
+  if (command == Command::kServe) return Environment();
+  return Environment([](const std::string&) { return std::nullopt; });
 }
 
-int print_help(const About& about, const Environment& environment) {
-  std::cout << about.name << ": " << about.summary << "\n\nUsage: " << about.name
-            << " [--help | --version]\n\nConfigured by environment variables:\n"
-            << environment.help();
+int print_about(const About& about, Command command, const Environment& environment) {
+  if (command == Command::kVersion) {
+    std::cout << about.name << ' ' << PROJECT_VERSION << '\n';
+  } else {
+    std::cout << about.name << ": " << about.summary << "\n\nUsage: " << about.name
+              << " [--help | --version]\n\nConfigured by environment variables:\n"
+              << environment.help();
+  }
   return 0;
 }
 

@@ -19,9 +19,9 @@ struct About {
 
 // The steps of run(), which is the only caller.
 enum class Command { kServe, kHelp, kVersion };
-Command read_command(int argc, char** argv);  // throws ConfigError
-int print_version(const About& about);
-int print_help(const About& about, const Environment& environment);
+Command read_command(int argc, char** argv);   // throws ConfigError
+Environment environment_for(Command command);  // empty unless it serves
+int print_about(const About& about, Command command, const Environment& environment);
 void prepare_process();
 void start_logging(const About& about, const ServiceConfig& config);
 int print_error(const About& about, const std::exception& error, int exit_status);
@@ -36,11 +36,9 @@ template <typename ReadConfig, typename Serve>
 int run(int argc, char** argv, const About& about, ReadConfig read_config, Serve serve) {
   try {
     const Command command = read_command(argc, argv);
-    if (command == Command::kVersion) return print_version(about);
-    Environment environment =
-        command == Command::kHelp ? Environment::with_nothing_set() : Environment();
+    Environment environment = environment_for(command);
     const auto config = read_config(environment);
-    if (command == Command::kHelp) return print_help(about, environment);
+    if (command != Command::kServe) return print_about(about, command, environment);
 
     prepare_process();
     start_logging(about, config.service);
