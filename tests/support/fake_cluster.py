@@ -227,6 +227,8 @@ def start_replicas(deployment):
 
 
 def delete_pod(pod):
+    # Another process may get its ports, and must not be taken for it.
+    (folder_of(pod) / "ports").unlink(missing_ok=True)
     for process in pod["status"]["processes"]:
         kill(process)
     path_of("Pod", pod["metadata"]["namespace"], pod["metadata"]["name"]).unlink()
