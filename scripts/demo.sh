@@ -16,7 +16,8 @@ command -v jq >/dev/null || fail 'jq is missing: run "make deps"'
 
 directory=$(mktemp -d "${TMPDIR:-/tmp}/invoice-demo.XXXXXX")
 clean_up() {
-  trap - EXIT INT TERM
+  trap - EXIT
+  trap '' INT TERM # a second Ctrl-C must not end this before all processes have ended
   stop_pair
   rm -rf "$directory"
 }

@@ -38,7 +38,8 @@ export LOG_FORMAT=${LOG_FORMAT:-text}
 follower=
 # shellcheck disable=SC2317  # called by the trap
 clean_up() {
-  trap - EXIT INT TERM
+  trap - EXIT
+  trap '' INT TERM # a second Ctrl-C must not end this before all processes have ended
   stop_pair
   if [[ -n $follower ]]; then kill "$follower" 2>/dev/null || true; fi
 }

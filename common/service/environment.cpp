@@ -87,7 +87,7 @@ std::string Environment::help() const {
   for (const Variable& variable : variables_) {
     help += "  " + variable.name + "\n      " + variable.meaning +
             "\n      accepted: " + variable.accepted +
-            "; default: " + (variable.default_value.empty() ? "none" : variable.default_value) +
+            "; default: " + (variable.default_value.empty() ? "empty" : variable.default_value) +
             "\n";
   }
   return help;

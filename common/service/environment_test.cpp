@@ -161,7 +161,7 @@ TEST(EnvironmentHelp, ListsWhatWasReadWithDefaultsAndNotWithValues) {
   EXPECT_EQ(environment.help(),
             "  PORT\n      where it listens\n"
             "      accepted: a whole number from 0 to 65535; default: 8081\n"
-            "  TOKEN\n      what it says\n      accepted: any text; default: none\n");
+            "  TOKEN\n      what it says\n      accepted: any text; default: empty\n");
 }
 
 TEST(EnvironmentOfTheProcess, IsReadWithoutALookup) {

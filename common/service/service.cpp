@@ -98,7 +98,8 @@ void write_port_file(const std::string& path, int port, int admin_port) {
       "PORT=" + std::to_string(port) + "\nADMIN_PORT=" + std::to_string(admin_port) + '\n';
   std::string temporary = path + ".XXXXXX";
   const FileDescriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (::write(file.get(), lines.data(), lines.size()) == static_cast<ssize_t>(lines.size()) &&
+  if (file.get() >= 0 &&
+      ::write(file.get(), lines.data(), lines.size()) == static_cast<ssize_t>(lines.size()) &&
       ::fchmod(file.get(), S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH) == 0 &&
       ::rename(temporary.c_str(), path.c_str()) == 0) {
     return;
