@@ -40,11 +40,12 @@ open_engine() {
 close_engine() {
   # The real image may be pulled next time.
   if [[ -n $made_base ]]; then "$docker" image rm "$base" >/dev/null 2>&1 || true; fi
-  if [[ -z $engine_pid ]]; then return; fi
-  kill "$engine_pid" 2>/dev/null || true
-  wait "$engine_pid" 2>/dev/null || true
-  # dockerd leaves these mounted for containers that used the host's network.
-  umount "$work"/exec/netns/* 2>/dev/null || true
+  if [[ -n $engine_pid ]]; then
+    kill "$engine_pid" 2>/dev/null || true
+    wait "$engine_pid" 2>/dev/null || true
+    # dockerd leaves these mounted for containers that used the host's network.
+    umount "$work"/exec/netns/* 2>/dev/null || true
+  fi
 }
 
 engine_answers() { "$docker" version >/dev/null 2>&1; }
