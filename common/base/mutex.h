@@ -30,9 +30,6 @@ class THREAD_ANNOTATION(capability("mutex")) Mutex {
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
-  bool try_lock() THREAD_ANNOTATION(try_acquire_capability(true)) { return mutex_.try_lock(); }
-  void unlock() THREAD_ANNOTATION(release_capability()) { mutex_.unlock(); }
-
  private:
   friend class MutexLock;
   std::mutex mutex_;
