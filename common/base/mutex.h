@@ -61,6 +61,9 @@ class CondVar {
     condition_.wait(lock.lock_, condition);
   }
 
+  // Returns after a notification or spuriously. For loops that look again.
+  void wait(MutexLock& lock) { condition_.wait(lock.lock_); }
+
   // Returns after a notification, at the deadline, or spuriously. For loops that recompute it.
   void wait_until(MutexLock& lock, std::chrono::steady_clock::time_point deadline) {
     condition_.wait_until(lock.lock_, deadline);
