@@ -9,9 +9,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <exception>
-#include <fstream>
 #include <iostream>
-#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -25,17 +23,6 @@ using std::chrono::steady_clock;
 
 constexpr long kMaxGrowthKilobytes = 32 * 1000;
 constexpr double kMaxStartMs = 200;
-
-// A line of /proc/PID/status, in kilobytes: "VmRSS" is resident memory, "VmHWM" its peak.
-long kilobytes(const tests::ServiceProcess& process, const std::string& what) {
-  std::ifstream status("/proc/" + std::to_string(process.pid()) + "/status");
-  for (std::string word; status >> word;) {
-    long value = 0;
-    if (word == what + ":" && status >> value) return value;
-    status.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
-  }
-  throw std::runtime_error("no " + what + " in /proc");
-}
 
 void run(int count) {
   const tests::TemporaryDirectory directory;
@@ -57,12 +44,12 @@ void run(int count) {
   invoice_app.await_ready();
   const double start_ms = Milliseconds(steady_clock::now() - started).count();
 
-  const long before = kilobytes(invoice_app, "VmRSS");
+  const long before = invoice_app.status("VmRSS");
   const auto requested = steady_clock::now();
   const auto reply =
       tests::expect_status(tests::patient_client(invoice_app.url()).get("/invoices"), 200);
   const double list_ms = Milliseconds(steady_clock::now() - requested).count();
-  const long growth = kilobytes(invoice_app, "VmHWM") - before;
+  const long growth = invoice_app.status("VmHWM") - before;
   const auto listed = std::count(reply.body.begin(), reply.body.end(), '{');
 
   std::cout << "start to ready: " << static_cast<int>(start_ms) << " ms\n"

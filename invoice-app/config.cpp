@@ -6,10 +6,8 @@ namespace invoice_app {
 
 Config read_config(common::Environment& environment) {
   Config config;
-  config.service = common::read_service_config(environment, {.port = 8081,
-                                                             .admin_port = 9081,
-                                                             .database_url = "sqlite:invoices.db",
-                                                             .http_threads = 128});
+  config.service = common::read_service_config(
+      environment, {.port = 8081, .admin_port = 9081, .database_url = "sqlite:invoices.db"});
   config.payment_provider_url =
       environment.text("PAYMENT_PROVIDER_URL", "http://127.0.0.1:8082", "http://HOST[:PORT][/PATH]",
                        "base URL of payment-provider", common::is_http_base_url);

@@ -54,7 +54,7 @@ PaymentAnswer interpret(const common::HttpResult& result, const std::string& inv
     return {Kind::kUnknown, failure->message};
   }
   const auto& reply = std::get<common::HttpReply>(result);
-  const std::string type = common::media_type(reply.header("Content-Type"));
+  const std::string type = common::parse_content_type(reply.header("Content-Type")).media_type;
   if (is_refusal(reply.status) && type != "text/html") {
     return {Kind::kRefused, refusal_reason(reply)};
   }

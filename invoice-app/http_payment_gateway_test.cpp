@@ -147,7 +147,7 @@ class HttpPaymentGatewayTest : public testing::Test {
  private:
   prometheus::Registry registry_;
   common::HttpMetrics metrics_{registry_};
-  common::HttpServer server_{{.host = "127.0.0.1", .threads = 2}, metrics_};
+  common::HttpServer server_{{.host = "127.0.0.1"}, metrics_};
 };
 
 TEST_F(HttpPaymentGatewayTest, SendsThePaymentWithItsIdempotencyKey) {

@@ -24,8 +24,8 @@ struct AddOutcome {
   // The invoices as stored now, in the order of the group; empty if there is a conflict.
   std::vector<Invoice> invoices;
   std::size_t added = 0;  // how many of them are new
-  // Index of the first invoice whose id exists with a different amount. Then nothing was added.
-  std::optional<std::size_t> conflict;
+  // Id of the first invoice that exists with a different amount. Then nothing was added.
+  std::optional<std::string> conflict;
 };
 
 // The invoices that one request to pay covers.

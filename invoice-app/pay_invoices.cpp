@@ -1,65 +1,150 @@
 #include "invoice-app/pay_invoices.h"
 
+#include <algorithm>
+#include <exception>
+#include <utility>
+
 #include "common/log/log.h"
 
 namespace invoice_app {
-namespace {
 
-// Counts a waiting caller for as long as it lives.
-class Waiter {
- public:
-  explicit Waiter(std::atomic<int>& count) : count_(count), number_(++count) {}
-  ~Waiter() { --count_; }
-  Waiter(const Waiter&) = delete;
-  Waiter& operator=(const Waiter&) = delete;
+using common::MutexLock;
+using std::chrono::steady_clock;
 
-  int number() const { return number_; }
-
- private:
-  std::atomic<int>& count_;
-  const int number_;
-};
-
-}  // namespace
-
-PayReport PayInvoices::pay_all() {
-  const PayRun run = store_.request_payment();
-  PayReport report;
-  if (run.due == 0) return report;
-
-  if (const Waiter waiter(waiting_); waiter.number() <= options_.max_waiting) {
-    report.provider_unavailable = wait_until_ended(run);
-  }
-
-  const PayProgress progress = store_.progress(run);
-  report.pending = progress.pending;
-  report.refused = progress.refused;
-  report.paid = run.due - progress.pending - progress.refused;
-  if (report.pending == 0) report.provider_unavailable.reset();
-  common::log_info("payment run", {{"due", run.due},
-                                   {"paid", report.paid},
-                                   {"refused", report.refused},
-                                   {"pending", report.pending}});
-  return report;
+PayInvoices::PayInvoices(InvoiceStore& store, PaymentWorkers& workers, PayInvoicesOptions options)
+    : store_(store), workers_(workers), options_(options), thread_([this] { serve_callers(); }) {
+  workers_.set_settlement_listener([this] {
+    {
+      MutexLock lock(mutex_);
+      has_changed_ = true;
+    }
+    changed_.notify_one();
+  });
 }
 
-std::optional<std::string> PayInvoices::wait_until_ended(const PayRun& run) {
-  using Clock = std::chrono::steady_clock;
+PayInvoices::~PayInvoices() {
+  workers_.set_settlement_listener({});
+  {
+    MutexLock lock(mutex_);
+    waiting_ends_ = ends_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void PayInvoices::pay_all(OnReport on_report) {
+  {
+    MutexLock lock(mutex_);
+    new_callers_.push_back({std::move(on_report), common::current_request_id()});
+  }
+  changed_.notify_one();
+}
+
+void PayInvoices::stop_waiting() {
+  {
+    MutexLock lock(mutex_);
+    waiting_ends_ = true;
+  }
+  changed_.notify_one();
+}
+
+void PayInvoices::serve_callers() {
   // Workers of other processes do not notify this one when they settle.
   constexpr std::chrono::milliseconds kLookAgain(50);
 
-  const auto deadline = Clock::now() + options_.longest_wait;
-  const std::int64_t opened_before = workers_.breaker().times_opened();
-  std::int64_t seen = workers_.settlements();
-  workers_.wake(common::current_request_id());
-  while (store_.is_pending(run) && Clock::now() < deadline && !waiting_ends_) {
-    if (workers_.breaker().times_opened() > opened_before) {
-      return workers_.breaker().last_failure();
+  MutexLock lock(mutex_);
+  while (true) {
+    const auto has_work = [this]() REQUIRES(mutex_) { return !new_callers_.empty() || ends_; };
+    if (groups_.empty()) {
+      changed_.wait(lock, has_work);
+    } else {
+      changed_.wait_for(lock, kLookAgain, [&]() REQUIRES(mutex_) {
+        return has_changed_ || waiting_ends_ || has_work();
+      });
     }
-    workers_.wait_for_settlement(seen, kLookAgain);
-    seen = workers_.settlements();
+    has_changed_ = false;
+    if (ends_ && new_callers_.empty() && groups_.empty()) return;
+    std::vector<Caller> callers = std::exchange(new_callers_, {});
+    const bool waiting_ends = waiting_ends_;
+
+    lock.unlock();
+    if (!callers.empty()) request_payment(std::move(callers));
+    report_what_ended(waiting_ends);
+    lock.lock();
   }
-  return std::nullopt;
+}
+
+void PayInvoices::request_payment(std::vector<Caller> callers) {
+  const common::RequestIdScope scope(callers.back().request_id);
+  Group group{.callers = std::move(callers),
+              .run = {},
+              .deadline = steady_clock::now() + options_.longest_wait,
+              .breaker_opened_before = workers_.breaker().times_opened()};
+  try {
+    group.run = store_.request_payment();
+  } catch (const std::exception& error) {
+    fail(group.callers, common::failed<PayReport>(error));
+    return;
+  }
+  if (group.run.due > 0) workers_.wake(common::current_request_id());
+  groups_.push_back(std::move(group));
+}
+
+void PayInvoices::report_what_ended(bool waiting_ends) {
+  // If invoices up to one sequence are pending, some up to any higher sequence are, too.
+  std::sort(groups_.begin(), groups_.end(),
+            [](const Group& a, const Group& b) { return a.run.through < b.run.through; });
+  bool is_pending = false;
+  std::optional<common::Outcome<PayReport>> failure;
+  std::vector<Group> waiting;
+  for (Group& group : groups_) {
+    try {
+      if (failure) {
+        fail(group.callers, *failure);
+        continue;
+      }
+      is_pending = is_pending || (group.run.due > 0 && store_.is_pending(group.run));
+      const bool waits = is_pending && group.run.due > 0 && !waiting_ends && !is_over(group);
+      waits ? waiting.push_back(std::move(group)) : report(group);
+    } catch (const std::exception& error) {
+      failure = common::failed<PayReport>(error);  // so others do not wait for it
+      fail(group.callers, *failure);
+    }
+  }
+  groups_ = std::move(waiting);
+}
+
+void PayInvoices::fail(const std::vector<Caller>& callers,
+                       const common::Outcome<PayReport>& failure) {
+  for (const Caller& caller : callers) caller.on_report(failure);
+}
+
+bool PayInvoices::is_over(const Group& group) const {
+  return steady_clock::now() >= group.deadline ||
+         workers_.breaker().times_opened() > group.breaker_opened_before;
+}
+
+void PayInvoices::report(const Group& group) {
+  PayReport report;
+  if (group.run.due > 0) {
+    const PayProgress progress = store_.progress(group.run);
+    report.pending = progress.pending;
+    report.refused = progress.refused;
+    report.paid = group.run.due - progress.pending - progress.refused;
+    if (report.pending > 0 && workers_.breaker().times_opened() > group.breaker_opened_before) {
+      report.provider_unavailable = workers_.breaker().last_failure();
+    }
+  }
+  for (const Caller& caller : group.callers) {
+    const common::RequestIdScope scope(caller.request_id);
+    if (group.run.due > 0) {
+      common::log_info("payment run", {{"due", group.run.due},
+                                       {"paid", report.paid},
+                                       {"refused", report.refused},
+                                       {"pending", report.pending}});
+    }
+    caller.on_report([&report] { return report; });
+  }
 }
 
 }  // namespace invoice_app

@@ -2,17 +2,21 @@
 // time, until they are paid or refused. The workers pay them (payment_workers.h). The request is
 // durable, so the workers continue if the caller disconnects.
 //
-// Thread-safe. Concurrent callers wait for the same work.
+// One thread serves all callers, so a caller that waits costs no thread. Callers that arrive while
+// this thread uses the store share its next request_payment(). Thread-safe.
 
 #ifndef INVOICE_APP_PAY_INVOICES_H_
 #define INVOICE_APP_PAY_INVOICES_H_
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "common/base/mutex.h"
+#include "common/base/outcome.h"
 #include "invoice-app/invoice_store.h"
 #include "invoice-app/payment_workers.h"
 
@@ -29,32 +33,61 @@ struct PayReport {
 
 struct PayInvoicesOptions {
   std::chrono::milliseconds longest_wait{25'000};
-  // Callers that may wait concurrently, because each holds a thread of the server. Further callers
-  // get 202 at once.
-  int max_waiting = 32;
 };
 
 class PayInvoices {
  public:
-  // The references must outlive this.
-  PayInvoices(InvoiceStore& store, PaymentWorkers& workers, PayInvoicesOptions options = {})
-      : store_(store), workers_(workers), options_(options) {}
+  using OnReport = common::OnOutcome<PayReport>;
 
-  // Throws common::Unavailable if the store can't be used.
-  PayReport pay_all();
+  // Starts the thread. The references must outlive this.
+  PayInvoices(InvoiceStore& store, PaymentWorkers& workers, PayInvoicesOptions options = {});
+  ~PayInvoices();  // reports to all callers first
 
-  // All calls return at once from now on. Waiting calls notice it within 50 ms. For a stop.
-  void stop_waiting() { waiting_ends_ = true; }
+  PayInvoices(const PayInvoices&) = delete;
+  PayInvoices& operator=(const PayInvoices&) = delete;
+
+  // Returns at once. The thread calls `on_report` when the invoices are paid or refused, when the
+  // breaker opens, or after the longest wait. If the store fails, the outcome throws
+  // common::Unavailable.
+  void pay_all(OnReport on_report);
+
+  // Present and later callers get their report without waiting. For a stop.
+  void stop_waiting();
 
  private:
-  // Returns the provider's failure, if that ended the wait.
-  std::optional<std::string> wait_until_ended(const PayRun& run);
+  struct Caller {
+    OnReport on_report;
+    std::string request_id;
+  };
+  // Callers that share one request_payment().
+  struct Group {
+    std::vector<Caller> callers;
+    PayRun run;
+    std::chrono::steady_clock::time_point deadline;
+    std::int64_t breaker_opened_before;
+  };
+
+  void serve_callers();
+  void request_payment(std::vector<Caller> callers);
+  void report_what_ended(bool waiting_ends);
+  // Whether the group must not wait longer: its deadline has passed, or the breaker has opened.
+  bool is_over(const Group& group) const;
+  void report(const Group& group);
+  static void fail(const std::vector<Caller>& callers, const common::Outcome<PayReport>& failure);
 
   InvoiceStore& store_;
   PaymentWorkers& workers_;
   const PayInvoicesOptions options_;
-  std::atomic<int> waiting_ = 0;
-  std::atomic<bool> waiting_ends_ = false;
+
+  common::Mutex mutex_;
+  common::CondVar changed_;
+  bool has_changed_ GUARDED_BY(mutex_) = false;
+  std::vector<Caller> new_callers_ GUARDED_BY(mutex_);
+  bool waiting_ends_ GUARDED_BY(mutex_) = false;
+  bool ends_ GUARDED_BY(mutex_) = false;
+
+  std::vector<Group> groups_;  // callers that wait; only the thread uses it
+  std::thread thread_;         // last: it uses all of the above
 };
 
 }  // namespace invoice_app

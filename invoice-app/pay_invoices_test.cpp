@@ -5,9 +5,11 @@
 
 #include <future>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "common/base/unavailable.h"
 #include "common/log/log.h"
 #include "invoice-app/seed.h"
 #include "invoice-app/testing/fake_invoice_store.h"
@@ -31,8 +33,18 @@ bool is_ready(const std::future<PayReport>& report) {
 class PayInvoicesTest : public testing::Test {
  protected:
   static std::future<PayReport> pay_in_background(PayInvoices& pay_invoices) {
-    return std::async(std::launch::async, [&] { return pay_invoices.pay_all(); });
+    const auto promise = std::make_shared<std::promise<PayReport>>();
+    pay_invoices.pay_all([promise](const common::Outcome<PayReport>& outcome) {
+      try {
+        promise->set_value(outcome());
+      } catch (const common::Unavailable& error) {
+        promise->set_exception(std::make_exception_ptr(error));
+      }
+    });
+    return promise->get_future();
   }
+  static PayReport pay(PayInvoices& pay_invoices) { return pay_in_background(pay_invoices).get(); }
+  PayReport pay() { return pay(pay_invoices_); }
 
   prometheus::Registry registry_;
   PayMetrics metrics_{registry_};
@@ -44,7 +56,7 @@ class PayInvoicesTest : public testing::Test {
 };
 
 TEST_F(PayInvoicesTest, ReportNothingWhenNothingIsDue) {
-  const PayReport report = pay_invoices_.pay_all();
+  const PayReport report = pay();
   EXPECT_EQ(report.paid, 0);
   EXPECT_EQ(report.refused, 0);
   EXPECT_EQ(report.pending, 0);
@@ -54,7 +66,7 @@ TEST_F(PayInvoicesTest, ReportNothingWhenNothingIsDue) {
 
 TEST_F(PayInvoicesTest, PayEverythingThatIsDue) {
   store_.add_invoices(30);
-  const PayReport report = pay_invoices_.pay_all();
+  const PayReport report = pay();
   EXPECT_EQ(report.paid, 30);
   EXPECT_EQ(report.refused, 0);
   EXPECT_EQ(report.pending, 0);
@@ -75,16 +87,17 @@ TEST_F(PayInvoicesTest, WakeTheWorkersAndPassTheRequestIdOn) {
   ASSERT_TRUE(store_.eventually_called(Call::kClaim, looks + 1));  // at the start
   store_.add_invoices(1);
   const common::RequestIdScope scope("request-1");
-  ASSERT_EQ(PayInvoices(store_, workers, {.longest_wait = kLong}).pay_all().paid, 1);
+  PayInvoices pay_invoices(store_, workers, {.longest_wait = kLong});
+  ASSERT_EQ(pay(pay_invoices).paid, 1);
   EXPECT_EQ(request_id.get_future().get(), "request-1");
 }
 
 TEST_F(PayInvoicesTest, CountOnlyWhatWasDue) {
   store_.add_invoices(3);
-  EXPECT_EQ(pay_invoices_.pay_all().paid, 3);
-  EXPECT_EQ(pay_invoices_.pay_all().paid, 0);
+  EXPECT_EQ(pay().paid, 3);
+  EXPECT_EQ(pay().paid, 0);
   store_.add_invoices(2);
-  EXPECT_EQ(pay_invoices_.pay_all().paid, 2);
+  EXPECT_EQ(pay().paid, 2);
   EXPECT_EQ(gateways_.calls(), 5);
 }
 
@@ -93,13 +106,13 @@ TEST_F(PayInvoicesTest, ReportRefusalsAndUseANewKeyNextTime) {
     return {claim.id == "I2" && claim.generation == 1 ? Kind::kRefused : Kind::kPaid};
   });
   store_.add_invoices(3);
-  const PayReport first = pay_invoices_.pay_all();
+  const PayReport first = pay();
   EXPECT_EQ(first.paid, 2);
   EXPECT_EQ(first.refused, 1);
   EXPECT_EQ(first.pending, 0);
   EXPECT_EQ(first.provider_unavailable, std::nullopt);
 
-  const PayReport second = pay_invoices_.pay_all();
+  const PayReport second = pay();
   EXPECT_EQ(second.paid, 1);
   EXPECT_EQ(second.refused, 0);
   EXPECT_EQ(gateways_.calls_by_key(),
@@ -136,7 +149,7 @@ TEST_F(PayInvoicesTest, ReportUnfinishedInvoicesAsPendingAfterTheLongestWait) {
   PayInvoices impatient(store_, workers_, {.longest_wait = milliseconds(10)});
   gateways_.hold();
   store_.add_invoices(6);
-  const PayReport report = impatient.pay_all();
+  const PayReport report = pay(impatient);
   EXPECT_EQ(report.paid, 0);
   EXPECT_EQ(report.pending, 6);
   EXPECT_EQ(report.provider_unavailable, std::nullopt);
@@ -148,7 +161,7 @@ TEST_F(PayInvoicesTest, ReportUnfinishedInvoicesAsPendingAfterTheLongestWait) {
 TEST_F(PayInvoicesTest, ReportWhyTheProviderFailsAndPayWhenItWorksAgain) {
   gateways_.answer_with(FakePaymentGateways::down);
   store_.add_invoices(20);
-  const PayReport report = pay_invoices_.pay_all();
+  const PayReport report = pay();
   EXPECT_EQ(report.paid, 0);
   EXPECT_EQ(report.pending, 20);
   EXPECT_EQ(report.provider_unavailable, "connection refused");
@@ -159,31 +172,36 @@ TEST_F(PayInvoicesTest, ReportWhyTheProviderFailsAndPayWhenItWorksAgain) {
   EXPECT_EQ(gateways_.calls_by_key().size(), 20U);
 }
 
-TEST_F(PayInvoicesTest, ReturnAtOnceWhenTooManyCallersWait) {
-  PayInvoices pay_invoices(store_, workers_, {.longest_wait = kLong, .max_waiting = 1});
-  gateways_.hold();
-  store_.add_invoices(2);
-  auto first = pay_in_background(pay_invoices);
-  ASSERT_TRUE(store_.eventually_called(Call::kIsPending, 1));
-  EXPECT_EQ(pay_invoices.pay_all().pending, 2);
-  EXPECT_FALSE(is_ready(first));
-  gateways_.let_all_continue();
-  EXPECT_EQ(first.get().paid, 2);
-
-  store_.add_invoices(1);
-  EXPECT_EQ(pay_invoices.pay_all().paid, 1);  // the first caller does not wait any more
-}
-
-TEST_F(PayInvoicesTest, ShareTheWorkBetweenConcurrentCallers) {
+TEST_F(PayInvoicesTest, ShareTheWorkAndTheRequestBetweenConcurrentCallers) {
+  constexpr int kCallers = 1000;  // which need no threads
   gateways_.hold();
   store_.add_invoices(50);
   std::vector<std::future<PayReport>> reports;
-  for (int i = 0; i < 4; ++i) reports.push_back(pay_in_background(pay_invoices_));
+  for (int i = 0; i < kCallers; ++i) reports.push_back(pay_in_background(pay_invoices_));
   ASSERT_TRUE(gateways_.eventually_in_flight(4));
   gateways_.let_all_continue();
   for (auto& report : reports) EXPECT_EQ(report.get().pending, 0);
   EXPECT_EQ(gateways_.calls(), 50);
   EXPECT_EQ(gateways_.calls_by_invoice().size(), 50U);
+  EXPECT_LT(store_.calls(Call::kRequestPayment), kCallers);
+}
+
+// A later caller waits for more invoices. It must not keep an earlier one waiting.
+TEST_F(PayInvoicesTest, ReportToEachCallerWhenItsOwnInvoicesArePaid) {
+  gateways_.hold();
+  store_.add_invoices(1);
+  auto first = pay_in_background(pay_invoices_);
+  ASSERT_TRUE(gateways_.eventually_in_flight(1));
+  store_.add_invoices(1);
+  auto second = pay_in_background(pay_invoices_);
+  ASSERT_TRUE(gateways_.eventually_in_flight(2));
+  const std::vector<Settlement> settlements = {
+      {.kind = Settlement::Kind::kPaid, .sequence = 1, .attempt = 1}};
+  store_.settle("another", settlements);
+  EXPECT_EQ(first.get().paid, 1);
+  EXPECT_FALSE(is_ready(second));
+  gateways_.let_all_continue();
+  EXPECT_EQ(second.get().paid, 2);
 }
 
 TEST_F(PayInvoicesTest, StopWaitingWhenTheProcessStops) {
@@ -193,27 +211,38 @@ TEST_F(PayInvoicesTest, StopWaitingWhenTheProcessStops) {
   ASSERT_TRUE(store_.eventually_called(Call::kIsPending, 1));
   pay_invoices_.stop_waiting();
   EXPECT_EQ(report.get().pending, 2);
-  EXPECT_EQ(pay_invoices_.pay_all().pending, 2);
+  EXPECT_EQ(pay().pending, 2);
+  gateways_.let_all_continue();
+}
+
+TEST_F(PayInvoicesTest, EndBeforeTheyAreDestroyed) {
+  gateways_.hold();
+  store_.add_invoices(2);
+  std::future<PayReport> report;
+  {
+    PayInvoices pay_invoices(store_, workers_, {.longest_wait = kLong});
+    report = pay_in_background(pay_invoices);
+  }
+  EXPECT_EQ(report.get().pending, 2);
   gateways_.let_all_continue();
 }
 
 TEST_F(PayInvoicesTest, ThrowWhileTheStoreFails) {
-  PayInvoices pay_invoices(store_, workers_, {.longest_wait = kLong, .max_waiting = 1});
   gateways_.hold();
   store_.add_invoices(2);
   for (const Call call : {Call::kRequestPayment, Call::kIsPending}) {
     store_.fail(call);
-    EXPECT_THROW(pay_invoices.pay_all(), common::Unavailable);
+    EXPECT_THROW(pay(), common::Unavailable);
     store_.repair();
   }
-  auto report = pay_in_background(pay_invoices);  // callers that failed do not wait
+  auto report = pay_in_background(pay_invoices_);
   ASSERT_TRUE(store_.eventually_called(Call::kIsPending, 2));
   gateways_.let_all_continue();
   EXPECT_EQ(report.get().paid, 2);
 
   store_.add_invoices(1);
   store_.fail(Call::kProgress);
-  EXPECT_THROW(pay_invoices.pay_all(), common::Unavailable);
+  EXPECT_THROW(pay(), common::Unavailable);
   EXPECT_TRUE(store_.eventually_all(InvoiceState::kPaid));
 }
 

@@ -61,9 +61,9 @@ std::int64_t PaymentWorkers::settlements() const {
   return settlement_count_;
 }
 
-void PaymentWorkers::wait_for_settlement(std::int64_t seen, milliseconds timeout) {
-  MutexLock lock(mutex_);
-  settled_.wait_for(lock, timeout, [&]() REQUIRES(mutex_) { return settlement_count_ > seen; });
+void PaymentWorkers::set_settlement_listener(std::function<void()> listener) {
+  MutexLock lock(listener_mutex_);
+  settlement_listener_ = std::move(listener);
 }
 
 void PaymentWorkers::stop() {
@@ -189,7 +189,8 @@ void PaymentWorkers::settle(const std::vector<Settlement>& settlements) {
       last_retry_ = std::max(last_retry_, settlement.retry_at + options_.retry_look_interval);
     }
   }
-  settled_.notify_all();
+  MutexLock lock(listener_mutex_);
+  if (settlement_listener_) settlement_listener_();
 }
 
 void PaymentWorkers::make_calls() {

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -68,8 +69,9 @@ class PaymentWorkers {
 
   // Number of committed settlement transactions.
   std::int64_t settlements() const;
-  // Returns when settlements() exceeds `seen`, or after `timeout`.
-  void wait_for_settlement(std::int64_t seen, std::chrono::milliseconds timeout);
+  // Called after each of them, by the bookkeeper: must not block. An empty function ends that. When
+  // this returns, the listener before is not running.
+  void set_settlement_listener(std::function<void()> listener);
 
   const CircuitBreaker& breaker() const { return caller_.breaker(); }
 
@@ -113,7 +115,6 @@ class PaymentWorkers {
   mutable common::Mutex mutex_;
   common::CondVar books_;                      // wakes the bookkeeper
   common::CondVar items_;                      // wakes the threads that make the calls
-  common::CondVar settled_;                    // wakes wait_for_settlement()
   std::deque<Item> queue_ GUARDED_BY(mutex_);  // claimed, not sent
   std::size_t in_flight_ GUARDED_BY(mutex_) = 0;
   std::vector<Settlement> unsettled_ GUARDED_BY(mutex_);
@@ -126,6 +127,9 @@ class PaymentWorkers {
   std::string request_id_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool calls_ended_ GUARDED_BY(mutex_) = false;
+
+  common::Mutex listener_mutex_;
+  std::function<void()> settlement_listener_ GUARDED_BY(listener_mutex_);
 
   std::vector<std::thread> call_threads_;
   std::thread bookkeeper_;

@@ -173,19 +173,16 @@ TEST_F(PaymentWorkersTest, SettleInOneTransactionWhatEndsTogether) {
   EXPECT_EQ(store_.calls(Call::kSettle), 1);
 }
 
-TEST_F(PaymentWorkersTest, EndTheWaitForASettlementAfterItsCommit) {
+TEST_F(PaymentWorkersTest, TellTheListenerOfASettlementAfterItsCommit) {
   gateways_.hold();
   add_due(1);
+  std::promise<bool> is_paid;
   const auto workers = start();
-  auto waiting = std::async(std::launch::async, [&] {
-    gateways_.let_all_continue();
-    workers->wait_for_settlement(0, 1h);
-    return store_.row(1).invoice.is_paid();
-  });
-  ASSERT_EQ(waiting.wait_for(30s), std::future_status::ready);
-  EXPECT_TRUE(waiting.get());
-  EXPECT_EQ(workers->settlements(), 1);
-  workers->wait_for_settlement(1, 1ms);
+  workers->set_settlement_listener([&] { is_paid.set_value(store_.row(1).invoice.is_paid()); });
+  gateways_.let_all_continue();
+  auto told = is_paid.get_future();
+  ASSERT_EQ(told.wait_for(30s), std::future_status::ready);
+  EXPECT_TRUE(told.get());
   EXPECT_EQ(workers->settlements(), 1);
 }
 

@@ -15,9 +15,13 @@ namespace invoice_app {
 namespace {
 
 using common::HttpRequest;
+using common::HttpRespond;
 using common::HttpResponse;
 using common::JsonArray;
 using common::JsonValue;
+
+// A longer commit would keep other writers waiting.
+constexpr std::size_t kMaxAddedPerCommit = 20'000;
 
 constexpr common::PayableNames kInvoiceNames = {"InvoiceId", "Value", "Currency"};
 
@@ -61,43 +65,17 @@ std::string to_json(const std::vector<Invoice>& invoices, bool as_array) {
   return as_array ? '[' + body + "]\n" : body + '\n';
 }
 
-}  // namespace
-
-Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices, const AddLimits& limits)
-    : store_(store),
-      bytes_in_progress_(limits.bytes_in_progress, limits.timeout),
-      pay_invoices_(pay_invoices),
-      additions_([&store](auto groups) { return store.add(groups); }) {}
-
-void Routes::add_to(common::HttpRouter& router) {
-  router.get("/invoices", [this](const HttpRequest&) { return list_invoices(); });
-  router.post("/invoices", {.max_bytes = common::kMaxInvoicesBodyBytes, .json_required = true},
-              [this](const HttpRequest& request) { return add_invoices(request); });
-  router.post("/invoices/pay", {}, [this](const HttpRequest&) { return pay(); });
-}
-
-HttpResponse Routes::list_invoices() const {
-  return common::json_list(
-      [this](std::int64_t after, std::size_t limit) { return store_.list(after, limit); },
-      append_json);
-}
-
-HttpResponse Routes::add_invoices(const HttpRequest& request) {
-  const common::ByteBudget::Share share(bytes_in_progress_, request.body.size());
-  const JsonValue document = common::read_json(request.body);
-  const std::vector<NewInvoice> invoices = read_invoices(document);
-  const AddOutcome outcome = additions_.run(invoices);
+// An array if the request was one.
+HttpResponse to_response(const AddOutcome& outcome, bool as_array) {
   if (outcome.conflict) {
-    return common::to_response({.status = 409,
-                                .detail = "invoice " + invoices[*outcome.conflict].id +
-                                          " exists with a different amount"});
+    return common::to_response(
+        {.status = 409,
+         .detail = "invoice " + *outcome.conflict + " exists with a different amount"});
   }
-  return {.status = outcome.added > 0 ? 201 : 200,
-          .body = to_json(outcome.invoices, document.as<JsonArray>() != nullptr)};
+  return {.status = outcome.added > 0 ? 201 : 200, .body = to_json(outcome.invoices, as_array)};
 }
 
-HttpResponse Routes::pay() {
-  const PayReport report = pay_invoices_.pay_all();
+HttpResponse to_response(const PayReport& report) {
   const decltype(common::Problem::members) counts = {
       {"Paid", report.paid}, {"Refused", report.refused}, {"Pending", report.pending}};
   if (report.provider_unavailable) {
@@ -122,6 +100,49 @@ HttpResponse Routes::pay() {
           .body = "{\"Paid\":" + std::to_string(report.paid) +
                   ",\"Refused\":" + std::to_string(report.refused) +
                   ",\"Pending\":" + std::to_string(report.pending) + "}\n"};
+}
+
+}  // namespace
+
+Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices)
+    : store_(store),
+      pay_invoices_(pay_invoices),
+      additions_([&store](auto groups) { return store.add(groups); },
+                 {.max_weight = kMaxAddedPerCommit}) {}
+
+void Routes::add_to(common::HttpRouter& router) {
+  router.get("/invoices", [this](const HttpRequest&) { return list_invoices(); });
+  router.post_deferred("/invoices",
+                       {.max_bytes = common::kMaxInvoicesBodyBytes, .json_required = true},
+                       [this](const HttpRequest& request, const HttpRespond& respond) {
+                         add_invoices(request, respond);
+                       });
+  router.post_deferred("/invoices/pay", {},
+                       [this](const HttpRequest&, const HttpRespond& respond) { pay(respond); });
+}
+
+HttpResponse Routes::list_invoices() const {
+  return common::json_list(
+      [this](std::int64_t after, std::size_t limit) { return store_.list(after, limit); },
+      append_json);
+}
+
+void Routes::add_invoices(const HttpRequest& request, const HttpRespond& respond) {
+  const JsonValue document = common::read_json(request.body);
+  const bool is_array = document.as<JsonArray>() != nullptr;
+  std::vector<NewInvoice> invoices = read_invoices(document);
+  const std::size_t weight = invoices.size();
+  additions_.submit(
+      std::move(invoices),
+      [respond, is_array](const auto& outcome) {
+        respond([&] { return to_response(outcome(), is_array); });
+      },
+      weight);
+}
+
+void Routes::pay(const HttpRespond& respond) {
+  pay_invoices_.pay_all(
+      [respond](const auto& report) { respond([&] { return to_response(report()); }); });
 }
 
 }  // namespace invoice_app

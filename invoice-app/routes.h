@@ -3,11 +3,8 @@
 #ifndef INVOICE_APP_ROUTES_H_
 #define INVOICE_APP_ROUTES_H_
 
-#include <chrono>
-#include <cstddef>
+#include <vector>
 
-#include "common/base/byte_budget.h"
-#include "common/http/limits.h"
 #include "common/http/router.h"
 #include "common/storage/group_commit.h"
 #include "invoice-app/invoice_store.h"
@@ -15,28 +12,21 @@
 
 namespace invoice_app {
 
-// For the bodies of POST /invoices; see common/http/limits.h.
-struct AddLimits {
-  std::size_t bytes_in_progress = common::kMaxInvoicesBytesInProgress;
-  std::chrono::milliseconds timeout = common::kInvoicesBytesTimeout;
-};
-
 // Thread-safe.
 class Routes {
  public:
   // The references must outlive the routes, and the routes must outlive the routers that they are
   // added to.
-  Routes(InvoiceStore& store, PayInvoices& pay_invoices, const AddLimits& limits = {});
+  Routes(InvoiceStore& store, PayInvoices& pay_invoices);
 
   void add_to(common::HttpRouter& router);
 
   common::HttpResponse list_invoices() const;
-  common::HttpResponse add_invoices(const common::HttpRequest& request);
-  common::HttpResponse pay();
+  void add_invoices(const common::HttpRequest& request, const common::HttpRespond& respond);
+  void pay(const common::HttpRespond& respond);
 
  private:
   InvoiceStore& store_;
-  common::ByteBudget bytes_in_progress_;
   PayInvoices& pay_invoices_;
   // Concurrent requests to add invoices share a commit.
   common::GroupCommit<std::vector<NewInvoice>, AddOutcome> additions_;

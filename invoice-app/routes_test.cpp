@@ -3,19 +3,14 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
-#include <atomic>
-#include <latch>
 #include <nlohmann/json.hpp>
-#include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "invoice-app/testing/fake_invoice_store.h"
 #include "invoice-app/testing/fake_payment_gateways.h"
 #include "invoice-app/testing/worker_options.h"
 #include "tests/support/bad_payables.h"
-#include "tests/support/eventually.h"
 #include "tests/support/router_client.h"
 
 namespace invoice_app {
@@ -304,51 +299,6 @@ TEST_F(InvoiceRoutes, OtherPathsAndMethodsAreRefused) {
   }
   EXPECT_EQ(store_.calls(Call::kAdd), 0);
   EXPECT_EQ(store_.calls(Call::kRequestPayment), 0);
-}
-
-// ---- Concurrent large bodies ----
-
-// Waits in add() until open() is called.
-class GatedStore : public FakeInvoiceStore {
- public:
-  std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) override {
-    is_adding_ = true;
-    gate_.wait();
-    return FakeInvoiceStore::add(groups);
-  }
-
-  bool is_adding() const { return is_adding_; }
-  void open() { gate_.count_down(); }
-
- private:
-  std::atomic<bool> is_adding_ = false;
-  std::latch gate_{1};
-};
-
-// Without this limit a few clients could use up the memory, and one long transaction would keep all
-// replicas from writing.
-TEST(InvoiceRoutesUnderLoad, LargeBodiesTakeTurns) {
-  GatedStore store;
-  FakePaymentGateways gateways;
-  prometheus::Registry registry;
-  PayMetrics metrics(registry);
-  const common::SystemClock clock;
-  PaymentWorkers workers(store, gateways.factory(), clock, metrics, {.owner = "worker"});
-  PayInvoices pay_invoices(store, workers, {});
-  const std::string large = kI1 + std::string(1000, ' ');
-  Routes routes(store, pay_invoices,
-                {.bytes_in_progress = large.size(), .timeout = milliseconds(1)});
-  tests::RouterClient client;
-  routes.add_to(client.router());
-
-  int status = 0;
-  std::jthread first([&] { status = client.post("/invoices", large).status; });
-  EXPECT_TRUE(tests::eventually([&] { return store.is_adding(); }));
-  EXPECT_EQ(problem(client.post("/invoices", kI1)), "503 about:blank");
-  store.open();
-  first.join();
-  EXPECT_EQ(status, 201);
-  EXPECT_EQ(client.post("/invoices", kI1).status, 200);
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ AddOutcome add_group(SqliteConnection& connection, const std::vector<NewInvoice>
     if (outcome.invoices.back().amount != amount) {
       row.reset();
       connection.run("ROLLBACK TO a_group");
-      outcome = {.invoices = {}, .added = 0, .conflict = i};
+      outcome = {.invoices = {}, .added = 0, .conflict = id};
       break;
     }
   }

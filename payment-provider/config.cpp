@@ -27,11 +27,7 @@ std::optional<std::vector<common::Currency>> read_currencies(std::string_view li
 Config read_config(common::Environment& environment) {
   Config config;
   config.service = common::read_service_config(
-      environment, {.port = 8082,
-                    .admin_port = 9082,
-                    .database_url = "sqlite:payments.db",
-                    // All concurrent calls of three invoice-apps, and some to spare.
-                    .http_threads = 512});
+      environment, {.port = 8082, .admin_port = 9082, .database_url = "sqlite:payments.db"});
   const std::string currencies = environment.text(
       "ACCEPTED_CURRENCIES", "", "ISO 4217 codes separated by commas, or empty for all",
       "payments in other currencies are refused",

@@ -1,55 +1,27 @@
 #include "payment-provider/routes.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
-#include <vector>
 
-#include "common/base/bad_request.h"
+#include "common/base/ascii.h"
 #include "common/base/clock.h"
-#include "common/http/limits.h"
 #include "common/http/list.h"
 #include "common/http/problem.h"
 #include "common/json/json.h"
 #include "common/json/payable.h"
+#include "payment-provider/idempotency_key.h"
 
 namespace payment_provider {
 namespace {
 
 using common::HttpRequest;
+using common::HttpRespond;
 using common::HttpResponse;
 using common::kPaymentNames;
 
 HttpResponse unprocessable(std::string type, std::string detail) {
   return common::to_response({.status = 422, .detail = std::move(detail), .type = std::move(type)});
-}
-
-bool is_printable_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
-}
-
-// The draft of the header asks for a quoted string. Most clients send the key without quotes, which
-// means the same here.
-std::string_view unquote(std::string_view key) {
-  const bool quoted = key.size() >= 2 && key.front() == '"' && key.back() == '"';
-  return quoted ? key.substr(1, key.size() - 2) : key;
-}
-
-// The key of a request. Without one it is made from the invoice's id, so that simple clients also
-// pay an invoice only once.
-std::string read_key(const HttpRequest& request, const std::string& invoice_id) {
-  const auto values = request.header_values("Idempotency-Key");
-  if (values.empty()) return "id:" + invoice_id;
-  if (std::any_of(values.begin(), values.end(),
-                  [&](std::string_view value) { return value != values.front(); })) {
-    throw common::BadRequest("the request has different values of Idempotency-Key");
-  }
-  const std::string_view key = unquote(values.front());
-  if (key.empty() || key.size() > common::kMaxIdempotencyKeyBytes || !is_printable_ascii(key)) {
-    throw common::BadRequest("Idempotency-Key must be 1 to 255 printable ASCII characters");
-  }
-  return std::string(key);
 }
 
 HttpResponse to_response(const PaymentOutcome& outcome, const std::string& invoice_id) {
@@ -102,17 +74,20 @@ Routes::Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> to
 void Routes::add_to(common::HttpRouter& router) {
   router.set_guard([this](const HttpRequest& request) { return demand_token(request); });
   router.get("/payments", [this](const HttpRequest&) { return list_payments(); });
-  router.post("/payments/pay", {.json_required = true},
-              [this](const HttpRequest& request) { return pay(request); });
+  router.post_deferred(
+      "/payments/pay", {.json_required = true},
+      [this](const HttpRequest& request, const HttpRespond& respond) { pay(request, respond); });
 }
 
-HttpResponse Routes::pay(const HttpRequest& request) {
+void Routes::pay(const HttpRequest& request, const HttpRespond& respond) {
   const auto [id, amount] = common::read_payable(common::read_json(request.body), kPaymentNames);
-  const PaymentOutcome outcome = recordings_.run({.idempotency_key = read_key(request, id),
-                                                  .invoice_id = id,
-                                                  .amount = amount,
-                                                  .refusal = find_refusal(rules_, amount)});
-  return to_response(outcome, id);
+  recordings_.submit({.idempotency_key = read_idempotency_key(request, id),
+                      .invoice_id = id,
+                      .amount = amount,
+                      .refusal = find_refusal(rules_, amount)},
+                     [respond, id = id](const auto& outcome) {
+                       respond([&] { return to_response(outcome(), id); });
+                     });
 }
 
 HttpResponse Routes::list_payments() const {

@@ -22,7 +22,7 @@ class Routes {
 
   void add_to(common::HttpRouter& router);
 
-  common::HttpResponse pay(const common::HttpRequest& request);
+  void pay(const common::HttpRequest& request, const common::HttpRespond& respond);
   common::HttpResponse list_payments() const;
   std::optional<common::HttpResponse> demand_token(const common::HttpRequest& request) const;
 

@@ -44,6 +44,12 @@ echo "clang-format"
 sources '*.h' '*.cpp' | xargs clang-format --dry-run -Werror ||
   failed+=('clang-format (make fmt)')
 
+# g++ 12 compiles some of them wrongly (GCC bug 106188).
+echo "co_await in conditions"
+if sources '*.h' '*.cpp' | xargs grep -nE '^[^/]*((if|while) *\([^)]*co_await|\?.*co_await|co_await.*\?)'; then
+  failed+=("co_await in a condition: use a variable")
+fi
+
 # Prints the sources that the build compiles, without tests: GoogleTest's macros take four times as
 # long and give useless findings. Headers are checked with the sources that include them; headers that
 # only tests include, on their own.

@@ -20,13 +20,13 @@
 #include <thread>
 #include <vector>
 
-#include "common/http/tcp.h"
 #include "tests/support/api.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fake_provider.h"
 #include "tests/support/raw_client.h"
 #include "tests/support/reserved_port.h"
 #include "tests/support/service_process.h"
+#include "tests/support/sockets.h"
 
 namespace tests {
 namespace {
@@ -146,10 +146,72 @@ TEST_F(EndToEnd, ProbesAndMetricsHaveAPortOfTheirOwn) {
     auto admin = patient_client(service->admin_url());
     for (const char* path : {"/livez", "/readyz", "/metrics"}) {
       expect_status(admin.get(path), 200);
-      expect_status(patient_client(service->url()).get(path), 404);
+      const bool is_public = path == std::string("/livez");
+      expect_status(patient_client(service->url()).get(path), is_public ? 200 : 404);
     }
   }
   EXPECT_EQ(attempts(*app, "paid"), 3);
+}
+
+TEST_F(EndToEnd, TheProviderCanHaveAnIpv6Address) {
+  const FakeProvider provider(accepted, "::1");
+  const auto app = start_invoice_app(provider.url());
+  expect_status(pay(*app), 200);
+  EXPECT_EQ(invoices(*app), all_paid(kSeedUnpaid));
+}
+
+// Method, target and version; headers and body; the status of the response.
+struct BadRequestRow {
+  std::string line;
+  std::string rest;
+  int status;
+};
+
+// `list` allows GET, `create` POST of JSON.
+std::vector<BadRequestRow> bad_requests(const std::string& list, const std::string& create) {
+  const std::string json_body = "Content-Type: application/json\r\nContent-Length: ";
+  const std::string post = "POST " + create + " HTTP/1.1";
+  const std::string end = "\r\n";
+  return {
+      {"GET " + list + "?limit=1 HTTP/1.1", end, 400},
+      {"GET " + list + "/ HTTP/1.1", end, 404},
+      {"GET /%2F" + list.substr(1) + " HTTP/1.1", end, 404},
+      {"GET " + list + "%2Fpay HTTP/1.1", end, 404},
+      {"GET /%zz HTTP/1.1", end, 400},
+      {"GET /%u0069nvoices HTTP/1.1", end, 400},
+      {"DELETE " + list + " HTTP/1.1", end, 405},
+      {"GET " + create + "x HTTP/1.1", end, 404},
+      {"BREW " + list + " HTTP/1.1", end, 501},
+      {"GET " + list + " HTTP/2.0", end, 505},
+      {"GET  " + list + " HTTP/1.1", end, 400},
+      {"GET " + list + " HTTP/1.0", "Host: again\r\n\r\n", 400},
+      {post, json_body + "0\r\n\r\n", 400},
+      {post, json_body + "99999999\r\n\r\n", 413},
+      {post, json_body + "5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+      {post, "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415},
+      {post, "Content-Type: application/json; charset=latin1\r\nContent-Length: 2\r\n\r\n{}", 415},
+      {"GET /" + std::string(40'000, 'x') + " HTTP/1.1", end, 414},
+  };
+}
+
+TEST_F(EndToEnd, BadRequestsGetProblemsAndChangeNothing) {
+  const auto provider = start_provider();
+  const auto app = start_invoice_app(provider->url());
+  const auto expect_problems = [](int port, const std::vector<BadRequestRow>& rows) {
+    for (const BadRequestRow& row : rows) {
+      const RawAnswer answer = RawClient(port).ask(row.line + "\r\nHost: test\r\n" + row.rest);
+      EXPECT_EQ(answer.status, row.status) << row.line << row.rest << answer.body;
+      EXPECT_EQ(answer.header("Content-Type"), "application/problem+json") << row.line;
+      EXPECT_NE(answer.header("Date"), "") << row.line;
+    }
+  };
+  expect_problems(app->port(), bad_requests("/invoices", "/invoices"));
+  expect_problems(app->port(), {{"POST /invoices/pay?x HTTP/1.1", "\r\n", 400},
+                                {"POST /invoices%2Fpay HTTP/1.1", "\r\n", 404},
+                                {"GET /invoices/pay HTTP/1.1", "\r\n", 405}});
+  expect_problems(provider->port(), bad_requests("/payments", "/payments/pay"));
+  EXPECT_EQ(invoices(*app), kSeedUnpaid);
+  EXPECT_EQ(payments(*provider), json::array());
 }
 
 struct Misbehaviour {
@@ -500,7 +562,7 @@ TEST_F(EndToEnd, StoppedUnderLoadItAnswersEveryRequestThatWasSentBefore) {
   constexpr int kRounds = 3;
   constexpr std::size_t kClients = 100;
   for (int round = 0; round < kRounds; ++round) {
-    const auto provider = start_provider({{"HTTP_THREADS", std::to_string(kClients + 1)}});
+    const auto provider = start_provider();
     std::vector<RawClient> clients;
     for (std::size_t i = 0; i < kClients; ++i) {
       clients.emplace_back(provider->port());
@@ -541,6 +603,7 @@ TEST_F(EndToEnd, TheTokenKeepsOthersOut) {
   EXPECT_EQ(expect_status(stranger.get("/payments"), 401).header("WWW-Authenticate"), "Bearer");
   expect_status(stranger.post("/payments/pay", {}, R"({"id":"I1","value":1,"currency":"EUR"})"),
                 401);
+  expect_status(stranger.get("/livez"), 200);  // for load balancers
 
   auto app = start_invoice_app(provider->url(), {{"PAY_WAIT_SECONDS", "1"}});
   const auto without = pay(*app);
@@ -557,7 +620,7 @@ TEST_F(EndToEnd, TheTokenKeepsOthersOut) {
 }
 
 TEST_F(EndToEnd, APortThatIsTakenEndsTheStartWithStatus1AndItsNumber) {
-  const common::TcpListener taken("0.0.0.0", 0);
+  const Listener taken("0.0.0.0");
   const std::string port = std::to_string(taken.port());
   for (const char* binary : {INVOICE_APP_BINARY, PAYMENT_PROVIDER_BINARY}) {
     for (const char* variable : {"PORT", "ADMIN_PORT"}) {

@@ -54,11 +54,9 @@ class StorageFaults : public testing::TestWithParam<Program> {
  protected:
   // Starts the program, or a script that does.
   void start(const std::string& binary) {
-    process_ = std::make_unique<ServiceProcess>(binary,
-                                                Variables{{"DATABASE_URL", "sqlite:" + file_},
-                                                          {"SEED_INVOICES", "false"},
-                                                          {"HTTP_THREADS", "32"}},
-                                                directory_ / "log");
+    process_ = std::make_unique<ServiceProcess>(
+        binary, Variables{{"DATABASE_URL", "sqlite:" + file_}, {"SEED_INVOICES", "false"}},
+        directory_ / "log");
   }
   void start_and_write() {
     start(GetParam().binary);

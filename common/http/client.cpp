@@ -2,64 +2,22 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 
+#include "common/base/ascii.h"
 #include "common/base/fault_point.h"
+#include "common/http/base_url.h"
+#include "common/http/connected_socket.h"
 #include "common/http/httplib_stream.h"
-#include "common/http/tcp.h"
 
 namespace common {
 namespace {
 
 using std::chrono::steady_clock;
-
-struct BaseUrl {
-  std::string host;
-  int port = 80;
-  std::string path = {};  // without a slash at its end
-};
-
-std::optional<int> to_port(std::string_view text) {
-  int port = 0;
-  const char* end = text.data() + text.size();
-  const auto [stopped_at, error] = std::from_chars(text.data(), end, port);
-  if (error != std::errc() || stopped_at != end || port < 1 || port > 65535) return std::nullopt;
-  return port;
-}
-
-// http://HOST[:PORT][/PATH]; nothing when the text is anything else.
-std::optional<BaseUrl> parse_base_url(std::string_view text) {
-  constexpr std::string_view kScheme = "http://";
-  const auto unusable = [](char c) { return c <= ' ' || c > '~' || c == '?' || c == '#'; };
-  if (!text.starts_with(kScheme) || std::any_of(text.begin(), text.end(), unusable)) {
-    return std::nullopt;
-  }
-  text.remove_prefix(kScheme.size());
-
-  BaseUrl url;
-  const std::size_t slash = std::min(text.find('/'), text.size());
-  std::string_view path = text.substr(slash);
-  while (path.ends_with('/')) path.remove_suffix(1);
-  url.path = path;
-
-  std::string_view authority = text.substr(0, slash);
-  if (const std::size_t colon = authority.rfind(':'); colon != std::string_view::npos) {
-    const auto port = to_port(authority.substr(colon + 1));
-    if (!port) return std::nullopt;
-    url.port = *port;
-    authority = authority.substr(0, colon);
-  }
-  if (authority.empty() || authority.find_first_of("@:[]") != std::string_view::npos) {
-    return std::nullopt;
-  }
-  url.host = authority;
-  return url;
-}
 
 BaseUrl require_base_url(const std::string& text) {
   auto url = parse_base_url(text);
@@ -68,17 +26,17 @@ BaseUrl require_base_url(const std::string& text) {
 }
 
 struct CallLimits {
-  std::chrono::steady_clock::time_point deadline = {};
-  std::size_t max_bytes = 0;  // of the answer as it is sent, with all that is around its body
+  steady_clock::time_point deadline = {};
+  std::size_t max_bytes = 0;  // of the whole response: head, body and framing
 };
 
-// A connection for the time of one call.
+// The connection during one call.
 class CallStream final : public HttplibStream {
  public:
-  CallStream(TcpConnection& connection, const CallLimits& limits)
+  CallStream(ConnectedSocket& connection, const CallLimits& limits)
       : connection_(connection), limits_(limits), bytes_left_(limits.max_bytes) {}
 
-  // Gathers what the library writes in pieces.
+  // Collects the pieces that the library writes; receive() sends them.
   ssize_t write(const char* from, size_t size) override {
     unsent_.append(from, size);
     return static_cast<ssize_t>(size);
@@ -89,9 +47,7 @@ class CallStream final : public HttplibStream {
 
  private:
   std::optional<std::string_view> receive() override {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(limits_.deadline - steady_clock::now());
-    if (!connection_.write_all(std::exchange(unsent_, ""), left)) return std::nullopt;
+    if (!connection_.write_all(std::exchange(unsent_, ""), limits_.deadline)) return std::nullopt;
     if (!connection_.wait_readable(limits_.deadline)) return std::nullopt;
     const std::ptrdiff_t count = connection_.read(input_.data(), input_.size());
     if (count < 0 || static_cast<std::size_t>(count) > bytes_left_) return std::nullopt;
@@ -100,7 +56,7 @@ class CallStream final : public HttplibStream {
     return std::string_view(input_.data(), static_cast<std::size_t>(count));
   }
 
-  TcpConnection& connection_;
+  ConnectedSocket& connection_;
   const CallLimits& limits_;
   std::size_t bytes_left_;
   bool has_ended_ = false;
@@ -108,25 +64,28 @@ class CallStream final : public HttplibStream {
   std::array<char, 16 * 1024> input_;
 };
 
-// The library's client over connections that keep to the limits of a call: of its own it has
-// limits for each read, and some versions none for heads.
+// The library's client with limits for a whole call. The library itself limits each read, and some
+// versions don't limit heads.
 class LimitedClient : public httplib::ClientImpl {
  public:
-  using httplib::ClientImpl::ClientImpl;
+  LimitedClient(const std::string& host, int port, std::chrono::milliseconds idle_timeout)
+      : ClientImpl(host, port), idle_timeout_(idle_timeout) {}
 
-  // What became of a call on its connection.
+  // What happened to the connection during a call.
   struct Trace {
-    bool was_stale = false;  // the kept connection was of no use, and is closed; nothing was sent
-    bool has_sent = false;   // something may have been sent
-    bool has_ended = false;  // the server ended its side for the answer to end
-    bool has_input_left = false;  // it said more than its answer
+    bool was_stale = false;  // the kept connection was unusable and is closed; nothing was sent
+    bool has_sent = false;   // a part of the request may have been sent
+    bool has_ended = false;  // the server closed its side, which ended the response
+    bool has_input_left = false;  // the server sent more than the response
   };
 
   httplib::Result send_within(const CallLimits& limits, const httplib::Request& request) {
+    if (steady_clock::now() - last_call_end_ >= idle_timeout_) stop();
     limits_ = limits;
     trace_ = {};
     httplib::Result result = send(request);
-    if (trace_.has_input_left) stop();  // the next call would take it for its own answer
+    if (trace_.has_input_left) stop();  // the next call would read it as its response
+    last_call_end_ = steady_clock::now();
     return result;
   }
   const Trace& trace() const { return trace_; }
@@ -134,7 +93,7 @@ class LimitedClient : public httplib::ClientImpl {
  private:
   using Call = std::function<bool(httplib::Stream&)>;
 
-  // The library's hook; with which of these parameters depends on the version.
+  // The library's hook. Its parameters depend on the version.
   // NOLINTBEGIN(modernize-use-override, performance-unnecessary-value-param)
   bool process_socket(const Socket& socket, Call call) { return run(socket, call); }
   bool process_socket(const Socket& socket, std::chrono::time_point<steady_clock> /*start*/,
@@ -144,10 +103,11 @@ class LimitedClient : public httplib::ClientImpl {
   // NOLINTEND(modernize-use-override, performance-unnecessary-value-param)
 
   bool run(const Socket& socket, const Call& call) {
-    TcpConnection connection(FileDescriptor::borrow(socket.sock));
-    // The server has closed, or said something unasked, which would be taken for its answer.
-    char unasked = 0;
-    trace_.was_stale = connection.read(&unasked, 1) >= 0;
+    ConnectedSocket connection(FileDescriptor::borrow(socket.sock));
+    // The server has closed the connection, or has sent bytes before the request. These would be
+    // read as the response.
+    char unexpected = 0;
+    trace_.was_stale = connection.read(&unexpected, 1) >= 0;
     if (trace_.was_stale) return false;
     trace_.has_sent = true;
     CallStream stream(connection, limits_);
@@ -157,6 +117,8 @@ class LimitedClient : public httplib::ClientImpl {
     return done;
   }
 
+  const std::chrono::milliseconds idle_timeout_;
+  steady_clock::time_point last_call_end_;
   CallLimits limits_;
   Trace trace_;
 };
@@ -168,7 +130,7 @@ class HttpClient::Impl {
   explicit Impl(HttpClientOptions options)
       : options_(std::move(options)),
         url_(require_base_url(options_.base_url)),
-        client_(url_.host, url_.port) {
+        client_(url_.host, url_.port, options_.idle_timeout) {
     client_.set_keep_alive(true);
     client_.set_tcp_nodelay(true);
     client_.set_follow_location(false);
@@ -184,6 +146,8 @@ class HttpClient::Impl {
     httplib::Request request;
     request.method = method;
     request.path = url_.path + path;
+    // With port 80, some versions of the library leave out the brackets of an IPv6 address.
+    request.set_header("Host", authority(url_));
     for (const auto& [name, value] : headers) request.set_header(name, value);
     if (!content_type.empty()) request.set_header("Content-Type", content_type);
     request.body = body;
@@ -203,14 +167,13 @@ class HttpClient::Impl {
     fault_point("after-call");
     if (!result) {
       if (!client_.trace().has_sent) {
-        return HttpFailure{
-            .kind = HttpFailure::Kind::kNotSent,
-            .message = "can't connect to " + url_.host + ":" + std::to_string(url_.port)};
+        return HttpFailure{.kind = HttpFailure::Kind::kNotSent,
+                           .message = "can't connect to " + authority(url_)};
       }
       if (steady_clock::now() >= limits.deadline) return no_answer("timed out");
       return no_answer(is_too_large ? "too large" : httplib::to_string(result.error()));
     }
-    // Some versions of the library take that for the last chunk.
+    // Some versions of the library accept the end of the connection as the last chunk.
     if (client_.trace().has_ended && result->has_header("Transfer-Encoding"))
       return no_answer("cut off");
     return HttpReply{.status = result->status,

@@ -1,9 +1,9 @@
-// An HTTP/1.1 client that keeps one connection alive: cpp-httplib over connections of ours, which
-// keep to the limits of the whole call. The only file on the client side that knows it, but for
-// httplib_stream.h.
+// An HTTP/1.1 client that keeps one connection alive. It is cpp-httplib's client with limits for
+// the whole call.
 //
-// Redirects are not followed, and nothing is sent twice: the caller decides what an answer means. A
-// kept connection that turns out to be closed before anything is sent is replaced by a new one.
+// It does not follow redirects and does not retry: the caller decides what a response means. Before
+// it sends a request, it replaces the kept connection if the server has closed it, or if it was
+// idle for too long.
 // Not thread-safe: give each thread its own.
 
 #ifndef COMMON_HTTP_CLIENT_H_
@@ -21,9 +21,10 @@
 namespace common {
 
 struct HttpClientOptions {
-  std::string base_url;  // "http://host:port" with an optional path prefix; no query
+  std::string base_url;  // see base_url.h; its path precedes the path of each call
   std::chrono::milliseconds connect_timeout = kConnectTimeout;
   std::chrono::milliseconds call_timeout = kCallTimeout;  // the whole call
+  std::chrono::milliseconds idle_timeout = kClientIdleTimeout;
   std::size_t max_response_bytes = kMaxResponseBytes;
 };
 
@@ -38,8 +39,8 @@ struct HttpReply {
 
 struct HttpFailure {
   enum class Kind {
-    kNotSent,   // no connection: the server has seen nothing of the request
-    kNoAnswer,  // sent at least in part, and no complete answer came: the outcome is unknown
+    kNotSent,   // no connection: the server received nothing of the request
+    kNoAnswer,  // sent at least in part, no complete response received: the outcome is unknown
   };
   Kind kind;
   std::string message;  // for logs: "connection refused", "timed out", ...
@@ -66,7 +67,7 @@ class HttpClient {
   std::unique_ptr<Impl> impl_;
 };
 
-// Whether the text is a base URL that HttpClient takes.
+// Whether HttpClient accepts the text as its base URL.
 bool is_http_base_url(const std::string& url);
 
 }  // namespace common

@@ -1,78 +1,132 @@
-// One connection of the HTTP server: reads end at the deadline of what is being read (a head, a
-// body), however slowly bytes trickle in; writes are gathered so that a small answer leaves in one
-// piece. Not thread-safe: one thread serves a connection.
+// One connection of the HTTP server: a coroutine that reads a request, lets a worker handle it,
+// writes the response, and starts again. docs/http.md follows a request.
+//
+// All functions run on the I/O thread of the listener, and must not block. Only handlers and
+// next_chunk run on workers.
 
 #ifndef COMMON_HTTP_CONNECTION_H_
 #define COMMON_HTTP_CONNECTION_H_
 
 #include <array>
+#include <asio/awaitable.hpp>
+#include <asio/ip/tcp.hpp>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
+#include "common/base/worker_pool.h"
+#include "common/http/buffered_bytes.h"
+#include "common/http/head_parser.h"
 #include "common/http/limits.h"
-#include "common/http/tcp.h"
+#include "common/http/metrics.h"
+#include "common/http/response_writer.h"
+#include "common/http/router.h"
 
 namespace common {
 
-struct HttpConnectionLimits {  // see limits.h
-  std::chrono::milliseconds keep_alive_idle = kIdleTimeout;
-  std::chrono::milliseconds head_timeout = kHeadTimeout;
-  std::chrono::milliseconds body_timeout = kBodyTimeout;
-  std::chrono::milliseconds write_stall = kWriteStall;
-  std::size_t max_head_bytes = kMaxHeadBytes;
+class HttpConnection;
+
+// What the connections of a listener share. Other threads may use only `is_draining` and the
+// constants.
+struct HttpListener {
+  const std::string name;
+  const bool quiet;
+  const HttpConnectionLimits limits;
+  HttpRouter& router;
+  HttpMetrics::Route unmatched;  // for requests without a route
+  WorkerPool& workers;
+
+  std::atomic<bool> is_draining = false;  // connections are closed after their next response
+  bool is_stopping = false;               // connections without a request are closed
+
+  // Each connection is in one of these lists. The longest wait is first.
+  std::list<HttpConnection> waiting = {};  // for a complete request
+  std::list<HttpConnection> busy = {};
+  std::list<HttpConnection> stalled = {};  // for the client to read a part of a response
+  std::list<HttpConnection> closed = {};   // until their coroutine ends
+
+  std::array<std::list<HttpConnection>*, 3> open_lists() { return {&waiting, &busy, &stalled}; }
+
+  ResponseWriter writer = {};
+  std::array<char, 8 * 1024> received = {};
+  std::size_t input_bytes = 0;   // of requests; see kMaxBufferedBytes
+  std::size_t output_bytes = 0;  // of responses
 };
 
 class HttpConnection {
  public:
-  // `limits` and `stop` must outlive the connection. A raised `stop` ends the wait for a request
-  // that hasn't come in full; one that has is finished.
-  HttpConnection(TcpConnection connection, const HttpConnectionLimits& limits,
-                 const StopSignal& stop)
-      : connection_(std::move(connection)), limits_(limits), stop_(stop) {}
+  using SteadyTime = std::chrono::steady_clock::time_point;
 
-  // Whether the next request has begun, within the time that an idle connection is kept.
-  bool wait_for_request();
+  // The socket must be non-blocking. The caller puts the connection into `waiting` and calls
+  // set_self().
+  HttpConnection(asio::ip::tcp::socket socket, HttpListener& listener)
+      : socket_(std::move(socket)), listener_(listener) {}
+  ~HttpConnection() = default;
+  HttpConnection(const HttpConnection&) = delete;
+  HttpConnection& operator=(const HttpConnection&) = delete;
 
-  // The next line of a request's head, as read_head() wants it. Nothing when no more can be had:
-  // the peer has closed, the deadline has passed, or the head is over its limit.
-  void begin_head();
-  std::optional<std::string> read_head_line();
-  bool head_is_too_large() const { return head_bytes_ > limits_.max_head_bytes; }
+  void set_self(std::list<HttpConnection>::iterator self) { self_ = self; }
 
-  // Reads up to `size` bytes of a body, at least one. -1 when no more can be had.
-  void begin_body();
-  std::ptrdiff_t read(char* to, std::size_t size);
+  // Serves requests until the connection ends.
+  asio::awaitable<void> serve();
 
-  // Whether more was received than has been read.
-  bool has_input() const { return begin_ < end_; }
-
-  // False once the connection is broken.
-  bool write(std::string_view bytes);
-  bool flush();
-  bool is_broken() const { return broken_; }
-
-  // After the last answer, for a peer that may still be sending.
-  void close_lingering();
+  // Ends the current wait for the client if the deadline has passed.
+  void check_deadline(SteadyTime now);
+  // Shortens the wait for a request. Only while the connection is in `waiting`.
+  void limit_wait(SteadyTime now) {
+    if (part_ == Part::kBody) return;  // the request is finished
+    deadline_ = std::min(deadline_, now + (part_ == Part::kHead ? kStopHeadTimeout : kStopGrace));
+  }
+  // Closes the connection at once, and moves it to `closed`. A response that is being written is
+  // lost.
+  void close();
+  // Destroys the connection. Only after the coroutine has ended.
+  void remove() { list_->erase(self_); }
 
  private:
-  bool receive();
-  std::string_view received() const { return {input_.data() + begin_, end_ - begin_}; }
+  struct Exchange;
+  enum class Part { kNone, kHead, kBody };
 
-  TcpConnection connection_;
-  const HttpConnectionLimits& limits_;
-  const StopSignal& stop_;
-  std::chrono::steady_clock::time_point deadline_{};
-  bool in_head_ = true;
-  bool broken_ = false;
-  std::size_t head_bytes_ = 0;
-  std::string unsent_;
-  std::size_t begin_ = 0;  // input_[begin_, end_) is received()
-  std::size_t end_ = 0;
-  std::array<char, 16 * 1024> input_;
+  asio::awaitable<bool> serve_request();  // whether the connection stays open
+  // False if no head comes.
+  asio::awaitable<bool> read_head(Exchange& exchange);
+  static void accept_head(Exchange& exchange);
+  // Reads the body into the request, or returns the error response.
+  asio::awaitable<std::optional<HttpResponse>> read_body(Exchange& exchange);
+  asio::awaitable<HttpResponse> call_handler(Exchange& exchange);
+  asio::awaitable<bool> respond(Exchange& exchange, HttpResponse& response);
+  asio::awaitable<bool> write_chunks(Exchange& exchange, const HttpResponse& response);
+  void record(const Exchange& exchange, int status);
+
+  // Appends to input_. False if the client has closed, or the deadline has passed.
+  asio::awaitable<bool> receive();
+  // False if the connection is broken, or the client reads too slowly.
+  asio::awaitable<bool> write(std::string_view bytes);
+  asio::awaitable<void> close_lingering();
+
+  std::string_view unread() const { return std::string_view(input_).substr(read_); }
+  void consume(std::size_t count);
+  void move_to(std::list<HttpConnection>& list);
+  // Counts the bytes that are to be sent. At the limit, the longest stalled clients are cut off.
+  void count_output(std::size_t bytes);
+  void set_timeout(std::chrono::milliseconds timeout);
+  void clear_timeout() { deadline_ = SteadyTime::max(); }
+
+  asio::ip::tcp::socket socket_;
+  HttpListener& listener_;
+  std::list<HttpConnection>* list_ = &listener_.waiting;
+  std::list<HttpConnection>::iterator self_ = {};
+  SteadyTime deadline_ = SteadyTime::max();
+  bool has_expired_ = false;
+  Part part_ = Part::kNone;     // of a request that is being received
+  bool is_pipelining_ = false;  // the current request was received before the previous response
+  BufferedBytes output_{listener_.output_bytes};
+  std::string input_;     // received
+  std::size_t read_ = 0;  // bytes of it that were consumed
 };
 
 }  // namespace common

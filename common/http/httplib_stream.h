@@ -1,5 +1,5 @@
-// What cpp-httplib reads from and writes to instead of its own sockets. For http_server.cpp and
-// http_client.cpp only.
+// The stream that cpp-httplib reads and writes instead of its own sockets. Only for
+// response_writer.cpp and client.cpp.
 
 #ifndef COMMON_HTTP_HTTPLIB_STREAM_H_
 #define COMMON_HTTP_HTTPLIB_STREAM_H_
@@ -13,7 +13,7 @@
 
 namespace common {
 
-// Some of these functions are pure virtual in some versions of the library and unknown to others.
+// Some of these functions are pure virtual in some versions of the library and missing in others.
 class HttplibStream : public httplib::Stream {
  public:
   ssize_t read(char* to, size_t size) override {
@@ -33,7 +33,7 @@ class HttplibStream : public httplib::Stream {
   }
   void consume_buffered(size_t size) { input_.remove_prefix(size); }
 
-  // Reads and writes wait by themselves.
+  // Always ready: reads and writes wait until they can continue.
   bool is_readable() const override { return true; }
   bool wait_readable() const { return true; }
   bool is_writable() const { return true; }
@@ -42,16 +42,16 @@ class HttplibStream : public httplib::Stream {
   time_t duration() const { return 0; }
   // NOLINTEND(modernize-use-override)
 
-  // Not used by the library for what we do, except by versions that answer 500 when it is too large
-  // for select().
+  // The library only uses it to answer 500 when a descriptor is too large for select(), and only in
+  // some versions. 0 never is.
   socket_t socket() const override { return 0; }
-  // Nobody here asks whose connection it is.
+  // The addresses are not used.
   void get_remote_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
   void get_local_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
 
  protected:
-  // What comes next, which must stay there until the next call: empty at the end of the connection,
-  // nothing when it can't be had.
+  // The next input, valid until the next call. Empty at the end of the connection, nothing on
+  // failure.
   virtual std::optional<std::string_view> receive() = 0;
 
   bool has_input() const { return !input_.empty(); }

@@ -1,5 +1,5 @@
-// All limits of HTTP, for the server and the client. Sizes are in bytes. A limit that tests or
-// configuration override is the default of an option with a similar name.
+// All limits of HTTP, for the server and the client. Sizes are in bytes. Tests and
+// settings can override some of them; the option has a similar name.
 
 #ifndef COMMON_HTTP_LIMITS_H_
 #define COMMON_HTTP_LIMITS_H_
@@ -9,20 +9,49 @@
 
 namespace common {
 
-// ---- Connections of the server. Each holds a thread, even while it is idle. ----
+// ---- Connections of the server ----
 
-inline constexpr std::size_t kServerThreads = 128;  // connections served concurrently
-// Connections that wait for a thread; the kernel caps it at net.core.somaxconn.
-inline constexpr int kBacklog = 512;
-// An idle connection is closed after this.
-inline constexpr std::chrono::milliseconds kIdleTimeout{2'000};
+// Threads that run handlers, which wait for the database. More do not help: commits are shared.
+inline constexpr std::size_t kServerWorkers = 8;
+inline constexpr std::size_t kAdminWorkers = 3;  // one may wait for the database (/readyz)
+// A request that waits longer for a worker gets 503: its client has probably given up.
+inline constexpr std::chrono::milliseconds kWorkerWait{5'000};
 
-// At the stop, the server waits this long for a request that the client may already have sent.
-inline constexpr std::chrono::milliseconds kStopGrace{50};
+// Open connections of a listener. At the limit, a new one replaces the one that has been without a
+// request for the longest time. Fewer if the process may open few descriptors (ulimit -n).
+inline constexpr std::size_t kMaxConnections = 10'000;
+inline constexpr std::size_t kMaxAdminConnections = 512;
+inline constexpr std::size_t kMinConnections = 16;  // however few descriptors there are
+// Descriptors for the database, the log and calls to the provider.
+inline constexpr std::size_t kOtherDescriptors = 320;  // up to 256 are calls to the provider
 
-// After its last response, the server reads further input for at most this time: closing with
-// unread input can destroy the response (RFC 9112, section 9.6).
+// Connections that wait to be accepted; the kernel caps it at net.core.somaxconn.
+inline constexpr int kBacklog = 4096;
+// Pause before the next attempt to accept when no descriptors are left.
+inline constexpr std::chrono::milliseconds kAcceptPause{50};
+// A shortage of descriptors counts as over after this time without another failure to accept.
+inline constexpr std::chrono::milliseconds kAcceptRecovery{2'000};
+
+// An idle connection is closed after this. Longer than load balancers keep theirs (up to 600 s):
+// otherwise they send requests on connections that the server is closing.
+inline constexpr std::chrono::milliseconds kIdleTimeout{620'000};
+
+// At the stop, idle connections stay open for this time, for requests that are on their way.
+inline constexpr std::chrono::milliseconds kStopGrace{250};
+inline constexpr std::chrono::milliseconds kStopHeadTimeout{1'000};  // for a head that has begun
+// At the stop, connections that send or read slowly are cut after this.
+inline constexpr std::chrono::milliseconds kStopTimeout{10'000};
+// The admin listener stops after the public one. Both must fit into the grace period of a pod.
+inline constexpr std::chrono::milliseconds kAdminStopTimeout{1'000};
+
+// After the last response of a connection, the server reads further input for at most this time:
+// closing with unread input can destroy the response (RFC 9112, section 9.6).
 inline constexpr std::chrono::milliseconds kLingerTimeout{500};
+
+// Deadlines of connections are checked at this interval.
+inline constexpr std::chrono::milliseconds kDeadlineCheck{50};
+
+static_assert(kStopGrace < kStopTimeout);
 
 // ---- Heads. A larger head or more headers: 431. ----
 
@@ -42,14 +71,16 @@ inline constexpr std::chrono::milliseconds kBodyTimeout{10'000};   // from the e
 inline constexpr std::size_t kMaxBodyBytes = 16 * 1024;            // a payment has about 100
 inline constexpr std::size_t kMaxInvoicesBodyBytes = 1024 * 1024;  // about 20,000 invoices
 
-// Sum over all concurrent POST /invoices: a body of 1 MiB can need over 20 MiB as JSON values.
-// Further requests wait up to the timeout, then get 503.
-inline constexpr std::size_t kMaxInvoicesBytesInProgress = 4 * 1024 * 1024;
-inline constexpr std::chrono::milliseconds kInvoicesBytesTimeout{10'000};
-
 static_assert(kMaxBodyBytes <= kMaxInvoicesBodyBytes);
-static_assert(kMaxInvoicesBodyBytes <= kMaxInvoicesBytesInProgress,
-              "otherwise the largest body always gets 503");
+
+// Memory of a listener for requests, until their response is written; the same again for responses.
+// At the limit, a body gets 503 and a head is cut off; of the responses, the one is cut off whose
+// client has not read for longest. Requests and responses of up to kUncountedBytes do not count.
+inline constexpr std::size_t kMaxBufferedBytes = 64 * 1024 * 1024;
+inline constexpr std::size_t kUncountedBytes = 2 * 1024;
+
+static_assert(kMaxHeadBytes + kMaxInvoicesBodyBytes <= kMaxBufferedBytes,
+              "otherwise the largest request always gets 503");
 
 // Chunked bodies. Over these: 400.
 inline constexpr std::size_t kMaxChunkLineBytes = 1024;  // line of a chunk's size or of a trailer
@@ -61,24 +92,43 @@ inline constexpr int kMaxTrailers = 32;
 // memory per client and keep writers waiting; fewer rows cost more transactions.
 inline constexpr std::size_t kListPageRows = 1000;
 
-inline constexpr std::size_t kMaxUnsentBytes = 64 * 1024;  // buffered before it is sent
+// Bytes that the kernel holds for a client before it has sent them. More would only serve clients
+// that do not read.
+inline constexpr int kMaxUnsentBytes = 32 * 1024;
 
 // A client that reads less than kWriteStallBytes (or the rest) within kWriteStall is disconnected.
+// TCP reports progress in steps of up to 64 KiB, so a short time would cut slow readers.
 inline constexpr std::size_t kWriteStallBytes = 64 * 1024;
-inline constexpr std::chrono::milliseconds kWriteStall{5'000};
+inline constexpr std::chrono::milliseconds kWriteStall{20'000};
 
 // ---- The client. A call fails at a limit. ----
 
 inline constexpr std::chrono::milliseconds kConnectTimeout{1'000};
 // The whole call, with connecting. It cannot interrupt the resolution of the host's name.
 inline constexpr std::chrono::milliseconds kCallTimeout{5'000};
+// A kept connection that was idle for this long is replaced before the next call. Shorter than a
+// server's idle timeout: a request that meets the server's close gets no response.
+inline constexpr std::chrono::milliseconds kClientIdleTimeout{60'000};
 inline constexpr std::size_t kMaxResponseBytes = 64 * 1024;  // of the body
 // Received bytes per body byte, for 1-byte chunks.
 inline constexpr std::size_t kMaxChunkOverhead = 8;
 inline constexpr std::size_t kMaxRefusalBytes = 500;  // of the provider's reason; the rest is cut
 
+static_assert(kClientIdleTimeout < kIdleTimeout, "otherwise calls cross with the server's close");
 static_assert(kConnectTimeout < kCallTimeout, "otherwise no time is left for the response");
 static_assert(kMaxRefusalBytes < kMaxResponseBytes);
+
+// The limits of the server that tests change.
+struct HttpConnectionLimits {
+  std::chrono::milliseconds idle_timeout = kIdleTimeout;
+  std::chrono::milliseconds head_timeout = kHeadTimeout;
+  std::chrono::milliseconds body_timeout = kBodyTimeout;
+  std::chrono::milliseconds write_stall = kWriteStall;
+  std::chrono::milliseconds worker_wait = kWorkerWait;
+  std::chrono::milliseconds stop_timeout = kStopTimeout;
+  std::size_t max_head_bytes = kMaxHeadBytes;
+  std::size_t max_buffered_bytes = kMaxBufferedBytes;
+};
 
 }  // namespace common
 

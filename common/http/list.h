@@ -1,5 +1,6 @@
-// A JSON array of any length as a response. It is read page by page, so memory stays flat and no
-// transaction is open while a slow client reads. It may or may not show changes made in between.
+// A JSON array of any length as a response. It is read page by page, so memory stays constant and
+// no transaction is open while a slow client reads. It may or may not show changes that are made
+// meanwhile.
 
 #ifndef COMMON_HTTP_LIST_H_
 #define COMMON_HTTP_LIST_H_

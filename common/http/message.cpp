@@ -2,19 +2,28 @@
 
 #include <algorithm>
 
+#include "common/base/ascii.h"
+
 namespace common {
 namespace {
 
-char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+// Removes and returns the text up to the separator, without it.
+std::string_view next_part(std::string_view& text, char separator) {
+  const std::size_t end = text.find(separator);
+  const std::string_view part = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return part;
+}
 
-bool is_space(char c) { return c == ' ' || c == '\t'; }
+std::string trimmed_lower(std::string_view text) {
+  constexpr std::string_view kSpaces = " \t";
+  text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));
+  std::string lower(text.substr(0, text.find_last_not_of(kSpaces) + 1));
+  std::transform(lower.begin(), lower.end(), lower.begin(), to_lower);
+  return lower;
+}
 
 }  // namespace
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return to_lower(x) == to_lower(y); });
-}
 
 std::vector<std::string_view> HttpRequest::header_values(std::string_view name) const {
   std::vector<std::string_view> values;
@@ -22,6 +31,15 @@ std::vector<std::string_view> HttpRequest::header_values(std::string_view name) 
     if (equal_ignoring_case(header, name)) values.emplace_back(value);
   }
   return values;
+}
+
+bool HttpRequest::has_token(std::string_view header, std::string_view token) const {
+  for (std::string_view value : header_values(header)) {
+    while (!value.empty()) {
+      if (trimmed_lower(next_part(value, ',')) == token) return true;
+    }
+  }
+  return false;
 }
 
 std::string_view reason_phrase(int status) {
@@ -50,30 +68,36 @@ std::string_view reason_phrase(int status) {
       return "URI Too Long";
     case 415:
       return "Unsupported Media Type";
-    case 416:
-      return "Range Not Satisfiable";
-    case 417:
-      return "Expectation Failed";
     case 422:
       return "Unprocessable Content";
     case 431:
       return "Request Header Fields Too Large";
     case 500:
       return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
     case 502:
       return "Bad Gateway";
     case 503:
       return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
     default:
       return "";
   }
 }
 
-std::string media_type(std::string_view content_type) {
-  std::string type(content_type.substr(0, content_type.find(';')));
-  type.erase(std::find_if_not(type.rbegin(), type.rend(), is_space).base(), type.end());
-  type.erase(type.begin(), std::find_if_not(type.begin(), type.end(), is_space));
-  std::transform(type.begin(), type.end(), type.begin(), to_lower);
+ContentType parse_content_type(std::string_view value) {
+  constexpr std::string_view kCharset = "charset=";
+  ContentType type{.media_type = trimmed_lower(next_part(value, ';'))};
+  while (!value.empty()) {
+    std::string parameter = trimmed_lower(next_part(value, ';'));
+    if (!parameter.starts_with(kCharset)) continue;
+    type.charset = parameter.substr(kCharset.size());
+    if (type.charset.size() >= 2 && type.charset.front() == '"' && type.charset.back() == '"') {
+      type.charset = type.charset.substr(1, type.charset.size() - 2);
+    }
+  }
   return type;
 }
 

@@ -11,19 +11,26 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/outcome.h"
+
 namespace common {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
   std::string method = {};
-  std::string path = {};  // without the query
+  std::string path = {};   // decoded, without the query
+  std::string query = {};  // as sent, without the question mark
   HttpHeaders headers = {};
   std::string body = {};
   std::string request_id = {};  // the client's X-Request-Id if it is valid, else a new one
 
   // All values of a header, in order. The case of names is ignored (RFC 9110, section 5.1).
   std::vector<std::string_view> header_values(std::string_view name) const;
+
+  // Whether a header whose value is a list of tokens, such as Connection, has this token. `token`
+  // is in lower case.
+  bool has_token(std::string_view header, std::string_view token) const;
 };
 
 struct HttpResponse {
@@ -32,22 +39,30 @@ struct HttpResponse {
   std::string body = {};
   HttpHeaders headers = {};
 
-  // If set, called for each chunk until it returns nullopt; `body` is ignored. Must not hold a lock
-  // or transaction between calls, because the server writes in between. If it throws, the client
-  // sees that the response is incomplete.
+  // If set, called for each chunk until it returns nullopt; `body` is ignored. It is called by any
+  // worker, after the socket has accepted the previous chunk. It may block, but must not hold a
+  // lock or a transaction between calls. If it throws, the client sees that the response is
+  // incomplete.
   std::function<std::optional<std::string>()> next_chunk = {};
 };
 
-// Compares ASCII text, ignoring case, as for header names and schemes.
-bool equal_ignoring_case(std::string_view a, std::string_view b);
-
+// Handles a request on a worker. May block.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+
+// Like HttpHandler, but the response may follow later, from any thread, so that no worker waits for
+// it. Either throws, or calls `respond` once, now or later. The request is valid until then.
+using HttpRespond = OnOutcome<HttpResponse>;
+using DeferredHttpHandler = std::function<void(const HttpRequest&, const HttpRespond& respond)>;
 
 // The reason phrase of a status (RFC 9110, section 15), e.g. "Not Found".
 std::string_view reason_phrase(int status);
 
-// The media type of a Content-Type value without its parameters, in lower case.
-std::string media_type(std::string_view content_type);
+// A Content-Type value (RFC 9110, section 8.3), in lower case.
+struct ContentType {
+  std::string media_type = {};
+  std::string charset = {};  // "" if there is none
+};
+ContentType parse_content_type(std::string_view value);
 
 }  // namespace common
 

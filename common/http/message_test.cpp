@@ -2,26 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace common {
 namespace {
-
-TEST(EqualIgnoringCase, IgnoresOnlyTheCaseOfAsciiLetters) {
-  EXPECT_TRUE(equal_ignoring_case("", ""));
-  EXPECT_TRUE(equal_ignoring_case("Content-Type", "content-TYPE"));
-  EXPECT_TRUE(equal_ignoring_case("AZaz09", "azAZ09"));
-  EXPECT_FALSE(equal_ignoring_case("a", ""));
-  EXPECT_FALSE(equal_ignoring_case("a", "ab"));
-  EXPECT_FALSE(equal_ignoring_case("a", "b"));
-  // They differ in the same bit as the two cases of a letter.
-  EXPECT_FALSE(equal_ignoring_case("@", "`"));
-  EXPECT_FALSE(equal_ignoring_case("[", "{"));
-  EXPECT_FALSE(equal_ignoring_case("\r", "-"));
-  EXPECT_FALSE(equal_ignoring_case("\xC9", "\xE9"));
-}
 
 TEST(HttpRequest, FindsAllValuesOfAHeaderInOrder) {
   const HttpRequest request{
@@ -33,22 +19,50 @@ TEST(HttpRequest, FindsAllValuesOfAHeaderInOrder) {
   EXPECT_EQ(request.header_values(""), Values{});
 }
 
-TEST(MediaType, IsWithoutParametersAndInLowerCase) {
-  const std::vector<std::pair<std::string_view, std::string_view>> table = {
-      {"application/json", "application/json"},
-      {"Application/JSON", "application/json"},
-      {"application/json; charset=utf-8", "application/json"},
-      {"application/json;charset=utf-8", "application/json"},
-      {" \tapplication/json \t ; x", "application/json"},
-      {"application/problem+json", "application/problem+json"},
-      {"text/plain; x=application/json", "text/plain"},
-      {"application/json, text/html", "application/json, text/html"},
-      {"application/jsonx", "application/jsonx"},
-      {"", ""},
-      {" ", ""},
-      {";application/json", ""},
+TEST(HttpRequest, FindsATokenInListsOfAnyShape) {
+  const auto closes = [](const HttpHeaders& headers) {
+    return HttpRequest{.headers = headers}.has_token("Connection", "close");
   };
-  for (const auto& [value, type] : table) EXPECT_EQ(media_type(value), type) << value;
+  for (const std::string value : {"close", "Close", "CLOSE", " close\t", "foo, close",
+                                  "close , foo", ",close", "keep-alive,close,,"}) {
+    EXPECT_TRUE(closes({{"connection", value}})) << value;
+  }
+  EXPECT_TRUE(closes({{"Connection", "foo"}, {"CONNECTION", "close"}}));
+  for (const std::string value : {"", ",", "closed", "xclose", "close x", "close;x", "\"close\""}) {
+    EXPECT_FALSE(closes({{"Connection", value}})) << value;
+  }
+  EXPECT_FALSE(closes({}));
+  EXPECT_FALSE(closes({{"X-Connection", "close"}}));
+}
+
+TEST(ParseContentType, ReadsTypeAndCharsetInLowerCase) {
+  struct Row {
+    std::string_view value, media_type, charset;
+  };
+  const std::vector<Row> table = {
+      {"application/json", "application/json", ""},
+      {"Application/JSON", "application/json", ""},
+      {"application/json; charset=utf-8", "application/json", "utf-8"},
+      {"application/json;charset=UTF-8", "application/json", "utf-8"},
+      {"application/json;CharSet=\"UTF-8\"", "application/json", "utf-8"},
+      {"application/json; x=y; charset=latin1", "application/json", "latin1"},
+      {"application/json; charset=", "application/json", ""},
+      {"application/json; charset=\"", "application/json", "\""},
+      {"application/json; xcharset=latin1", "application/json", ""},
+      {" \tapplication/json \t ; x", "application/json", ""},
+      {"application/problem+json", "application/problem+json", ""},
+      {"text/plain; x=application/json", "text/plain", ""},
+      {"application/json, text/html", "application/json, text/html", ""},
+      {"application/jsonx", "application/jsonx", ""},
+      {"", "", ""},
+      {" ", "", ""},
+      {";application/json", "", ""},
+  };
+  for (const Row& row : table) {
+    const ContentType type = parse_content_type(row.value);
+    EXPECT_EQ(type.media_type, row.media_type) << row.value;
+    EXPECT_EQ(type.charset, row.charset) << row.value;
+  }
 }
 
 TEST(ReasonPhrase, IsThePhraseOfTheRfcOrEmpty) {

@@ -13,11 +13,11 @@ HttpMetrics::HttpMetrics(prometheus::Registry& registry)
                     .Register(registry)),
       duration_(prometheus::BuildHistogram()
                     .Name("http_request_duration_seconds")
-                    .Help("Time from a request's first byte until its response is ready.")
+                    .Help("Time from the end of a request's head until its response is ready.")
                     .Register(registry)),
       connections_(prometheus::BuildGauge()
                        .Name("http_connections_active")
-                       .Help("Connections that hold a thread now.")
+                       .Help("Open connections.")
                        .Register(registry)) {}
 
 HttpMetrics::Route::Route(prometheus::Family<prometheus::Counter>& requests,

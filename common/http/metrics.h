@@ -38,7 +38,7 @@ class HttpMetrics {
   // `path` is the route's path, never the request's, so that there are few label values.
   Route route(const std::string& method, const std::string& path);
 
-  // Connections of a listener that hold a thread now.
+  // Open connections of a listener.
   prometheus::Gauge& connections_active(const std::string& listener);
 
  private:

@@ -1,9 +1,11 @@
 #include "common/http/router.h"
 
+#include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
-#include <variant>
 
+#include "common/base/ascii.h"
 #include "common/base/bad_request.h"
 #include "common/base/unavailable.h"
 #include "common/http/problem.h"
@@ -16,87 +18,153 @@ HttpResponse error(int status, std::string detail) {
   return to_response({.status = status, .detail = std::move(detail)});
 }
 
-HttpResponse explain(BodyError failure, const BodyRule& rule) {
-  switch (failure) {
-    case BodyError::kTooLarge:
-      return error(413, "the body is longer than " + std::to_string(rule.max_bytes) + " bytes");
-    case BodyError::kMalformed:
-      return error(400, "the chunked body is malformed");
-    case BodyError::kIncomplete:
-      return error(408, "the body was not complete in time");
-  }
-  return error(400, "the body can't be read");
+HttpResponse unavailable(const std::string& detail) {
+  HttpResponse response = error(503, detail);
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
 }
 
-// Reads the body into the request, or returns the error response.
-std::optional<HttpResponse> take_body(RoutedRequest& routed, const BodyRule& rule) {
-  if (!routed.framing->has_body()) return std::nullopt;
-  for (const auto encoding : routed.request.header_values("Content-Encoding")) {
-    if (!equal_ignoring_case(encoding, "identity")) {
-      return error(415, "bodies must not be compressed");
-    }
+// RFC 9110, section 9.3, and RFC 5789.
+bool is_known_method(std::string_view method) {
+  constexpr auto kMethods = std::to_array<std::string_view>(
+      {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"});
+  return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end();
+}
+
+HttpResponse method_not_allowed(const auto& methods) {
+  HttpResponse response = error(405, "this path does not allow this method");
+  std::string allowed = methods.contains("GET") ? "GET, HEAD" : "";
+  if (methods.contains("POST")) allowed += allowed.empty() ? "POST" : ", POST";
+  response.headers.emplace_back("Allow", std::move(allowed));
+  return response;
+}
+
+// A part of the request as it is shown in a response: in quotes, printable and short.
+std::string shown(std::string_view value) {
+  constexpr std::size_t kMaxShown = 100;
+  std::string text(value.substr(0, kMaxShown));
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return '"' + text + '"';
+}
+
+std::optional<HttpResponse> refuse_type(const HttpRequest& request) {
+  constexpr std::string_view kWanted = "send Content-Type: application/json";
+  const auto types = request.header_values("Content-Type");
+  if (types.empty()) return error(415, "there is no Content-Type; " + std::string(kWanted));
+  const ContentType type = parse_content_type(types.front());
+  if (types.size() != 1 || type.media_type != "application/json") {
+    return error(415, "the Content-Type is " + shown(types.front()) + "; " + std::string(kWanted));
   }
-  const auto types = routed.request.header_values("Content-Type");
-  if (rule.json_required &&
-      (types.size() != 1 || media_type(types.front()) != "application/json")) {
-    return error(415, "Content-Type must be application/json");
+  if (!type.charset.empty() && type.charset != "utf-8") {
+    return error(415, "the charset is " + shown(type.charset) + "; JSON is always UTF-8");
   }
-  auto body = read_body(*routed.framing, rule.max_bytes, routed.read_body);
-  if (const auto* failure = std::get_if<BodyError>(&body)) return explain(*failure, rule);
-  routed.body_was_read = true;
-  routed.request.body = std::get<std::string>(std::move(body));
   return std::nullopt;
 }
 
-}  // namespace
-
-void HttpRouter::get(const std::string& path, HttpHandler handler) {
-  paths_[path].emplace("GET", Method{std::move(handler), {}, metrics_.route("GET", path)});
+std::optional<HttpResponse> refuse_body(const HttpRequest& request, const BodyRule& rule) {
+  for (const auto encoding : request.header_values("Content-Encoding")) {
+    if (!equal_ignoring_case(encoding, "identity")) {
+      return error(
+          415, "the Content-Encoding is " + shown(encoding) + "; bodies must not be compressed");
+    }
+  }
+  return rule.json_required ? refuse_type(request) : std::nullopt;
 }
 
-void HttpRouter::post(const std::string& path, BodyRule rule, HttpHandler handler) {
-  paths_[path].emplace("POST", Method{std::move(handler), rule, metrics_.route("POST", path)});
-}
-
-HttpResponse HttpRouter::answer(RoutedRequest& routed) {
-  const RequestIdScope scope(routed.request.request_id);
+HttpResponse to_response(const Outcome<HttpResponse>& outcome) {
   try {
-    return route(routed);
-  } catch (const BadRequest& bad_request) {
-    return error(400, bad_request.what());
-  } catch (const Unavailable& unavailable) {
-    log_error("unavailable", {{"error", unavailable.what()}});
-    HttpResponse response = error(503, unavailable.what());
-    response.headers.emplace_back("Retry-After", "1");
-    return response;
+    return outcome();
+  } catch (const BadRequest& failure) {
+    return error(400, failure.what());
+  } catch (const Unavailable& failure) {
+    log_error("unavailable", {{"error", failure.what()}});
+    return unavailable(failure.what());
   } catch (const std::exception& failure) {
     log_error("request failed", {{"error", failure.what()}});
     return error(500, "an unexpected error; see the log");
   }
 }
 
-HttpResponse HttpRouter::route(RoutedRequest& routed) {
-  if (!routed.framing) return error(400, "the length of the body is invalid or ambiguous");
-  if (guard_) {
-    if (auto response = guard_(routed.request)) return std::move(*response);
+}  // namespace
+
+void HttpRouter::add(const std::string& method, const std::string& path, BodyRule rule,
+                     DeferredHttpHandler handler, Access access, Runs runs) {
+  paths_[path].emplace(method, Route{.handler = std::move(handler),
+                                     .reads_body = method == "POST",
+                                     .body_rule = rule,
+                                     .access = access,
+                                     .runs = runs,
+                                     .metrics = metrics_.route(method, path)});
+}
+
+void HttpRouter::get(const std::string& path, HttpHandler handler, Access access, Runs runs) {
+  add(
+      "GET", path, {},
+      [handler = std::move(handler)](const HttpRequest& request, const HttpRespond& respond) {
+        respond([&] { return handler(request); });
+      },
+      access, runs);
+}
+
+void HttpRouter::post(const std::string& path, BodyRule rule, HttpHandler handler) {
+  post_deferred(
+      path, rule,
+      [handler = std::move(handler)](const HttpRequest& request, const HttpRespond& respond) {
+        respond([&] { return handler(request); });
+      });
+}
+
+void HttpRouter::post_deferred(const std::string& path, BodyRule rule,
+                               DeferredHttpHandler handler) {
+  add("POST", path, rule, std::move(handler));
+}
+
+HttpRouter::Match HttpRouter::match(const HttpRequest& request, bool has_body) {
+  Match match;
+  match.refusal = refuse(request, has_body, match.route);
+  return match;
+}
+
+std::optional<HttpResponse> HttpRouter::refuse(const HttpRequest& request, bool has_body,
+                                               Route*& route) {
+  if (!is_known_method(request.method)) {
+    return error(501, "the method " + shown(request.method) + " is not known");
   }
-  const auto path = paths_.find(routed.request.path);
+  const auto path = paths_.find(request.path);
+  if (path != paths_.end()) {
+    const auto method = path->second.find(request.method == "HEAD" ? "GET" : request.method);
+    if (method != path->second.end()) route = &method->second;
+  }
+  if (guard_ && (route == nullptr || route->access == Access::kGuarded)) {
+    if (auto response = guard_(request)) return response;
+  }
   if (path == paths_.end()) return error(404, "there is no such path");
-  Methods& methods = path->second;
-  const auto found = methods.find(routed.request.method == "HEAD" ? "GET" : routed.request.method);
-  if (found == methods.end()) {
-    HttpResponse response = error(405, "this path does not allow this method");
-    std::string allowed = methods.contains("GET") ? "GET, HEAD" : "";
-    if (methods.contains("POST")) allowed += allowed.empty() ? "POST" : ", POST";
-    response.headers.emplace_back("Allow", std::move(allowed));
-    return response;
+  if (route == nullptr) return method_not_allowed(path->second);
+  if (!request.query.empty()) {
+    return error(
+        400,
+        "there is no query parameter " +
+            shown(std::string_view(request.query).substr(0, request.query.find_first_of("=&"))));
   }
-  Method& method = found->second;
-  routed.metrics = &method.metrics;
-  if (found->first == "POST") {
-    if (auto response = take_body(routed, method.body_rule)) return std::move(*response);
+  if (has_body && route->reads_body) return refuse_body(request, route->body_rule);
+  return std::nullopt;
+}
+
+void HttpRouter::answer(const Route& route, const HttpRequest& request,
+                        std::function<void(HttpResponse)> send) {
+  const HttpRespond respond = [send = std::move(send),
+                               id = request.request_id](const Outcome<HttpResponse>& outcome) {
+    const RequestIdScope scope(id);
+    send(to_response(outcome));
+  };
+  const RequestIdScope scope(request.request_id);
+  try {
+    route.handler(request, respond);
+  } catch (...) {
+    respond(
+        [error = std::current_exception()]() -> HttpResponse { std::rethrow_exception(error); });
   }
-  return method.handler(routed.request);
 }
 
 }  // namespace common

@@ -1,5 +1,5 @@
-// Finds the handler of a request by its path and method, checks the body, and turns exceptions into
-// error responses. Independent of sockets and of the HTTP library.
+// Finds the handler of a request by its path and method, and turns exceptions into error responses.
+// Independent of sockets and of the HTTP library.
 
 #ifndef COMMON_HTTP_ROUTER_H_
 #define COMMON_HTTP_ROUTER_H_
@@ -9,8 +9,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
-#include "common/http/body.h"
 #include "common/http/limits.h"
 #include "common/http/message.h"
 #include "common/http/metrics.h"
@@ -23,18 +23,9 @@ struct BodyRule {
   bool json_required = false;             // not application/json: 415
 };
 
-// Called before the body is read. If it returns a response, the route is not called.
+// Called before the body is read, on the I/O thread: must not block. If it returns a response, the
+// route is not called.
 using HttpGuard = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
-
-// A request whose head was read, and the results of routing.
-struct RoutedRequest {
-  HttpRequest request = {};
-  std::optional<BodyFraming> framing = {};  // nullopt if the length is invalid or ambiguous
-  ReadBytes read_body = {};
-
-  bool body_was_read = false;
-  HttpMetrics::Route* metrics = nullptr;  // of the route; nullptr if there is none
-};
 
 // Add all routes first; after that it is thread-safe.
 class HttpRouter {
@@ -42,28 +33,56 @@ class HttpRouter {
   // `metrics` must outlive the router.
   explicit HttpRouter(HttpMetrics& metrics) : metrics_(metrics) {}
 
-  // GET includes HEAD. A path matches only if equal.
-  void get(const std::string& path, HttpHandler handler);
+  enum class Access {
+    kGuarded,
+    kOpen,  // the guard is not called
+  };
+  enum class Runs {
+    kOnWorker,
+    kOnIoThread,  // for handlers that never block: they answer also if all workers wait
+  };
+
+  // GET includes HEAD. A path matches only if it is equal. Requests with a query get 400.
+  void get(const std::string& path, HttpHandler handler, Access access = Access::kGuarded,
+           Runs runs = Runs::kOnWorker);
   void post(const std::string& path, BodyRule rule, HttpHandler handler);
+  void post_deferred(const std::string& path, BodyRule rule, DeferredHttpHandler handler);
   void set_guard(HttpGuard guard) { guard_ = std::move(guard); }
 
-  // Maps the exceptions of a handler: BadRequest to 400, Unavailable to 503, any other to 500. The
-  // last two are logged.
-  HttpResponse answer(RoutedRequest& routed);
-
- private:
-  struct Method {
-    HttpHandler handler;
+  struct Route {
+    DeferredHttpHandler handler;
+    bool reads_body;
     BodyRule body_rule;
+    Access access;
+    Runs runs;
     HttpMetrics::Route metrics;
   };
-  using Methods = std::map<std::string, Method>;
+  // If there is a refusal, it is the response, and the route must not be called.
+  struct Match {
+    Route* route = nullptr;  // nullptr if there is none
+    std::optional<HttpResponse> refusal = {};
+  };
 
-  HttpResponse route(RoutedRequest& routed);
+  // Finds the route of a request whose body has not been read. Does not block.
+  Match match(const HttpRequest& request, bool has_body);
+
+  // Calls the handler, which may block. `send` is called once, now or later, by any thread. The
+  // request must live until then. Maps exceptions: BadRequest to 400, Unavailable to 503, any other
+  // to 500. The last two are logged.
+  static void answer(const Route& route, const HttpRequest& request,
+                     std::function<void(HttpResponse)> send);
+
+ private:
+  using Methods = std::map<std::string, Route, std::less<>>;
+
+  std::optional<HttpResponse> refuse(const HttpRequest& request, bool has_body, Route*& route);
+  void add(const std::string& method, const std::string& path, BodyRule rule,
+           DeferredHttpHandler handler, Access access = Access::kGuarded,
+           Runs runs = Runs::kOnWorker);
 
   HttpMetrics& metrics_;
   HttpGuard guard_;
-  std::map<std::string, Methods> paths_;
+  std::map<std::string, Methods, std::less<>> paths_;
 };
 
 }  // namespace common

@@ -1,332 +1,272 @@
 #include "common/http/server.h"
 
-#include <algorithm>
-#include <atomic>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/ip/v6_only.hpp>
+#include <asio/post.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+#include <cerrno>
 #include <exception>
-#include <mutex>
+#include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
-#include <variant>
 #include <vector>
 
-#include "common/base/fault_point.h"
 #include "common/base/threads.h"
-#include "common/http/body.h"
+#include "common/base/worker_pool.h"
 #include "common/http/connection.h"
-#include "common/http/head.h"
-#include "common/http/httplib_stream.h"
-#include "common/http/limits.h"
-#include "common/http/problem.h"
-#include "common/http/router.h"
-#include "common/http/tcp.h"
 #include "common/log/log.h"
 
 namespace common {
 namespace {
 
+using asio::ip::tcp;
 using std::chrono::steady_clock;
+using WorkGuard = asio::executor_work_guard<asio::io_context::executor_type>;
 
-// A connection as the library sees it: it reads a request line and an empty line, and nothing else
-// of what the client sent. Headers, which its versions take in different and lenient ways, stay
-// with us.
-class RequestLineStream final : public HttplibStream {
- public:
-  RequestLineStream(HttpConnection& connection, const std::string& request_line)
-      : connection_(connection), head_(request_line + "\r\n") {}
-
-  ssize_t write(const char* from, size_t size) override {
-    return connection_.write({from, size}) ? static_cast<ssize_t>(size) : -1;
-  }
-
- private:
-  std::optional<std::string_view> receive() override {
-    return std::exchange(was_read_, true) ? std::nullopt : std::optional<std::string_view>(head_);
-  }
-
-  HttpConnection& connection_;
-  const std::string head_;
-  bool was_read_ = false;
-};
-
-// One request and what becomes of it.
-struct Exchange {
-  HttpConnection& connection;
-  bool head_is_too_large = false;
-  RoutedRequest routed = {};
-  bool expects_continue = false;
-  bool close = false;            // the connection, after the answer
-  bool has_unread_body = false;  // the client may be sending yet
-  int status = 0;                // 0: there is no answer yet
-  steady_clock::time_point start = steady_clock::now();
-};
-
-// The exchange of the connection that this thread serves: the library's hooks are the server's, not
-// the connection's.
-thread_local Exchange* exchange_of_thread = nullptr;
-
-bool has_token(const std::vector<std::string_view>& values, std::string_view token) {
-  return std::any_of(values.begin(), values.end(), [&](std::string_view value) {
-    while (true) {
-      const std::size_t comma = value.find(',');
-      if (media_type(value.substr(0, comma)) == token) return true;
-      if (comma == std::string_view::npos) return false;
-      value.remove_prefix(comma + 1);
-    }
-  });
+// Whether no connection can be accepted until others are closed. Compares errno: the error codes of
+// Asio do not compare with std::errc.
+bool is_shortage(const asio::error_code& error) {
+  const int number = error.value();
+  return number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM;
 }
 
-std::string usable_request_id(const HttpRequest& request) {
-  const auto ids = request.header_values("X-Request-Id");
-  const auto plain = [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  };
-  const bool usable = ids.size() == 1 && !ids[0].empty() && ids[0].size() <= kMaxRequestIdBytes &&
-                      std::all_of(ids[0].begin(), ids[0].end(), plain);
-  return usable ? std::string(ids[0]) : new_request_id();
+void listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
+  acceptor.open(endpoint.protocol());
+  if (endpoint.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(false));
+  // Not SO_REUSEPORT, with which two processes would share the port without an error.
+  acceptor.set_option(tcp::acceptor::reuse_address(true));
+  acceptor.bind(endpoint);
+  acceptor.non_blocking(true);
+  acceptor.listen(kBacklog);
 }
 
-const char* explain(int status) {
-  switch (status) {
-    case 400:
-      return "this is not an HTTP request that can be understood";
-    case 414:
-      return "the path is too long";
-    case 431:
-      return "the headers are too large or too many";
-    default:
-      return "the request was not accepted";
-  }
-}
-
-// The path of a target in absolute form, http://host/path (RFC 9112, section 3.2.2), or as it is.
-std::string path_of(const std::string& target) {
-  constexpr std::string_view kScheme = "http://";
-  if (!target.starts_with(kScheme)) return target;
-  const std::size_t slash = target.find('/', kScheme.size());
-  return slash == std::string::npos ? "/" : target.substr(slash);
-}
-
-// Gives the response to the library to be written.
-void hand_over(HttpResponse response, bool is_http_1_0, httplib::Response& res) {
-  res.status = response.status;
-  for (const auto& [name, value] : response.headers) res.set_header(name, value);
-  if (!response.next_chunk) {
-    // NOLINTNEXTLINE(performance-move-const-arg,readability-redundant-string-cstr): newer versions
-    res.set_content(std::move(response.body), response.content_type.c_str());
-    return;
-  }
-  auto provider = [next = std::move(response.next_chunk)](std::size_t /*offset*/,
-                                                          httplib::DataSink& sink) {
-    try {
-      const auto chunk = next();
-      if (!chunk) {
-        sink.done();
-        return true;
-      }
-      return sink.write(chunk->data(), chunk->size());
-    } catch (const std::exception& failure) {
-      log_error("answer cut short", {{"error", failure.what()}});
-      return false;
-    }
-  };
-  if (is_http_1_0) {  // knows no chunks: the end of the connection is the end of the body
-    res.set_content_provider(response.content_type, std::move(provider));
-  } else {
-    res.set_chunked_content_provider(response.content_type, std::move(provider));
-  }
+bool has_ipv6(asio::io_context& io) {
+  asio::error_code error;
+  tcp::acceptor probe(io);
+  probe.open(tcp::v6(), error);
+  if (!error) probe.bind({asio::ip::address_v6::any(), 0}, error);
+  return !error;
 }
 
 }  // namespace
 
-class HttpServer::Impl : private httplib::Server {
+class HttpServer::Impl {
  public:
   Impl(HttpServerOptions options, HttpMetrics& metrics)
       : router(metrics),
         options_(std::move(options)),
         connections_active_(metrics.connections_active(options_.name)),
-        unmatched_(metrics.route("other", "other")) {
-    // The library ends a streamed answer early when it has no listening socket. It never has one
-    // here, and stop() lets answers end: any other value will do.
-    svr_sock_ = 0;
-    set_pre_routing_handler([this](const httplib::Request& req, httplib::Response& res) {
-      answer(*exchange_of_thread, req, res);
-      return HandlerResponse::Handled;
-    });
-    set_error_handler(HandlerWithResponse([](const httplib::Request&, httplib::Response& res) {
-      return on_error(*exchange_of_thread, res);
-    }));
-    set_post_routing_handler([](const httplib::Request&, httplib::Response& res) {
-      finish_headers(*exchange_of_thread, res);
-    });
-  }
+        listener_{.name = options_.name,
+                  .quiet = options_.quiet,
+                  .limits = options_.limits,
+                  .router = router,
+                  .unmatched = metrics.route("other", "other"),
+                  .workers = workers_} {}
 
   HttpRouter router;
 
-  void bind() { listener_.emplace(options_.host, options_.port); }
-  int port() const { return listener_->port(); }
-  void start_draining() { draining_ = true; }
+  void bind() {
+    std::string host = options_.host;
+    if (host.empty()) host = has_ipv6(io_) ? "::" : "0.0.0.0";
+    try {
+      const auto address = asio::ip::make_address(host);
+      listen(acceptor_, {address, static_cast<asio::ip::port_type>(options_.port)});
+      port_ = acceptor_.local_endpoint().port();
+    } catch (const std::system_error& error) {
+      if (host.find(':') != std::string::npos) host = '[' + host + ']';
+      throw std::system_error(error.code().value(), std::generic_category(),
+                              "can't listen on " + host + ':' + std::to_string(options_.port));
+    }
+  }
+
+  int port() const { return port_; }
+
+  void start_draining() { listener_.is_draining = true; }
 
   void start() {
-    // Held until all are there: nobody is served by a server that doesn't start.
-    std::unique_lock starting(starting_mutex_);
+    has_started_ = true;
     try {
-      start_threads(threads_, options_.threads, "connections", [this] {
-        { const std::lock_guard all_are_there(starting_mutex_); }
-        while (auto connection = listener_->accept()) serve(std::move(*connection));
-      });
+      workers_.start(options_.workers, "requests");
+      start_threads(io_threads_, 1, "connections", [this] { io_.run(); });
     } catch (...) {
-      listener_->shut_down();  // before those that are there begin to accept
-      starting.unlock();
       stop();
       throw;
     }
+    // Only now: if a thread cannot be started, no client has been served.
+    asio::co_spawn(io_, accept_connections(), asio::detached);
+    asio::co_spawn(io_, check_deadlines(), asio::detached);
   }
 
   void stop() {
-    draining_ = true;
-    if (listener_) listener_->shut_down();
-    stop_.raise();
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
+    if (!std::exchange(has_started_, false)) return;
+    asio::post(io_, [this] { begin_stop(); });
+    for (std::thread& thread : io_threads_) thread.join();
+    workers_.stop();
   }
 
  private:
-  void serve(TcpConnection connection) {
-    ++active_;
-    connections_active_.Increment();
-    HttpConnection http(std::move(connection), options_.limits, stop_);
-    while (http.wait_for_request() && serve_request(http)) {
+  // ---- On the I/O thread ----
+
+  // Waits for a connection before it accepts one: without a free descriptor, accepting fails also
+  // when there is none.
+  asio::awaitable<void> accept_connections() {
+    asio::steady_timer pause(io_);
+    while (acceptor_.is_open()) {
+      asio::error_code error;
+      co_await acceptor_.async_wait(tcp::acceptor::wait_read,
+                                    asio::redirect_error(asio::use_awaitable, error));
+      if (!error) error = accept_one();
+      if (is_shortage(error)) {
+        note_shortage(error);
+        if (close_one()) continue;
+        pause.expires_after(kAcceptPause);
+        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      }
     }
-    connections_active_.Decrement();
-    --active_;
   }
 
-  // Whether the connection goes on.
-  bool serve_request(HttpConnection& connection) {
-    Exchange exchange{.connection = connection};
-    exchange_of_thread = &exchange;
-    // An empty request line, which the library refuses, stands for a head that is refused.
-    std::string request_line = "\r\n";
-    connection.begin_head();
-    auto head = read_head([&] { return connection.read_head_line(); });
-    if (auto* complete = std::get_if<RequestHead>(&head)) {
-      request_line = std::move(complete->request_line);
-      take_headers(exchange, std::move(complete->headers));
-    } else if (std::get<HeadError>(head) == HeadError::kTooManyHeaders ||
-               connection.head_is_too_large()) {
-      exchange.head_is_too_large = true;
-    } else if (std::get<HeadError>(head) == HeadError::kIncomplete) {
-      return false;
+  asio::error_code accept_one() {
+    asio::error_code error;
+    tcp::socket socket(io_);
+    acceptor_.accept(socket, error);
+    if (!error) add(std::move(socket));
+    return error;
+  }
+
+  void add(tcp::socket socket) {
+    while (is_full() && close_one()) {
     }
-    connection.begin_body();
-    RequestLineStream stream(connection, request_line);
-    const bool complete = process(stream);
-    record(exchange);
-    fault_point("before-answer", options_.name);
-    if (!connection.flush() || !complete) return false;
-    fault_point("after-answer", options_.name);
-    if (!exchange.close) return true;
-    // Not after every answer: it holds the thread until the client closes too.
-    if (exchange.has_unread_body || connection.has_input()) connection.close_lingering();
+    asio::error_code error;
+    socket.non_blocking(true, error);
+    if (error || is_full()) return;  // closes it
+    socket.set_option(tcp::no_delay(true), error);
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kMaxUnsentBytes,
+                 sizeof kMaxUnsentBytes);
+    HttpConnection& connection = listener_.waiting.emplace_back(std::move(socket), listener_);
+    connection.set_self(std::prev(listener_.waiting.end()));
+    connections_active_.Increment();
+    asio::co_spawn(io_, connection.serve(), [this, &connection](const std::exception_ptr& failure) {
+      if (failure) log_failure(failure);
+      connection.remove();
+      connections_active_.Decrement();
+      end_stop_if_unused();
+    });
+  }
+
+  bool is_full() const {
+    return listener_.waiting.size() + listener_.busy.size() + listener_.stalled.size() >=
+           options_.max_connections;
+  }
+
+  // Closes the connection that has been without a request for longest; if all have one, the one
+  // that has not read its response for longest. False if there is none.
+  bool close_one() {
+    for (auto* list : {&listener_.waiting, &listener_.stalled}) {
+      if (list->empty()) continue;
+      list->front().close();
+      return true;
+    }
     return false;
   }
 
-  // The library's own way to read one request and answer it; its parameters grew with time.
-  template <typename Stream>
-  bool process(Stream& stream) {
-    bool unused = false;  // whether the library would close the connection
-    if constexpr (requires { this->process_request(stream, false, unused, nullptr); }) {
-      return this->process_request(stream, false, unused, nullptr);
-    } else {
-      return this->process_request(stream, "", 0, "", 0, false, unused, nullptr);
+  // Logs once when a shortage begins and once when it has ended.
+  void note_shortage(const asio::error_code& error) {
+    if (!last_shortage_) {
+      log_warn("cannot accept connections; idle ones are closed",
+               {{"listener", options_.name}, {"error", error.message()}});
     }
+    last_shortage_ = steady_clock::now();
+  }
+  void note_recovery(steady_clock::time_point now) {
+    if (!last_shortage_ || now < *last_shortage_ + kAcceptRecovery) return;
+    last_shortage_.reset();
+    log_info("accepts connections again", {{"listener", options_.name}});
   }
 
-  static void take_headers(Exchange& exchange, HttpHeaders headers) {
-    HttpRequest& request = exchange.routed.request;
-    request.headers = std::move(headers);
-    request.request_id = usable_request_id(request);
-    exchange.close = has_token(request.header_values("Connection"), "close");
-    exchange.expects_continue = has_token(request.header_values("Expect"), "100-continue");
-    exchange.routed.framing = read_framing(request.headers);
-    exchange.routed.read_body = [&exchange](char* to, std::size_t size) {
-      // Only now, so that nobody is asked to send a body that is not wanted.
-      if (std::exchange(exchange.expects_continue, false)) {
-        exchange.connection.write("HTTP/1.1 100 Continue\r\n\r\n");
+  asio::awaitable<void> check_deadlines() {
+    while (!has_ended_) {
+      timer_.expires_after(kDeadlineCheck);
+      asio::error_code cancelled;
+      co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+      const auto now = steady_clock::now();
+      note_recovery(now);
+      for (auto* list : listener_.open_lists()) {
+        for (HttpConnection& connection : *list) connection.check_deadline(now);
       }
-      return exchange.connection.read(to, size);
-    };
-  }
-
-  void answer(Exchange& exchange, const httplib::Request& req, httplib::Response& res) {
-    fault_point("after-request", options_.name);
-    RoutedRequest& routed = exchange.routed;
-    const bool is_http_1_0 = req.version == "HTTP/1.0";
-    routed.request.method = req.method;
-    routed.request.path = path_of(req.path);
-    exchange.expects_continue = exchange.expects_continue && !is_http_1_0;
-    // RFC 9112, section 3.2.
-    if (!is_http_1_0 && routed.request.header_values("Host").size() != 1) {
-      res.status = 400;  // on_error() makes the answer
-      return;
+      if (now >= stop_until_) cut_all();
     }
-    HttpResponse response = router.answer(routed);
-    exchange.status = response.status;
-    exchange.has_unread_body =
-        !routed.framing || (routed.framing->has_body() && !routed.body_was_read);
-    exchange.close =
-        exchange.close || is_http_1_0 || exchange.has_unread_body || is_wanted_elsewhere();
-    hand_over(std::move(response), is_http_1_0, res);
   }
 
-  // Whether this thread had better serve another connection, or none.
-  bool is_wanted_elsewhere() const {
-    return draining_ || (active_ == options_.threads && listener_->has_waiting());
+  void begin_stop() {
+    listener_.is_draining = listener_.is_stopping = true;
+    accept_backlog();
+    asio::error_code ignored;
+    acceptor_.close(ignored);
+    const auto now = steady_clock::now();
+    stop_until_ = now + options_.limits.stop_timeout;
+    for (HttpConnection& connection : listener_.waiting) connection.limit_wait(now);
+    end_stop_if_unused();
   }
 
-  // Called for every status of 400 and over. Gives the library's own errors the form that all
-  // errors have; after those, nobody knows where the next request would begin.
-  static HandlerResponse on_error(Exchange& exchange, httplib::Response& res) {
-    if (exchange.status != 0) return HandlerResponse::Unhandled;
-    exchange.status = exchange.head_is_too_large ? 431 : res.status;
-    exchange.close = exchange.has_unread_body = true;
-    std::string& request_id = exchange.routed.request.request_id;
-    if (request_id.empty()) request_id = new_request_id();
-    hand_over(to_response({.status = exchange.status, .detail = explain(exchange.status)}), false,
-              res);
-    return HandlerResponse::Handled;
+  // The kernel has accepted these connections already, so their clients may have sent a request.
+  void accept_backlog() {
+    for (int i = 0; i < kBacklog && !accept_one(); ++i) {
+    }
   }
 
-  static void finish_headers(const Exchange& exchange, httplib::Response& res) {
-    for (const char* name : {"Accept-Ranges", "Connection", "Keep-Alive"}) res.headers.erase(name);
-    if (exchange.close) res.set_header("Connection", "close");
-    res.set_header("X-Request-Id", exchange.routed.request.request_id);
+  void cut_all() {
+    for (auto* list : listener_.open_lists()) {
+      while (!list->empty()) list->front().close();
+    }
   }
 
-  // Before a small answer leaves, so that a client that has it finds it counted.
-  void record(const Exchange& exchange) {
-    const HttpRequest& request = exchange.routed.request;
-    const std::chrono::duration<double, std::milli> took = steady_clock::now() - exchange.start;
-    HttpMetrics::Route* metrics = exchange.routed.metrics;
-    (metrics == nullptr ? unmatched_ : *metrics).observe(exchange.status, took);
-    const RequestIdScope scope(request.request_id);
-    log_event(options_.quiet ? LogLevel::kDebug : LogLevel::kInfo, "request",
-              {{"method", request.method},
-               {"path", request.path},
-               {"status", exchange.status},
-               {"duration_ms", took.count()}});
+  void end_stop_if_unused() {
+    if (!listener_.is_stopping || has_ended_) return;
+    for (const auto* list : listener_.open_lists()) {
+      if (!list->empty()) return;
+    }
+    if (!listener_.closed.empty()) return;
+    has_ended_ = true;
+    timer_.cancel();
+    io_guard_.reset();  // run() returns when the coroutines have ended
+  }
+
+  void log_failure(const std::exception_ptr& failure) const {
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::exception& error) {
+      log_error("connection failed", {{"listener", options_.name}, {"error", error.what()}});
+    }
   }
 
   const HttpServerOptions options_;
   prometheus::Gauge& connections_active_;
-  HttpMetrics::Route unmatched_;
-  std::optional<TcpListener> listener_;
-  StopSignal stop_;
-  std::atomic<bool> draining_ = false;
-  std::atomic<std::size_t> active_ = 0;  // connections that hold a thread
-  std::mutex starting_mutex_;
-  std::vector<std::thread> threads_;
+
+  asio::io_context io_{1};  // run by one thread
+  WorkGuard io_guard_ = asio::make_work_guard(io_);
+  WorkerPool workers_;
+
+  tcp::acceptor acceptor_{io_};
+  int port_ = 0;
+  asio::steady_timer timer_{io_};
+  HttpListener listener_;
+  std::optional<steady_clock::time_point> last_shortage_;
+  steady_clock::time_point stop_until_ = steady_clock::time_point::max();
+  bool has_ended_ = false;
+
+  bool has_started_ = false;
+  std::vector<std::thread> io_threads_;
 };
 
 HttpServer::HttpServer(HttpServerOptions options, HttpMetrics& metrics)

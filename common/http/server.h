@@ -1,13 +1,11 @@
-// The HTTP/1.1 server of both services. cpp-httplib reads request lines and writes responses;
-// connections, their deadlines, headers, bodies and the few exact paths are looked after here, so
-// that the library's versions behave alike (docs/decisions/0005-http-server.md). The only file on
-// the server side that knows the library, but for httplib_stream.h.
+// The HTTP/1.1 server of both services. A connection costs a coroutine and a descriptor, not a
+// thread: one thread does all input and output of a listener, a few workers run the handlers
+// (docs/decisions/0005-http-server.md, docs/http.md).
 //
-// Each connection holds one thread of a fixed pool for as long as it is kept alive; connections
-// over the pool wait in the kernel's backlog, and while any wait, connections are not kept alive.
-// Every answer carries X-Request-Id, and every request is logged and counted.
+// Every response has X-Request-Id, and every request is logged and counted.
 //
-// Thread-safety: add routes and bind from one thread before start(); the rest from any.
+// Thread-safety: start_draining() and port() from any thread; everything else from one at a time,
+// and routes before start().
 
 #ifndef COMMON_HTTP_SERVER_H_
 #define COMMON_HTTP_SERVER_H_
@@ -16,7 +14,6 @@
 #include <memory>
 #include <string>
 
-#include "common/http/connection.h"
 #include "common/http/limits.h"
 #include "common/http/metrics.h"
 #include "common/http/router.h"
@@ -24,11 +21,13 @@
 namespace common {
 
 struct HttpServerOptions {
-  std::string name = "public";  // says which listener it is in logs
-  std::string host = "0.0.0.0";
+  std::string name = "public";  // of the listener, in logs and metrics
+  // An IP address. Empty: all addresses, IPv6 and IPv4.
+  std::string host = {};
   int port = 0;  // 0: any free port
 
-  std::size_t threads = kServerThreads;
+  std::size_t workers = kServerWorkers;
+  std::size_t max_connections = kMaxConnections;
 
   HttpConnectionLimits limits = {};
 
@@ -48,22 +47,23 @@ class HttpServer {
   // For adding routes.
   HttpRouter& router();
 
-  // Takes the port. Throws std::system_error, with host and port in what(), when it can't be had:
-  // taken by another process (never shared with one), or not allowed.
+  // Takes the port, and never shares it with another process. Throws std::system_error, with host
+  // and port in what().
   void bind();
 
   // The port in use, after bind().
   int port() const;
 
-  // Serves from threads of its own, after bind(). Throws std::system_error when there can't be as
-  // many, and serves nobody then.
+  // Serves from threads of its own, after bind(). Throws std::system_error if a thread cannot be
+  // started; then nobody is served.
   void start();
 
-  // From here on every answer closes its connection, so that clients move to another replica.
+  // Each response closes its connection from now on, so that clients move to another replica.
   void start_draining();
 
-  // Stops accepting, finishes the requests that run, closes idle connections and returns when all
-  // threads have ended. Idempotent.
+  // Stops accepting, and returns when all connections have ended. Requests in flight are finished;
+  // idle connections are closed after kStopGrace, slow ones are cut after kStopTimeout. Waits for
+  // handlers and deferred responses, also after that. Idempotent.
   void stop();
 
  private:

@@ -3,18 +3,15 @@
 #include <algorithm>
 #include <optional>
 
+#include "common/base/ascii.h"
 #include "common/base/bad_request.h"
 
 namespace common {
 namespace {
 
 bool is_id(std::string_view text) {
-  const auto allowed = [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  };
   return !text.empty() && text.size() <= kMaxIdBytes &&
-         std::all_of(text.begin(), text.end(), allowed);
+         std::all_of(text.begin(), text.end(), is_id_character);
 }
 
 [[noreturn]] void refuse(std::string_view member, std::string_view why) {

@@ -20,6 +20,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/ascii.h"
 #include "common/base/clock.h"
 
 namespace common {
@@ -87,7 +88,7 @@ std::string cut(std::string_view value) {
 
 std::string json_value(std::string_view value) {
   if (value.size() > kMaxValueBytes) return json_value(cut(value));
-  const auto plain = [](char c) { return c >= ' ' && c < 127 && c != '"' && c != '\\'; };
+  const auto plain = [](char c) { return is_printable(c) && c != '"' && c != '\\'; };
   if (!std::all_of(value.begin(), value.end(), plain)) return dump(nlohmann::json(value));
   return std::string("\"").append(value).append("\"");
 }
@@ -114,7 +115,7 @@ std::string json_line(LogLevel level, std::string_view message,
 // Quoted, unless the plain value is unambiguous.
 std::string text_value(std::string_view value) {
   if (value.size() > kMaxValueBytes) return text_value(cut(value));
-  const auto plain = [](char c) { return c > ' ' && c < 127 && c != '"' && c != '='; };
+  const auto plain = [](char c) { return is_printable(c) && c != ' ' && c != '"' && c != '='; };
   if (!value.empty() && std::all_of(value.begin(), value.end(), plain)) return std::string(value);
   return dump(nlohmann::json(value));
 }

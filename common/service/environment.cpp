@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "common/base/ascii.h"
+
 namespace common {
 namespace {
 
@@ -74,7 +76,7 @@ std::optional<std::string> Environment::secret_file(const std::string& name,
   file.read(content.data(), static_cast<std::streamsize>(content.size()));
   content.resize(static_cast<std::size_t>(file.gcount()));
   const std::string secret = trim(content);
-  const auto printable = [](char c) { return c > ' ' && c < 127; };
+  const auto printable = [](char c) { return is_printable(c) && c != ' '; };
   if (secret.empty() || secret.size() > kMaxSecretBytes || !file.eof() ||
       !std::all_of(secret.begin(), secret.end(), printable)) {
     throw ConfigError(name, path, accepted);

@@ -1,6 +1,7 @@
 #include "common/service/run.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -46,8 +47,17 @@ void open_standard_streams() {
   }
 }
 
+// As many descriptors as the system allows: each connection needs one.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void prepare_process() {
   open_standard_streams();
+  raise_descriptor_limit();
   block_stop_signals();
   std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGPIPE
   // A write over the limit of a file's size (ulimit -f) fails, as on a full disk. By default it

@@ -22,8 +22,7 @@ struct Config {
 
 Config read_config(Environment& environment) {
   return {.service = read_service_config(
-              environment,
-              {.port = 0, .admin_port = 0, .database_url = "sqlite:test.db", .http_threads = 2}),
+              environment, {.port = 0, .admin_port = 0, .database_url = "sqlite:test.db"}),
           .answer = environment.integer("ANSWER", 42, 0, 100, "what to say")};
 }
 

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <prometheus/text_serializer.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -18,6 +20,7 @@
 #include <utility>
 
 #include "common/base/file_descriptor.h"
+#include "common/http/limits.h"
 #include "common/http/problem.h"
 
 namespace common {
@@ -46,11 +49,21 @@ void wait_for_stop_signal_for(std::chrono::seconds time) {
   sigtimedwait(&signals, nullptr, &timeout);
 }
 
+// How many connections a listener may have, given the descriptors that the process may open.
+std::size_t limit_connections(std::size_t wanted) {
+  rlimit descriptors{};
+  ::getrlimit(RLIMIT_NOFILE, &descriptors);
+  const std::size_t others = kOtherDescriptors + kMaxAdminConnections;
+  const std::size_t left = descriptors.rlim_cur > others ? descriptors.rlim_cur - others : 0;
+  return std::clamp(left, kMinConnections, wanted);
+}
+
 HttpServerOptions public_options(const ServiceConfig& config) {
   HttpServerOptions options;
   options.name = "public";
   options.port = config.port;
-  options.threads = static_cast<std::size_t>(config.http_threads);
+  options.workers = static_cast<std::size_t>(config.http_threads);
+  options.max_connections = limit_connections(kMaxConnections);
   return options;
 }
 
@@ -58,7 +71,9 @@ HttpServerOptions admin_options(const ServiceConfig& config) {
   HttpServerOptions options;
   options.name = "admin";
   options.port = config.admin_port;
-  options.threads = 4;  // few probes and scrapes are concurrent
+  options.workers = kAdminWorkers;
+  options.max_connections = limit_connections(kMaxAdminConnections);
+  options.limits.stop_timeout = kAdminStopTimeout;
   options.quiet = true;
   return options;
 }
@@ -117,7 +132,7 @@ ServiceConfig read_service_config(Environment& environment, const ServiceDefault
   config.port = environment.integer("PORT", defaults.port, 0, kMaxPort,
                                     "port of the public API; 0: any free port");
   config.admin_port = environment.integer("ADMIN_PORT", defaults.admin_port, 0, kMaxPort,
-                                          "port of /livez, /readyz and /metrics; 0: any free port");
+                                          "port of probes and metrics; 0: any free port");
   config.port_file = environment.text(
       "PORT_FILE", "", "the path of a file, or empty for none",
       "file to write the lines PORT=N and ADMIN_PORT=N to when both ports are open; "
@@ -133,8 +148,9 @@ ServiceConfig read_service_config(Environment& environment, const ServiceDefault
   config.database_path = url.substr(kSqliteScheme.size());
   config.provider_token = environment.secret_file(
       "PROVIDER_TOKEN_FILE", "file with the bearer token that payment-provider requires");
-  config.http_threads = environment.integer("HTTP_THREADS", defaults.http_threads, 2, 1024,
-                                            "concurrent connections of the public API");
+  config.http_threads =
+      environment.integer("HTTP_THREADS", static_cast<int>(kServerWorkers), 1, 256,
+                          "threads that run requests of the public API; connections need none");
   config.drain_time = std::chrono::seconds(environment.integer(
       "DRAIN_SECONDS", 0, 0, 300, "how long requests are still served after SIGTERM"));
   config.log_level = environment.choice<LogLevel>("LOG_LEVEL", "info",
@@ -161,9 +177,15 @@ Service::Service(const ServiceConfig& config, std::function<void()> check_ready)
       http_metrics_(registry_),
       public_server_(public_options(config), http_metrics_),
       admin_server_(admin_options(config), http_metrics_) {
-  admin_server_.router().get("/livez", [](const HttpRequest&) {
-    return HttpResponse{.content_type = "text/plain", .body = "alive\n"};
-  });
+  for (HttpServer* server : {&public_server_, &admin_server_}) {
+    server->router().get(
+        "/livez",
+        [](const HttpRequest&) {
+          return HttpResponse{.content_type = "text/plain", .body = "alive\n"};
+        },
+        HttpRouter::Access::kOpen,  // load balancers have no token
+        HttpRouter::Runs::kOnIoThread);
+  }
   admin_server_.router().get("/readyz", [this](const HttpRequest&) { return readiness(); });
   admin_server_.router().get("/metrics", [this](const HttpRequest&) {
     auto families = registry_.Collect();
@@ -181,8 +203,8 @@ HttpResponse Service::readiness() {
 }
 
 // A check may take seconds if the database fails. Only one thread checks at a time; other
-// probes get the last result. Otherwise probes would soon hold all threads of the admin listener,
-// and /livez would not answer.
+// probes get the last result. Otherwise probes would soon occupy all workers of the admin listener,
+// and /metrics would not respond.
 std::string Service::why_not_ready() {
   MutexLock lock(check_mutex_);
   if (is_checking_) return last_check_;

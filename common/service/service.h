@@ -24,7 +24,6 @@ struct ServiceDefaults {
   int port;
   int admin_port;
   std::string database_url;
-  int http_threads;
 };
 
 // The part of the configuration that both services have.
@@ -50,8 +49,8 @@ void block_stop_signals();
 // Not thread-safe.
 class Service {
  public:
-  // `check_ready` throws if the service is not ready. Called from probe threads during run(), never
-  // concurrently.
+  // `check_ready` throws if the service is not ready. Workers of the admin listener call it during
+  // run(), never concurrently.
   Service(const ServiceConfig& config, std::function<void()> check_ready);
 
   // For the service's own routes and metrics; before run().
@@ -61,7 +60,7 @@ class Service {
   // Serves until the process receives SIGTERM or SIGINT. The stop has three steps:
   // 1. For drain_time, readiness fails and requests are still served, so that load balancers can
   //    choose another replica. A second signal ends this step.
-  // 2. Calls `on_stop`, which must make waiting requests return.
+  // 2. Calls `on_stop`. After it, requests that wait must get their response soon.
   // 3. Finishes the requests in flight, and closes all connections.
   // Throws std::system_error if a port is not available or the port file can't be written.
   void run(const std::function<void()>& on_stop);

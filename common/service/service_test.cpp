@@ -24,10 +24,10 @@
 #include <vector>
 
 #include "common/base/file_descriptor.h"
-#include "common/http/tcp.h"
 #include "tests/support/eventually.h"
 #include "tests/support/raw_client.h"
 #include "tests/support/service_process.h"
+#include "tests/support/sockets.h"
 
 namespace common {
 namespace {
@@ -112,7 +112,7 @@ class RunningService {
   std::thread thread_;
 };
 
-TEST(Service, HasProbesAndMetricsOnTheAdminPortAlone) {
+TEST(Service, HasReadinessAndMetricsOnTheAdminPortAlone) {
   const RunningService service;
   EXPECT_EQ(service.ask("/hello").status, 200);
   EXPECT_EQ(service.ask_admin("/livez").body, "alive\n");
@@ -122,7 +122,7 @@ TEST(Service, HasProbesAndMetricsOnTheAdminPortAlone) {
   EXPECT_NE(metrics.body.find(R"(http_requests_total{method="GET",path="/hello",status="2xx"} 1)"),
             std::string::npos)
       << metrics.body;
-  for (const char* path : {"/livez", "/readyz", "/metrics"}) {
+  for (const char* path : {"/readyz", "/metrics"}) {
     EXPECT_EQ(service.ask(path).status, 404) << path;
   }
   EXPECT_EQ(service.ask_admin("/hello").status, 404);
@@ -155,6 +155,13 @@ TEST(Service, IsNotReadyWhileItsCheckFailsAndSaysWhy) {
   EXPECT_EQ(service.ask("/hello").status, 200);
   service.set_ready(true);
   EXPECT_EQ(service.ask_admin("/readyz").status, 200);
+}
+
+// Load balancers check the port that they send requests to.
+TEST(Service, IsAliveOnBothPorts) {
+  RunningService service;
+  EXPECT_EQ(service.ask("/livez").body, "alive\n");
+  EXPECT_EQ(service.ask_admin("/livez").body, "alive\n");
 }
 
 TEST(Service, EndsAtOnceWithNothingToDrain) {
@@ -201,7 +208,7 @@ std::string reason_not_to_run(Service& service) {
 }
 
 TEST(Service, NamesThePortThatIsTaken) {
-  const TcpListener taken("127.0.0.1", 0);
+  const tests::Listener taken;
   for (int ServiceConfig::*port : {&ServiceConfig::port, &ServiceConfig::admin_port}) {
     ServiceConfig with_taken_port = config();
     with_taken_port.*port = taken.port();
@@ -245,8 +252,7 @@ ServiceConfig read_config(const std::map<std::string, std::string>& variables) {
     return found == variables.end() ? std::nullopt : std::optional(found->second);
   });
   return read_service_config(
-      environment,
-      {.port = 8081, .admin_port = 9081, .database_url = "sqlite:default.db", .http_threads = 100});
+      environment, {.port = 8081, .admin_port = 9081, .database_url = "sqlite:default.db"});
 }
 
 TEST(ServiceConfig, HasDefaults) {
@@ -254,7 +260,7 @@ TEST(ServiceConfig, HasDefaults) {
   EXPECT_EQ(config.port, 8081);
   EXPECT_EQ(config.admin_port, 9081);
   EXPECT_EQ(config.port_file, "");
-  EXPECT_EQ(config.http_threads, 100);
+  EXPECT_EQ(config.http_threads, kServerWorkers);
   EXPECT_EQ(config.drain_time, std::chrono::seconds(0));
   EXPECT_EQ(config.database_path, "default.db");
   EXPECT_EQ(config.provider_token, std::nullopt);

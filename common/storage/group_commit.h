@@ -1,42 +1,43 @@
 // Group commit: requests that arrive during a commit are written together by the next one, so they
-// share the cost of its sync. One thread writes. A request returns after its commit; if the commit
-// fails, all of its requests throw.
+// share the cost of its sync. No caller waits: the writing thread calls a function of each request
+// after the commit. If the commit fails, all of its requests fail.
 //
-// Use it only if a commit costs much more than its work. Thread-safe.
+// Use it only if a commit costs much more than the statements in it. Thread-safe.
 
 #ifndef COMMON_STORAGE_GROUP_COMMIT_H_
 #define COMMON_STORAGE_GROUP_COMMIT_H_
 
-#include <semaphore.h>
-
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <exception>
 #include <functional>
-#include <optional>
 #include <span>
 #include <stdexcept>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "common/base/mutex.h"
+#include "common/base/outcome.h"
 #include "common/base/unavailable.h"
 
 namespace common {
 
 struct GroupCommitLimits {
-  std::size_t max_batch = 256;    // requests in one commit
+  // Sum of the weights of the requests in one commit. A heavier request is committed alone.
+  std::size_t max_weight = 256;
   std::size_t max_queued = 4096;  // requests that wait for a commit; further ones throw Unavailable
+  // A request that waits for longer fails with Unavailable and is not written: its caller has
+  // probably given up.
+  std::chrono::milliseconds longest_wait{5'000};
 };
 
 template <typename Request, typename Result>
 class GroupCommit {
  public:
   // Executes the requests in one transaction and returns their results in the same order, after the
-  // commit. If it throws, all callers get the exception: Unavailable as such, others as a
-  // std::runtime_error with the same text. Called only by the writing thread.
+  // commit. If it throws, this is the outcome of all of them. Called only by the writing thread.
   using CommitBatch = std::function<std::vector<Result>(std::span<const Request>)>;
 
   explicit GroupCommit(CommitBatch commit_batch, GroupCommitLimits limits = {})
@@ -55,94 +56,75 @@ class GroupCommit {
   GroupCommit(const GroupCommit&) = delete;
   GroupCommit& operator=(const GroupCommit&) = delete;
 
-  // Returns after the commit. Throws Unavailable if the queue is full, before anything is done;
-  // else the exception of CommitBatch.
-  Result run(Request request) {
-    Caller caller;
-    {
-      MutexLock lock(mutex_);
-      if (queue_.size() >= limits_.max_queued) throw Unavailable("too many writes are waiting");
-      queue_.push_back({std::move(request), &caller});
-      // Notify under the lock: after the unlock the destructor may finish.
-      arrived_.notify_one();
-    }
-    return caller.get();
+  // Queues the request. The writing thread calls `on_outcome` after the commit. Throws Unavailable
+  // if the queue is full; then the request is not written and `on_outcome` is not called. `weight`
+  // is the work of the request, at least 1.
+  void submit(Request request, OnOutcome<Result> on_outcome, std::size_t weight = 1) {
+    MutexLock lock(mutex_);
+    if (queue_.size() >= limits_.max_queued) throw Unavailable("too many writes are waiting");
+    queue_.push_back({std::move(request), std::move(on_outcome), weight, Clock::now()});
+    // Notify under the lock: after the unlock the destructor may finish.
+    arrived_.notify_one();
   }
 
  private:
-  // Lives on the stack of a caller of run(). A semaphore, because std::promise needs one more
-  // system call.
-  class Caller {
-   public:
-    Caller() { ::sem_init(&answered_, 0, 0); }
-    ~Caller() { ::sem_destroy(&answered_); }
-    Caller(const Caller&) = delete;
-    Caller& operator=(const Caller&) = delete;
-
-    // The caller may destroy this as soon as it is posted.
-    void set(Result result) {
-      result_ = std::move(result);
-      ::sem_post(&answered_);
-    }
-    void fail(std::function<void()> throw_failure) {
-      throw_failure_ = std::move(throw_failure);
-      ::sem_post(&answered_);
-    }
-
-    Result get() {
-      while (::sem_wait(&answered_) != 0) {  // interrupted by a signal
-      }
-      if (throw_failure_) throw_failure_();
-      return std::move(*result_);
-    }
-
-   private:
-    sem_t answered_;
-    std::optional<Result> result_;
-    std::function<void()> throw_failure_;
-  };
+  using Clock = std::chrono::steady_clock;
 
   struct Queued {
     Request request;
-    Caller* caller;
+    OnOutcome<Result> on_outcome;
+    std::size_t weight;
+    Clock::time_point since;
   };
 
   void write() {
     while (true) {
-      std::vector<Request> requests;
-      std::vector<Caller*> callers;
+      std::vector<Queued> batch;
+      Clock::time_point oldest;
       {
         MutexLock lock(mutex_);
         arrived_.wait(lock, [this]() REQUIRES(mutex_) { return stopping_ || !queue_.empty(); });
         if (queue_.empty()) return;
-        while (!queue_.empty() && requests.size() < limits_.max_batch) {
-          requests.push_back(std::move(queue_.front().request));
-          callers.push_back(queue_.front().caller);
-          queue_.pop_front();
-        }
+        oldest = Clock::now() - limits_.longest_wait;
+        batch = take_batch(oldest);
       }
-      std::vector<Result> results;
-      try {
-        results = commit_batch_(requests);
-        if (results.size() != callers.size()) {
-          throw std::runtime_error("the number of results differs from the number of requests");
-        }
-      } catch (const Unavailable& failure) {
-        fail(callers, failure);
-        continue;
-      } catch (const std::exception& failure) {
-        fail(callers, std::runtime_error(failure.what()));
-        continue;
+      if (batch.front().since < oldest) {
+        batch.front().on_outcome(failed<Result>(Unavailable("the write waited for too long")));
+      } else {
+        commit(batch);
       }
-      for (std::size_t i = 0; i < callers.size(); ++i) callers[i]->set(std::move(results[i]));
     }
   }
 
-  // Each caller gets its own exception: ThreadSanitizer reports a shared one wrongly.
-  template <typename Exception>
-  static void fail(const std::vector<Caller*>& callers, const Exception& failure) {
-    for (Caller* caller : callers) {
-      caller->fail([why = std::string(failure.what())] { throw Exception(why); });
+  // The next requests. One that arrived before `oldest` is returned alone.
+  std::vector<Queued> take_batch(Clock::time_point oldest) REQUIRES(mutex_) {
+    std::vector<Queued> batch;
+    std::size_t weight = 0;
+    do {
+      weight += queue_.front().weight;
+      batch.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+    } while (!queue_.empty() && weight + queue_.front().weight <= limits_.max_weight &&
+             batch.front().since >= oldest);
+    return batch;
+  }
+
+  void commit(std::vector<Queued>& batch) {
+    std::vector<Request> requests;
+    requests.reserve(batch.size());
+    for (Queued& queued : batch) requests.push_back(std::move(queued.request));
+    std::vector<Result> results;
+    try {
+      results = commit_batch_(requests);
+      if (results.size() != batch.size()) {
+        throw std::runtime_error("the number of results differs from the number of requests");
+      }
+    } catch (const std::exception& error) {
+      for (const Queued& queued : batch) queued.on_outcome(failed<Result>(error));
+      return;
+    }
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      batch[i].on_outcome([&result = results[i]] { return std::move(result); });
     }
   }
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <future>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -21,6 +23,19 @@ namespace {
 
 using Numbers = std::vector<int>;
 using Doubler = GroupCommit<int, int>;
+
+// Waits for the outcome of a request.
+int run(Doubler& group, int number) {
+  const auto promise = std::make_shared<std::promise<int>>();
+  group.submit(number, [promise](const Outcome<int>& outcome) {
+    try {
+      promise->set_value(outcome());
+    } catch (const std::exception&) {
+      promise->set_exception(std::current_exception());
+    }
+  });
+  return promise->get_future().get();
+}
 
 // A commit doubles numbers. The first one lasts until finish(), so that a test controls the queue
 // in the meantime.
@@ -69,7 +84,7 @@ class Callers {
   void call(int number) {
     calls_.push_back(std::async(std::launch::async, [this, number] {
       try {
-        return group_.run(number);
+        return run(group_, number);
       } catch (const Unavailable&) {
         ++refused_;
         return kRefused;
@@ -110,13 +125,13 @@ class Callers {
 
 TEST(GroupCommit, AnswersWithTheResultOfTheRequest) {
   Doubler group([](std::span<const int> requests) { return Numbers(requests.size(), 7); });
-  EXPECT_EQ(group.run(1), 7);
-  EXPECT_EQ(group.run(2), 7);
+  EXPECT_EQ(run(group, 1), 7);
+  EXPECT_EQ(run(group, 2), 7);
 }
 
 TEST(GroupCommit, ReturnsAfterTheCommit) {
   SlowFirstCommit disk;
-  Doubler group(disk.commit(), {.max_batch = 4, .max_queued = 2});
+  Doubler group(disk.commit(), {.max_weight = 4, .max_queued = 2});
   Callers callers(group);
   callers.call(21);
   disk.await_start();
@@ -132,7 +147,7 @@ TEST(GroupCommit, ReturnsAfterTheCommit) {
 
 TEST(GroupCommit, CommitsQueuedRequestsInBatchesUpToTheLimit) {
   SlowFirstCommit disk;
-  Doubler group(disk.commit(), {.max_batch = 4, .max_queued = 10});
+  Doubler group(disk.commit(), {.max_weight = 4, .max_queued = 10});
   Callers callers(group);
   callers.call(1);
   disk.await_start();
@@ -142,24 +157,65 @@ TEST(GroupCommit, CommitsQueuedRequestsInBatchesUpToTheLimit) {
   EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 4, 4, 2}));
 }
 
+TEST(GroupCommit, CommitsHeavyRequestsInSmallBatches) {
+  SlowFirstCommit disk;
+  Doubler group(disk.commit(), {.max_weight = 10});
+  std::atomic<int> committed = 0;
+  const auto submit = [&](std::size_t weight) {
+    group.submit(
+        1, [&committed](const Outcome<int>&) { ++committed; }, weight);
+  };
+  submit(1);
+  disk.await_start();
+  for (const std::size_t weight : {4U, 6U, 7U, 4U, 50U, 1U}) submit(weight);
+  disk.finish();
+  EXPECT_TRUE(tests::eventually([&] { return committed == 7; }));
+  EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 2, 1, 1, 1, 1}));
+}
+
+TEST(GroupCommit, ARequestThatWaitsForTooLongFailsAndIsNotWritten) {
+  SlowFirstCommit disk;
+  Doubler group(disk.commit(), {.longest_wait = std::chrono::milliseconds(20)});
+  Callers callers(group);
+  callers.call(1);
+  disk.await_start();
+  const auto begin = std::chrono::steady_clock::now();
+  std::promise<bool> is_unavailable;
+  group.submit(2, [&is_unavailable](const Outcome<int>& outcome) {
+    try {
+      outcome();
+      is_unavailable.set_value(false);
+    } catch (const Unavailable&) {
+      is_unavailable.set_value(true);
+    }
+  });
+  EXPECT_TRUE(tests::eventually(
+      [&] { return std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(20); }));
+  disk.finish();
+  EXPECT_TRUE(is_unavailable.get_future().get());
+  EXPECT_EQ(callers.results(), Numbers{2});
+  EXPECT_EQ(run(group, 3), 6);
+  EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 1}));
+}
+
 TEST(GroupCommit, RefusesRequestsWhenTheQueueIsFull) {
   SlowFirstCommit disk;
-  Doubler group(disk.commit(), {.max_batch = 256, .max_queued = 3});
+  Doubler group(disk.commit(), {.max_weight = 256, .max_queued = 3});
   Callers callers(group);
   callers.call(1);
   disk.await_start();
   callers.fill_queue(3, 5);
-  EXPECT_THROW(group.run(7), Unavailable);
+  EXPECT_THROW(run(group, 7), Unavailable);
   disk.finish();
   const Numbers results = callers.results();
   EXPECT_EQ(std::count(results.begin(), results.end(), Callers::kRefused), 5);
   EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 3}));
-  EXPECT_EQ(group.run(8), 16);
+  EXPECT_EQ(run(group, 8), 16);
 }
 
 TEST(GroupCommit, GivesEachCallerItsOwnResult) {
   SlowFirstCommit disk;
-  Doubler group(disk.commit(), {.max_batch = 3, .max_queued = 20});
+  Doubler group(disk.commit(), {.max_weight = 3, .max_queued = 20});
   Callers callers(group);
   callers.call(0);
   disk.await_start();
@@ -177,7 +233,7 @@ TEST(GroupCommit, CommitsTheRequestsOfOneCallerInTheirOrder) {
       seen.insert(seen.end(), requests.begin(), requests.end());
       return Numbers(requests.begin(), requests.end());
     });
-    for (int i = 0; i < 100; ++i) group.run(i);
+    for (int i = 0; i < 100; ++i) run(group, i);
   }
   Numbers expected(100);
   std::iota(expected.begin(), expected.end(), 0);
@@ -187,7 +243,7 @@ TEST(GroupCommit, CommitsTheRequestsOfOneCallerInTheirOrder) {
 TEST(GroupCommit, ThrowsToEveryCallerOfACommitThatFailed) {
   SlowFirstCommit disk;
   disk.fail_at(2);
-  Doubler group(disk.commit(), {.max_batch = 10, .max_queued = 3});
+  Doubler group(disk.commit(), {.max_weight = 10, .max_queued = 3});
   Callers first(group);
   first.call(5);
   disk.await_start();
@@ -198,7 +254,7 @@ TEST(GroupCommit, ThrowsToEveryCallerOfACommitThatFailed) {
   const Numbers results = second.results();
   EXPECT_EQ(std::count(results.begin(), results.end(), Callers::kFailed), 3);
   EXPECT_EQ(std::count(results.begin(), results.end(), Callers::kRefused), 1);
-  EXPECT_EQ(group.run(6), 12);
+  EXPECT_EQ(run(group, 6), 12);
   EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 3, 1}));
 }
 
@@ -208,28 +264,28 @@ TEST(GroupCommit, ThrowsWhatTheCommitThrew) {
   disk.finish();
   Doubler group(disk.commit());
   try {
-    group.run(1);
+    run(group, 1);
     FAIL() << "answered";
   } catch (const std::runtime_error& error) {
     EXPECT_STREQ(error.what(), "the disk is full");
   }
-  EXPECT_EQ(group.run(2), 4);
+  EXPECT_EQ(run(group, 2), 4);
 }
 
 TEST(GroupCommit, ThrowsWhenARequestHasNoResult) {
   std::size_t results = 0;
   Doubler group([&results](std::span<const int> /*requests*/) { return Numbers(results); });
-  EXPECT_THROW(group.run(1), std::runtime_error);
+  EXPECT_THROW(run(group, 1), std::runtime_error);
   results = 2;
-  EXPECT_THROW(group.run(1), std::runtime_error);
+  EXPECT_THROW(run(group, 1), std::runtime_error);
   results = 1;
-  EXPECT_EQ(group.run(1), 0);
+  EXPECT_EQ(run(group, 1), 0);
 }
 
 TEST(GroupCommit, CommitsTheQueueBeforeItEnds) {
   SlowFirstCommit disk;
   std::optional<Doubler> group;
-  group.emplace(disk.commit(), GroupCommitLimits{.max_batch = 2, .max_queued = 5});
+  group.emplace(disk.commit(), GroupCommitLimits{.max_weight = 2, .max_queued = 5});
   Callers callers(*group);
   callers.call(1);
   disk.await_start();
@@ -270,7 +326,7 @@ TEST(GroupCommit, ConcurrentCallersEachGetTheirOwnResult) {
       threads.emplace_back([&, thread] {
         for (int i = 0; i < kEach; ++i) {
           const int number = thread * kEach + i;
-          if (group.run(number) != number) ++wrong;
+          if (run(group, number) != number) ++wrong;
         }
       });
     }

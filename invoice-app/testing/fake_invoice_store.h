@@ -224,7 +224,7 @@ class FakeInvoiceStore : public InvoiceStore {
         row = rows_.insert(row, {.invoice = {sequence, id, amount, InvoiceState::kUnpaid}});
       } else if (row->invoice.amount != amount) {
         rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(size_before), rows_.end());
-        return {.invoices = {}, .added = 0, .conflict = i};
+        return {.invoices = {}, .added = 0, .conflict = id};
       }
       outcome.invoices.push_back(row->invoice);
     }

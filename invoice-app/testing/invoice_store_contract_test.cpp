@@ -156,7 +156,8 @@ TEST_P(InvoiceStoreContract, AGroupWithAConflictAddsNothingAndOtherGroupsAreAdde
   };
   const std::vector<AddOutcome> outcomes = store_->add(groups);
   ASSERT_EQ(outcomes.size(), groups.size());
-  const std::vector<std::optional<std::size_t>> conflicts = {std::nullopt, 1, 2, 1, std::nullopt};
+  const std::vector<std::optional<std::string>> conflicts = {std::nullopt, "old", "old", "E",
+                                                             std::nullopt};
   const std::vector<std::size_t> added = {1, 0, 0, 0, 1};
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     EXPECT_EQ(outcomes[i].conflict, conflicts[i]) << "group " << i;

@@ -11,7 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "common/http/tcp.h"
+#include "common/base/file_descriptor.h"
+#include "common/http/connected_socket.h"
+#include "tests/support/sockets.h"
 
 namespace tests {
 
@@ -23,7 +25,7 @@ class ChaosProxy {
   ChaosProxy(const ChaosProxy&) = delete;
   ChaosProxy& operator=(const ChaosProxy&) = delete;
 
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(listener_.port()); }
+  std::string url() const { return listener_.url(); }
 
   // Passes everything on from now on.
   void calm_down() { calm_ = true; }
@@ -35,16 +37,16 @@ class ChaosProxy {
   using Random = std::mt19937_64;
 
   void accept();
-  void relay(common::TcpConnection client, Random random);
+  void relay(common::ConnectedSocket client, Random random);
   // Reads from `from`, and passes that on or harms it. False when the connection must be closed.
-  bool pass(common::TcpConnection& from, common::TcpConnection& to, Random& random);
+  bool pass(common::ConnectedSocket& from, common::ConnectedSocket& to, Random& random);
 
   const std::vector<int> upstream_ports_;
   const std::uint64_t seed_;
   std::atomic<bool> calm_ = false;
   std::atomic<std::int64_t> harmed_ = 0;
-  common::StopSignal stop_;
-  common::TcpListener listener_;
+  const common::FileDescriptor stop_;  // readable once the relays must end
+  Listener listener_;
   std::vector<std::thread> relays_;  // for the acceptor thread
   std::thread acceptor_;
 };

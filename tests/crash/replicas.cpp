@@ -48,7 +48,6 @@ std::string Replicas::name(std::size_t process) {
 
 Variables Replicas::variables(std::size_t process, std::optional<Death> death) const {
   Variables variables = {{"PORT", std::to_string(ports_[process].number())},
-                         {"HTTP_THREADS", "32"},
                          {"FAULT_POINTS", known_fault_points()},
                          {"FAULT_CLOCK_FILE", data_ / "clock"}};
   if (death) {

@@ -8,6 +8,8 @@
 namespace tests {
 namespace {
 
+using std::chrono::steady_clock;
+
 constexpr int kThreads = 4;
 constexpr std::chrono::seconds kClientTimeout(5);  // a silent client holds a thread
 
@@ -19,7 +21,8 @@ std::size_t content_length(const std::string& head) {
 
 }  // namespace
 
-FakeProvider::FakeProvider(Answer answer) : answer_(std::move(answer)), listener_("127.0.0.1", 0) {
+FakeProvider::FakeProvider(Answer answer, const std::string& host)
+    : answer_(std::move(answer)), listener_(host) {
   for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { serve(); });
 }
 
@@ -42,14 +45,14 @@ void FakeProvider::serve() {
   while (auto connection = listener_.accept()) {
     const auto request = read(*connection);
     if (!request) continue;
-    connection->write_all(answer_to(*request), kClientTimeout);
-    connection->close_lingering(std::chrono::steady_clock::now() + std::chrono::seconds(1));
+    connection->write_all(answer_to(*request), steady_clock::now() + kClientTimeout);
+    wait_for_close(*connection, steady_clock::now() + std::chrono::seconds(1));
   }
 }
 
-std::optional<FakeProvider::Request> FakeProvider::read(common::TcpConnection& connection) {
+std::optional<FakeProvider::Request> FakeProvider::read(common::ConnectedSocket& connection) {
   constexpr std::string_view kEndOfHead = "\r\n\r\n";
-  const auto deadline = std::chrono::steady_clock::now() + kClientTimeout;
+  const auto deadline = steady_clock::now() + kClientTimeout;
   std::string received;
   std::array<char, 4096> buffer{};
   while (true) {

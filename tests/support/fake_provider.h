@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "common/base/mutex.h"
-#include "common/http/tcp.h"
+#include "common/http/connected_socket.h"
+#include "tests/support/sockets.h"
 
 namespace tests {
 
@@ -24,19 +25,19 @@ class FakeProvider {
   // The bytes to send for a request. The connection is closed after them. Called concurrently.
   using Answer = std::function<std::string(const Request&)>;
 
-  explicit FakeProvider(Answer answer);
+  explicit FakeProvider(Answer answer, const std::string& host = "127.0.0.1");
   ~FakeProvider();
   FakeProvider(const FakeProvider&) = delete;
   FakeProvider& operator=(const FakeProvider&) = delete;
 
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(listener_.port()); }
+  std::string url() const { return listener_.url(); }
 
   // For all later requests.
   void set_answer(Answer answer);
   std::vector<Request> requests() const;
 
   // The next request of a client that doesn't pipeline; nothing when none comes.
-  static std::optional<Request> read(common::TcpConnection& connection);
+  static std::optional<Request> read(common::ConnectedSocket& connection);
 
  private:
   void serve();
@@ -45,7 +46,7 @@ class FakeProvider {
   mutable common::Mutex mutex_;
   Answer answer_ GUARDED_BY(mutex_);
   std::vector<Request> requests_ GUARDED_BY(mutex_);
-  common::TcpListener listener_;
+  Listener listener_;
   std::vector<std::thread> threads_;
 };
 

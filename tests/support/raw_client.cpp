@@ -1,38 +1,17 @@
 #include "tests/support/raw_client.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <array>
-#include <cerrno>
 #include <charconv>
-#include <system_error>
 #include <utility>
+
+#include "tests/support/sockets.h"
 
 namespace tests {
 namespace {
 
 using std::chrono::steady_clock;
-
-common::TcpConnection connect_to(int port, int receive_buffer_bytes) {
-  common::FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const int on = 1;
-  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (receive_buffer_bytes > 0) {
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes,
-                 sizeof receive_buffer_bytes);
-  }
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    throw std::system_error(errno, std::generic_category(), "connect");
-  }
-  return common::TcpConnection(std::move(socket));
-}
 
 std::optional<std::size_t> to_size(std::string_view text, int base) {
   std::size_t value = 0;
@@ -51,10 +30,12 @@ std::string RawAnswer::header(const std::string& name) const {
   return head.substr(begin, head.find("\r\n", begin) - begin);
 }
 
-RawClient::RawClient(int port, int receive_buffer_bytes)
-    : connection_(connect_to(port, receive_buffer_bytes)) {}
+RawClient::RawClient(int port, int receive_buffer_bytes, const std::string& host)
+    : connection_(connect_to(host, port, receive_buffer_bytes)) {}
 
-bool RawClient::send(std::string_view bytes) { return connection_.write_all(bytes, kPatience); }
+bool RawClient::send(std::string_view bytes) {
+  return connection_.write_all(bytes, steady_clock::now() + kPatience);
+}
 
 void RawClient::finish_sending() { ::shutdown(connection_.fd(), SHUT_WR); }
 
@@ -103,9 +84,8 @@ bool RawClient::is_idle() {
 }
 
 void RawClient::reset() {
-  const linger at_once{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(connection_.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  connection_ = common::TcpConnection(common::FileDescriptor());
+  reset_when_closed(connection_);
+  connection_ = common::ConnectedSocket(common::FileDescriptor());
 }
 
 bool RawClient::receive(steady_clock::time_point deadline) {

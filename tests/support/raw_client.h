@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/http/tcp.h"
+#include "common/http/connected_socket.h"
 #include "tests/support/eventually.h"
 
 namespace tests {
@@ -25,9 +25,8 @@ struct RawAnswer {
 
 class RawClient {
  public:
-  // Connects to 127.0.0.1; throws std::system_error. With a small receive buffer, a client that
-  // doesn't read soon blocks the server's writes.
-  explicit RawClient(int port, int receive_buffer_bytes = 0);
+  // See connect_to() in sockets.h.
+  explicit RawClient(int port, int receive_buffer_bytes = 0, const std::string& host = "127.0.0.1");
 
   // False when the connection is broken, or the server doesn't read.
   bool send(std::string_view bytes);
@@ -54,7 +53,7 @@ class RawClient {
                  std::string& body);
   bool read_chunks(std::chrono::steady_clock::time_point deadline, std::string& body);
 
-  common::TcpConnection connection_;
+  common::ConnectedSocket connection_;
   std::string received_;
   bool closed_ = false;
 };

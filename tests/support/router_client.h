@@ -5,11 +5,15 @@
 
 #include <prometheus/registry.h>
 
+#include <future>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
+#include "common/base/ascii.h"
 #include "common/http/metrics.h"
+#include "common/http/problem.h"
 #include "common/http/router.h"
 
 namespace tests {
@@ -31,18 +35,19 @@ class RouterClient {
 
   common::HttpResponse send(const std::string& method, const std::string& path,
                             common::HttpHeaders headers, std::string body) {
-    common::RoutedRequest routed{.request = {.method = method,
-                                             .path = path,
-                                             .headers = std::move(headers),
-                                             .request_id = "test"},
-                                 .framing = common::BodyFraming{.length = body.size()}};
-    routed.read_body = [body = std::move(body), read = std::size_t{0}](char* to,
-                                                                       std::size_t size) mutable {
-      const std::size_t count = body.copy(to, size, read);
-      read += count;
-      return static_cast<std::ptrdiff_t>(count);
-    };
-    return router_.answer(routed);
+    common::HttpRequest request{
+        .method = method, .path = path, .headers = std::move(headers), .request_id = "test"};
+    auto match = router_.match(request, !body.empty());
+    if (match.refusal) return *match.refusal;
+    if (body.size() > match.route->body_rule.max_bytes) {
+      return common::to_response({.status = 413, .detail = "too long"});
+    }
+    request.body = std::move(body);
+    const auto response = std::make_shared<std::promise<common::HttpResponse>>();
+    common::HttpRouter::answer(*match.route, request, [response](common::HttpResponse sent) {
+      response->set_value(std::move(sent));
+    });
+    return response->get_future().get();
   }
 
  private:

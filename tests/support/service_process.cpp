@@ -114,6 +114,16 @@ void ServiceProcess::await_ready() {
   if (!ready) fail("doesn't get ready");
 }
 
+long ServiceProcess::status(const std::string& name) const {
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/status");
+  for (std::string word; file >> word;) {
+    long value = 0;
+    if (word == name + ":" && file >> value) return value;
+    file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+  }
+  fail("has no " + name + " in /proc");
+}
+
 void ServiceProcess::signal(int number) const { ::kill(pid_, number); }
 
 std::optional<int> ServiceProcess::poll_end() {

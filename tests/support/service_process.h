@@ -43,9 +43,13 @@ class ServiceProcess {
   void await_ready();
 
   int port() const { return ports_.port; }
+  int admin_port() const { return ports_.admin_port; }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(ports_.port); }
   std::string admin_url() const { return "http://127.0.0.1:" + std::to_string(ports_.admin_port); }
   pid_t pid() const { return pid_; }
+
+  // A number of /proc/PID/status: "VmRSS" is resident memory in kB, "VmHWM" its peak.
+  long status(const std::string& name) const;
 
   void signal(int number) const;
   // The exit status, or -N when signal N ended it; nothing while it runs.
