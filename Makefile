@@ -7,6 +7,9 @@ JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 TRIALS ?= 100
 SEED ?= 1
 
+# How long "make fuzz" runs, all targets together.
+SECONDS ?= 60
+
 # A directory with the httplib.h to use, instead of the pinned release (cmake/httplib.cmake).
 HTTPLIB_INCLUDE_DIR ?=
 
@@ -26,7 +29,7 @@ help: ## Show this help
 	@echo 'Targets:'
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | \
 	  while IFS='	' read -r target text; do printf '  %-13s %s\n' "$$target" "$$text"; done
-	@echo 'Variables: HTTPLIB_INCLUDE_DIR=DIR (a cpp-httplib to use), JOBS=N, TRIALS=N, SEED=N'
+	@echo 'Variables: HTTPLIB_INCLUDE_DIR=DIR (a cpp-httplib to use), JOBS=N, TRIALS=N, SEED=N, SECONDS=N'
 
 .PHONY: deps
 deps: ## Install the Debian packages that are missing (packages.txt)
@@ -94,6 +97,13 @@ crash: faults ## Kill processes and break connections at random, TRIALS=100 time
 mutants: faults ## Build known bugs in, one at a time, and see the crash suite find each
 	HTTPLIB_INCLUDE_DIR="$(HTTPLIB_INCLUDE_DIR)" scripts/mutants.sh build/faults/tests/crash/crash
 
+.PHONY: fuzz
+fuzz: ## Feed the parsers with inputs that libFuzzer makes up, for SECONDS=60
+	@scripts/install-packages.sh build fuzz
+	$(CONFIGURE) fuzz
+	$(BUILD) fuzz
+	JOBS=$(JOBS) scripts/fuzz.sh build/fuzz/fuzz $(SECONDS)
+
 .PHONY: bench
 bench: ## Measure how fast invoices are paid, and listed when there are a million
 	@scripts/install-packages.sh build
@@ -101,6 +111,16 @@ bench: ## Measure how fast invoices are paid, and listed when there are a millio
 	$(BUILD) release
 	build/release/bench/bench_pay
 	build/release/bench/bench_list
+
+# A directory with the programs of an older version, to compare the rate with.
+BASELINE ?=
+
+.PHONY: load
+load: ## Put both services under load, and check that they serve all other clients (BASELINE=DIR)
+	@scripts/install-packages.sh build load
+	$(CONFIGURE) release -DBUILD_TESTING=OFF -DBUILD_BENCHMARKS=ON
+	$(BUILD) release
+	build/release/tests/load/load $(if $(BASELINE),--baseline="$(BASELINE)")
 
 .PHONY: images-test
 images-test: ## Build both images and test three containers of each (with Docker, or as root)

@@ -1,0 +1,44 @@
+// The lines that `load` prints: one per acceptance point.
+
+#ifndef TESTS_LOAD_REPORT_H_
+#define TESTS_LOAD_REPORT_H_
+
+#include <string>
+
+#include "tests/load/http_load.h"
+
+namespace tests {
+
+class Report {
+ public:
+  // Without limits on time, for sanitizers and loaded machines, latencies are printed only.
+  explicit Report(bool limits_time) : limits_time_(limits_time) {}
+
+  // Prints what was measured, its limit, and whether it is within the limit.
+  void check(bool passed, const std::string& what, const std::string& measured,
+             const std::string& limit);
+
+  // The share `quantile` (0.5, 0.99, 1 for the slowest) of all responses takes less than
+  // `limit_ms`, there are responses, and no request fails.
+  void check_latency(const std::string& what, const Measurement& measurement, double quantile,
+                     double limit_ms);
+
+  // No request fails.
+  void check_failures(const std::string& what, const Measurement& measurement);
+
+  // Prints what has no limit.
+  static void note(const std::string& what, const std::string& measured);
+
+  bool has_passed() const { return has_passed_; }
+
+ private:
+  const bool limits_time_;
+  bool has_passed_ = true;
+};
+
+// "p50 0.21 ms, p99 3.40 ms, worst 10.1 ms; 0 failures of 12345"
+std::string to_string(const Measurement& measurement);
+
+}  // namespace tests
+
+#endif  // TESTS_LOAD_REPORT_H_
