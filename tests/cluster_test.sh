@@ -74,7 +74,7 @@ good_cluster() {
   # The same cluster again, now with a network like many a developer's.
   FAULT="no-way-to-node policies-ignored" POLICY_SECONDS=1 tests again 0 --cluster
   says again 'ok       invoice-app can be reached .*, a forwarded port: .*'
-  says again 'SKIPPED  .*: .* does NOT enforce NetworkPolicies: .* its result is still: paid'
+  says again 'SKIPPED  .*: .* does NOT enforce NetworkPolicies: .* its result is still: HTTP 404'
   says again 'ok       a stranger gets 401 from the provider'
   ends again 'test.sh: PASS: 19 checks passed, 0 failed, 1 skipped; SKIPPED .* NOT enforce .*'
   left_nothing again

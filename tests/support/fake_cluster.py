@@ -26,6 +26,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 
 sys.dont_write_bytecode = True
 
@@ -201,10 +202,10 @@ def start_pod(pod):
             del environment["PROVIDER_TOKEN_FILE"]
     if "PAYMENT_PROVIDER_URL" in environment:
         source = "{namespace}/{name}".format(**pod["metadata"])
-        host, port = environment["PAYMENT_PROVIDER_URL"].removeprefix("http://").split(":")
-        service, namespace = host.split(".")[:2]
-        process, local_port = start_route(source, namespace, service, port)
-        environment["PAYMENT_PROVIDER_URL"] = f"http://127.0.0.1:{local_port}"
+        url = urllib.parse.urlsplit(environment["PAYMENT_PROVIDER_URL"])
+        service, namespace = url.hostname.split(".")[:2]
+        process, local_port = start_route(source, namespace, service, str(url.port))
+        environment["PAYMENT_PROVIDER_URL"] = f"http://127.0.0.1:{local_port}{url.path}"
         processes.append(process)
     with open(folder / "log", "wb") as log:
         processes.append(spawn([os.path.join(os.environ["BIN_DIR"], program)], log, env=environment))
