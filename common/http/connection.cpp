@@ -285,7 +285,10 @@ asio::awaitable<bool> HttpConnection::write(std::string_view bytes) {
     while (!piece.empty()) {
       piece.remove_prefix(socket_.write_some(asio::buffer(piece), error));
       if (error == asio::error::would_block) {
-        if (list_ != &listener_.stalled) move_to(listener_.stalled);
+        if (list_ != &listener_.stalled) {
+          move_to(listener_.stalled);
+          stalled_since_ = steady_clock::now();
+        }
         co_await socket_.async_wait(tcp::socket::wait_write,
                                     asio::redirect_error(asio::use_awaitable, error));
         if (has_expired_) co_return false;
@@ -347,7 +350,9 @@ void HttpConnection::move_to(std::list<HttpConnection>& list) {
 
 void HttpConnection::count_output(std::size_t bytes) {
   output_.set(bytes);
-  while (output_.exceeds(listener_.limits.max_buffered_bytes) && !listener_.stalled.empty()) {
+  const SteadyTime latest = steady_clock::now() - kMinStall;
+  while (output_.exceeds(listener_.limits.max_buffered_bytes) && !listener_.stalled.empty() &&
+         listener_.stalled.front().stalled_since_ <= latest) {
     log_warn("client reads too slowly", {{"listener", listener_.name}});
     listener_.stalled.front().close();
   }

@@ -121,6 +121,7 @@ class HttpConnection {
   std::list<HttpConnection>* list_ = &listener_.waiting;
   std::list<HttpConnection>::iterator self_ = {};
   SteadyTime deadline_ = SteadyTime::max();
+  SteadyTime stalled_since_ = {};  // while in `stalled`
   bool has_expired_ = false;
   Part part_ = Part::kNone;     // of a request that is being received
   bool is_pipelining_ = false;  // the current request was received before the previous response

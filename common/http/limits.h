@@ -27,7 +27,9 @@ inline constexpr std::size_t kOtherDescriptors = 320;  // up to 256 are calls to
 
 // Connections that wait to be accepted; the kernel caps it at net.core.somaxconn.
 inline constexpr int kBacklog = 4096;
-// Pause before the next attempt to accept when no descriptors are left.
+// When there are no descriptors left, a listener closes so many connections and does not accept for
+// this time, so that the other listener and the database can have the descriptors.
+inline constexpr int kClosedAtShortage = 16;
 inline constexpr std::chrono::milliseconds kAcceptPause{50};
 // A shortage of descriptors counts as over after this time without another failure to accept.
 inline constexpr std::chrono::milliseconds kAcceptRecovery{2'000};
@@ -100,6 +102,9 @@ inline constexpr int kMaxUnsentBytes = 32 * 1024;
 // TCP reports progress in steps of up to 64 KiB, so a short time would cut slow readers.
 inline constexpr std::size_t kWriteStallBytes = 64 * 1024;
 inline constexpr std::chrono::milliseconds kWriteStall{20'000};
+// At the memory limit, a client that has not read for this time can be cut off.
+inline constexpr std::chrono::milliseconds kMinStall{1'000};
+static_assert(kMinStall < kWriteStall);
 
 // ---- The client. A call fails at a limit. ----
 

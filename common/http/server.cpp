@@ -129,7 +129,8 @@ class HttpServer::Impl {
       if (!error) error = accept_one();
       if (is_shortage(error)) {
         note_shortage(error);
-        if (close_one()) continue;
+        for (int i = 0; i < kClosedAtShortage && close_one(); ++i) {
+        }
         pause.expires_after(kAcceptPause);
         co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
       }
