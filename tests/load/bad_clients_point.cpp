@@ -1,6 +1,7 @@
 #include <array>
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include "tests/load/bad_clients.h"
 #include "tests/load/points.h"
@@ -29,7 +30,7 @@ void add_clients(HttpLoad& load, ClientPlan plan) {
 }
 
 // For comparison: the latency depends on the disk, and on what else the machine does.
-void measure_without(const Settings& settings, const Api& api) {
+void measure_without(const Settings& settings, const Api& api, Report& report) {
   RunningService service(settings.binaries, api);
   Measurement others;
   HttpLoad load;
@@ -38,6 +39,7 @@ void measure_without(const Settings& settings, const Api& api) {
   load.run_for(duration_of(settings, 6000));
   load.finish();
   Report::note(api.binary + " without bad clients", to_string(others));
+  report.set_reference(std::move(others));
 }
 
 void attack_public_port(const Settings& settings, const Api& api, Badness badness, Report& report) {
@@ -80,7 +82,7 @@ void attack_admin_port(const Settings& settings, const Api& api, Badness badness
 
 void bad_clients(const Settings& settings, Report& report) {
   for (const Api* api : {&kInvoiceApp, &kPaymentProvider}) {
-    measure_without(settings, *api);
+    measure_without(settings, *api, report);
     for (const Badness badness : kKinds) attack_public_port(settings, *api, badness, report);
     for (const Badness badness : kKinds) attack_admin_port(settings, *api, badness, report);
   }
