@@ -154,6 +154,7 @@ TEST_F(EndToEnd, ProbesAndMetricsHaveAPortOfTheirOwn) {
 }
 
 TEST_F(EndToEnd, TheProviderCanHaveAnIpv6Address) {
+  if (!tests::has_ipv6()) GTEST_SKIP() << "no IPv6";
   const FakeProvider provider(accepted, "::1");
   const auto app = start_invoice_app(provider.url());
   expect_status(pay(*app), 200);

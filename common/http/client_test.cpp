@@ -180,6 +180,7 @@ TEST(HttpClient, AcceptsOnlyHttpUrls) {
 
 // The Host header has the brackets of an IPv6 address (RFC 9110, 7.2).
 TEST(HttpClient, CallsAServerOverIpv6) {
+  if (!tests::has_ipv6()) GTEST_SKIP() << "no IPv6";
   FakeProvider server([](const auto&) { return http_answer("200 OK", "text/plain", "ok"); }, "::1");
   ASSERT_TRUE(server.url().starts_with("http://[::1]:")) << server.url();
   HttpClient client = client_of(server.url());

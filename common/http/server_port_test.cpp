@@ -17,20 +17,11 @@ namespace {
 using tests::RawClient;
 using HttpServerPortTest = HttpServerTest;
 
-bool has_ipv6() {
-  try {
-    tests::Listener listener("::1");
-    return true;
-  } catch (const std::system_error&) {
-    return false;
-  }
-}
-
 TEST_F(HttpServerPortTest, ListensOnAllAddressesByDefault) {
   options_.host = "";
   start();
   EXPECT_EQ(RawClient(port()).ask(kHello).body, "hello");
-  if (!has_ipv6()) GTEST_SKIP() << "no IPv6";
+  if (!tests::has_ipv6()) GTEST_SKIP() << "no IPv6";
   EXPECT_EQ(RawClient(port(), 0, "::1").ask(kHello).body, "hello");
 }
 

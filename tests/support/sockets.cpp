@@ -98,4 +98,17 @@ std::optional<ConnectedSocket> Listener::accept() {
 
 void Listener::shut_down() { ::shutdown(socket_.get(), SHUT_RDWR); }
 
+bool has_ipv6() {
+  try {
+    Listener listener("::1");
+    return true;
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::address_not_available ||
+        error.code() == std::errc::address_family_not_supported) {
+      return false;
+    }
+    throw;
+  }
+}
+
 }  // namespace tests

@@ -45,6 +45,10 @@ class Listener {
   int port_ = 0;
 };
 
+// False where a test cannot listen on ::1: the kernel has no IPv6, or the container has none, as
+// with `docker run --network none`. Throws std::system_error for any other reason.
+bool has_ipv6();
+
 }  // namespace tests
 
 #endif  // TESTS_SUPPORT_SOCKETS_H_
