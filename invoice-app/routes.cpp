@@ -22,6 +22,7 @@ using common::JsonValue;
 
 // A longer commit would keep other writers waiting.
 constexpr std::size_t kMaxAddedPerCommit = 20'000;
+constexpr std::size_t kMaxQueuedInvoices = 10 * kMaxAddedPerCommit;  // about a second of work
 
 constexpr common::PayableNames kInvoiceNames = {"InvoiceId", "Value", "Currency"};
 
@@ -108,7 +109,7 @@ Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices)
     : store_(store),
       pay_invoices_(pay_invoices),
       additions_([&store](auto groups) { return store.add(groups); },
-                 {.max_weight = kMaxAddedPerCommit}) {}
+                 {.max_weight = kMaxAddedPerCommit, .max_queued = kMaxQueuedInvoices}) {}
 
 void Routes::add_to(common::HttpRouter& router) {
   router.get("/invoices", [this](const HttpRequest&) { return list_invoices(); });

@@ -17,6 +17,11 @@ std::string_view unquote(std::string_view key) {
 
 }  // namespace
 
+bool is_idempotency_key(std::string_view text) {
+  return !text.empty() && text.size() <= common::kMaxIdempotencyKeyBytes &&
+         std::all_of(text.begin(), text.end(), common::is_printable);
+}
+
 std::string read_idempotency_key(const common::HttpRequest& request,
                                  const std::string& invoice_id) {
   const auto values = request.header_values("Idempotency-Key");
@@ -26,8 +31,7 @@ std::string read_idempotency_key(const common::HttpRequest& request,
     throw common::BadRequest("the request has different values of Idempotency-Key");
   }
   const std::string_view key = unquote(values.front());
-  if (key.empty() || key.size() > common::kMaxIdempotencyKeyBytes ||
-      !std::all_of(key.begin(), key.end(), common::is_printable)) {
+  if (!is_idempotency_key(key)) {
     throw common::BadRequest("Idempotency-Key must be 1 to 255 printable ASCII characters");
   }
   return std::string(key);

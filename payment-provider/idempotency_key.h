@@ -1,13 +1,17 @@
-// The Idempotency-Key of a payment request (draft-ietf-httpapi-idempotency-key-header).
+// Keys that identify payments (draft-ietf-httpapi-idempotency-key-header).
 
 #ifndef PAYMENT_PROVIDER_IDEMPOTENCY_KEY_H_
 #define PAYMENT_PROVIDER_IDEMPOTENCY_KEY_H_
 
 #include <string>
+#include <string_view>
 
 #include "common/http/message.h"
 
 namespace payment_provider {
+
+// Whether the text has 1 to kMaxIdempotencyKeyBytes printable ASCII characters.
+bool is_idempotency_key(std::string_view text);
 
 // The key: 1 to kMaxIdempotencyKeyBytes printable ASCII characters. Quotes around it are removed:
 // the draft asks for a quoted string, but most clients send the key without them. Without the

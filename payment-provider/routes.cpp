@@ -1,16 +1,19 @@
 #include "payment-provider/routes.h"
 
-#include <nlohmann/json.hpp>
+#include <cstddef>
+#include <span>
 #include <string_view>
 #include <utility>
 
 #include "common/base/ascii.h"
-#include "common/base/clock.h"
+#include "common/base/bad_request.h"
+#include "common/http/limits.h"
 #include "common/http/list.h"
 #include "common/http/problem.h"
 #include "common/json/json.h"
 #include "common/json/payable.h"
 #include "payment-provider/idempotency_key.h"
+#include "payment-provider/payment_json.h"
 
 namespace payment_provider {
 namespace {
@@ -20,37 +23,37 @@ using common::HttpRespond;
 using common::HttpResponse;
 using common::kPaymentNames;
 
-HttpResponse unprocessable(std::string type, std::string detail) {
-  return common::to_response({.status = 422, .detail = std::move(detail), .type = std::move(type)});
-}
+// One full batch, or as many smaller requests as weigh no more. A longer commit would keep other
+// replicas and readers waiting.
+constexpr std::size_t kMaxOrdersPerCommit = common::kMaxBatchPayments;
+// The largest batches of several replicas, and about a second of work. It also limits memory: short
+// elements of a batch take several times as much memory as orders than as JSON, which is what the
+// server counts.
+constexpr std::size_t kMaxQueuedOrders = 32 * common::kMaxBatchPayments;
 
-HttpResponse to_response(const PaymentOutcome& outcome, const std::string& invoice_id) {
-  using Kind = PaymentOutcome::Kind;
-  HttpResponse response;
-  switch (outcome.kind) {
-    case Kind::kAccepted:
-      response.body = R"({"id":")" + invoice_id + "\"}\n";
-      break;
-    case Kind::kRefused:
-      response = unprocessable("payment-refused", outcome.refusal);
-      break;
-    case Kind::kKeyReused:
-      response = unprocessable("idempotency-key-reused",
-                               "this Idempotency-Key was used for a different payment");
-      break;
-    case Kind::kAmountMismatch:
-      response = unprocessable("amount-mismatch", "this invoice was paid with a different amount");
-      break;
+using Orders = std::shared_ptr<const std::vector<PaymentOrder>>;
+using Outcomes = std::vector<PaymentOutcome>;
+
+// Records the orders of all requests in one transaction.
+std::vector<Outcomes> record(Ledger& ledger, std::span<const Orders> requests) {
+  std::vector<Outcomes> results;
+  results.reserve(requests.size());
+  if (requests.size() == 1) {
+    results.push_back(ledger.record(*requests.front()));
+    return results;
   }
-  if (outcome.replayed) response.headers.emplace_back("Idempotent-Replayed", "true");
-  return response;
-}
-
-void append_json(std::string& out, const LedgerEntry& entry) {
-  common::append_payable(out, kPaymentNames, entry.invoice_id, entry.amount);
-  // A key is any printable text that a client chose, so it may need escaping.
-  out.append(R"(,"idempotencyKey":)").append(nlohmann::json(entry.idempotency_key).dump());
-  out.append(R"(,"acceptedAt":")").append(common::to_rfc3339(entry.accepted_at)).append("\"}");
+  std::vector<PaymentOrder> orders;
+  for (const Orders& request : requests) {
+    orders.insert(orders.end(), request->begin(), request->end());
+  }
+  const Outcomes outcomes = ledger.record(orders);
+  auto next = outcomes.begin();
+  for (const Orders& request : requests) {
+    const auto end = next + static_cast<std::ptrdiff_t>(request->size());
+    results.emplace_back(next, end);
+    next = end;
+  }
+  return results;
 }
 
 // The time does not depend on where the texts differ, so it tells nothing about the token.
@@ -69,7 +72,8 @@ Routes::Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> to
     : ledger_(ledger),
       rules_(std::move(rules)),
       token_(std::move(token)),
-      recordings_([&ledger](auto orders) { return ledger.record(orders); }) {}
+      recordings_([&ledger](auto requests) { return record(ledger, requests); },
+                  {.max_weight = kMaxOrdersPerCommit, .max_queued = kMaxQueuedOrders}) {}
 
 void Routes::add_to(common::HttpRouter& router) {
   router.set_guard([this](const HttpRequest& request) { return demand_token(request); });
@@ -77,17 +81,37 @@ void Routes::add_to(common::HttpRouter& router) {
   router.post_deferred(
       "/payments/pay", {.json_required = true},
       [this](const HttpRequest& request, const HttpRespond& respond) { pay(request, respond); });
+  router.post_deferred("/payments/batch",
+                       {.max_bytes = common::kMaxBatchBodyBytes, .json_required = true},
+                       [this](const HttpRequest& request, const HttpRespond& respond) {
+                         pay_batch(request, respond);
+                       });
 }
 
 void Routes::pay(const HttpRequest& request, const HttpRespond& respond) {
   const auto [id, amount] = common::read_payable(common::read_json(request.body), kPaymentNames);
-  recordings_.submit({.idempotency_key = read_idempotency_key(request, id),
+  const auto orders = std::make_shared<const std::vector<PaymentOrder>>(
+      1, PaymentOrder{.idempotency_key = read_idempotency_key(request, id),
                       .invoice_id = id,
                       .amount = amount,
-                      .refusal = find_refusal(rules_, amount)},
-                     [respond, id = id](const auto& outcome) {
-                       respond([&] { return to_response(outcome(), id); });
-                     });
+                      .refusal = find_refusal(rules_, amount)});
+  recordings_.submit(orders, [respond, orders](const auto& outcomes) {
+    respond([&] { return to_response(orders->front(), outcomes().front()); });
+  });
+}
+
+void Routes::pay_batch(const HttpRequest& request, const HttpRespond& respond) {
+  if (!request.header_values("Idempotency-Key").empty()) {
+    throw common::BadRequest("each payment of a batch has its own key: send no Idempotency-Key");
+  }
+  const auto orders =
+      std::make_shared<const std::vector<PaymentOrder>>(read_batch(request.body, rules_));
+  recordings_.submit(
+      orders,
+      [respond, orders](const auto& outcomes) {
+        respond([&] { return to_response(*orders, outcomes()); });
+      },
+      orders->size());
 }
 
 HttpResponse Routes::list_payments() const {

@@ -3,8 +3,10 @@
 #ifndef PAYMENT_PROVIDER_ROUTES_H_
 #define PAYMENT_PROVIDER_ROUTES_H_
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/http/router.h"
 #include "common/storage/group_commit.h"
@@ -23,6 +25,7 @@ class Routes {
   void add_to(common::HttpRouter& router);
 
   void pay(const common::HttpRequest& request, const common::HttpRespond& respond);
+  void pay_batch(const common::HttpRequest& request, const common::HttpRespond& respond);
   common::HttpResponse list_payments() const;
   std::optional<common::HttpResponse> demand_token(const common::HttpRequest& request) const;
 
@@ -30,7 +33,9 @@ class Routes {
   Ledger& ledger_;
   const PaymentRules rules_;
   const std::optional<std::string> token_;
-  common::GroupCommit<PaymentOrder, PaymentOutcome> recordings_;
+  // Single payments and batches share commits. The weight of a request is the number of its orders.
+  common::GroupCommit<std::shared_ptr<const std::vector<PaymentOrder>>, std::vector<PaymentOutcome>>
+      recordings_;
 };
 
 }  // namespace payment_provider

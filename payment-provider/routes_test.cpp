@@ -1,18 +1,11 @@
-#include "payment-provider/routes.h"
-
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "common/base/unavailable.h"
-#include "payment-provider/sqlite_ledger.h"
+#include "payment-provider/routes_fixture.h"
 #include "tests/support/bad_payables.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/router_client.h"
-#include "tests/support/service_process.h"
 
 namespace payment_provider {
 namespace {
@@ -24,39 +17,9 @@ using tests::header;
 using tests::problem;
 
 constexpr const char* kI1 = R"({"id":"I1","value":12.15,"currency":"EUR"})";
-constexpr const char* kReplayed = "Idempotent-Replayed";
+constexpr const char* kBatchOfI1 =
+    R"([{"idempotencyKey":"k","id":"I1","value":12.15,"currency":"EUR"}])";
 const std::string kFirst = "no " + std::string(kReplayed);
-
-// Routes on a ledger, without sockets.
-class Provider {
- public:
-  explicit Provider(Ledger& ledger, PaymentRules rules = {},
-                    std::optional<std::string> token = std::nullopt)
-      : routes_(ledger, std::move(rules), std::move(token)) {
-    routes_.add_to(client_.router());
-  }
-
-  HttpResponse pay(const std::string& body, const HttpHeaders& headers = {}) {
-    return client_.post("/payments/pay", body, headers);
-  }
-  HttpResponse pay_with_key(const std::string& body, const std::string& key) {
-    return pay(body, {{"Idempotency-Key", key}});
-  }
-  json payments() { return json::parse(tests::read_all(client_.get("/payments")).first); }
-  tests::RouterClient& client() { return client_; }
-
- private:
-  Routes routes_;
-  tests::RouterClient client_;
-};
-
-class PaymentRoutes : public testing::Test {
- protected:
-  const tests::TemporaryDirectory directory_;
-  const tests::FakeClock clock_;
-  SqliteLedger ledger_{directory_ / "payments.db", clock_};
-  Provider provider_{ledger_};
-};
 
 // ---- POST /payments/pay ----
 
@@ -235,8 +198,8 @@ TEST_F(PaymentRoutes, WithATokenEveryRequestMustHaveIt) {
   for (const HttpHeaders& headers : wrong) {
     // Unknown paths too: without the token a client learns nothing.
     for (const HttpResponse& response :
-         {guarded.pay(kI1, headers), guarded.client().get("/payments", headers),
-          guarded.client().get("/nothing", headers)}) {
+         {guarded.pay(kI1, headers), guarded.pay_batch(kBatchOfI1, headers),
+          guarded.client().get("/payments", headers), guarded.client().get("/nothing", headers)}) {
       EXPECT_EQ(problem(response), "401 about:blank");
       EXPECT_EQ(header(response, "WWW-Authenticate"), "Bearer");
     }
@@ -251,20 +214,11 @@ TEST_F(PaymentRoutes, WithATokenEveryRequestMustHaveIt) {
   }
 }
 
-class BrokenLedger : public Ledger {
- public:
-  std::vector<PaymentOutcome> record(std::span<const PaymentOrder>) override { fail(); }
-  std::vector<LedgerEntry> list(std::int64_t, std::size_t) override { fail(); }
-  void check() override { fail(); }
-
- private:
-  [[noreturn]] static void fail() { throw common::Unavailable("the disk is full"); }
-};
-
 TEST(PaymentRoutesUnavailable, AnUnavailableLedgerIs503WithRetryAfter) {
   BrokenLedger ledger;
   Provider provider(ledger);
-  for (const HttpResponse& response : {provider.pay(kI1), provider.client().get("/payments")}) {
+  for (const HttpResponse& response :
+       {provider.pay(kI1), provider.pay_batch(kBatchOfI1), provider.client().get("/payments")}) {
     EXPECT_EQ(problem(response), "503 about:blank");
     EXPECT_EQ(header(response, "Retry-After"), "1");
   }
@@ -277,6 +231,7 @@ TEST_F(PaymentRoutes, OtherPathsAndMethodsAreRefused) {
   }
   EXPECT_EQ(header(client.get("/payments/pay"), "Allow"), "POST");
   EXPECT_EQ(problem(client.get("/payments/pay")), "405 about:blank");
+  EXPECT_EQ(problem(client.get("/payments/batch")), "405 about:blank");
   EXPECT_EQ(header(client.post("/payments", kI1), "Allow"), "GET, HEAD");
   EXPECT_EQ(problem(client.post("/payments", kI1)), "405 about:blank");
   EXPECT_EQ(provider_.payments(), json::array());

@@ -72,8 +72,12 @@ static_assert(kMaxRequestIdBytes + kMaxIdempotencyKeyBytes < kMaxHeadBytes);
 inline constexpr std::chrono::milliseconds kBodyTimeout{10'000};   // from the end of the head
 inline constexpr std::size_t kMaxBodyBytes = 16 * 1024;            // a payment has about 100
 inline constexpr std::size_t kMaxInvoicesBodyBytes = 1024 * 1024;  // about 20,000 invoices
+// Of a batch of payments. A larger batch costs hardly less per payment, and holds more up.
+inline constexpr std::size_t kMaxBatchPayments = 1'000;
+inline constexpr std::size_t kMaxBatchBodyBytes = 512 * 1024;  // with the longest ids and keys
 
 static_assert(kMaxBodyBytes <= kMaxInvoicesBodyBytes);
+static_assert(kMaxBatchBodyBytes <= kMaxInvoicesBodyBytes);
 
 // Memory of a listener for requests, until their response is written; the same again for responses.
 // At the limit, a body gets 503 and a head is cut off; of the responses, the one is cut off whose
@@ -114,7 +118,8 @@ inline constexpr std::chrono::milliseconds kCallTimeout{5'000};
 // A kept connection that was idle for this long is replaced before the next call. Shorter than a
 // server's idle timeout: a request that meets the server's close gets no response.
 inline constexpr std::chrono::milliseconds kClientIdleTimeout{60'000};
-inline constexpr std::size_t kMaxResponseBytes = 64 * 1024;  // of the body
+inline constexpr std::size_t kMaxResponseBytes = 64 * 1024;         // of the body
+inline constexpr std::size_t kMaxBatchResponseBytes = 1024 * 1024;  // if all are refused at length
 // Received bytes per body byte, for 1-byte chunks.
 inline constexpr std::size_t kMaxChunkOverhead = 8;
 inline constexpr std::size_t kMaxRefusalBytes = 500;  // of the provider's reason; the rest is cut
@@ -122,6 +127,7 @@ inline constexpr std::size_t kMaxRefusalBytes = 500;  // of the provider's reaso
 static_assert(kClientIdleTimeout < kIdleTimeout, "otherwise calls cross with the server's close");
 static_assert(kConnectTimeout < kCallTimeout, "otherwise no time is left for the response");
 static_assert(kMaxRefusalBytes < kMaxResponseBytes);
+static_assert(kMaxBatchPayments * kMaxRefusalBytes < kMaxBatchResponseBytes);
 
 // The limits of the server that tests change.
 struct HttpConnectionLimits {

@@ -50,6 +50,8 @@ std::string_view reason_phrase(int status) {
       return "Created";
     case 202:
       return "Accepted";
+    case 207:
+      return "Multi-Status";
     case 400:
       return "Bad Request";
     case 401:

@@ -54,7 +54,7 @@ using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 using HttpRespond = OnOutcome<HttpResponse>;
 using DeferredHttpHandler = std::function<void(const HttpRequest&, const HttpRespond& respond)>;
 
-// The reason phrase of a status (RFC 9110, section 15), e.g. "Not Found".
+// The reason phrase of a status (RFC 9110, section 15; RFC 4918, section 11.1), e.g. "Not Found".
 std::string_view reason_phrase(int status);
 
 // A Content-Type value (RFC 9110, section 8.3), in lower case.

@@ -4,7 +4,7 @@
 
 namespace common {
 
-HttpResponse to_response(const Problem& problem) {
+std::string to_json(const Problem& problem) {
   using Json = nlohmann::ordered_json;
   Json json;
   json["type"] = problem.type.empty() ? "about:blank" : "urn:problem:" + problem.type;
@@ -12,9 +12,13 @@ HttpResponse to_response(const Problem& problem) {
   json["status"] = problem.status;
   json["detail"] = problem.detail;
   for (const auto& [name, value] : problem.members) json[name] = value;
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+HttpResponse to_response(const Problem& problem) {
   return {.status = problem.status,
           .content_type = "application/problem+json",
-          .body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n'};
+          .body = to_json(problem) + '\n'};
 }
 
 }  // namespace common

@@ -23,7 +23,10 @@ struct Problem {
   std::vector<std::pair<std::string, long long>> members = {};
 };
 
-// An application/problem+json response with type, title, status, detail and the members.
+// A JSON object with type, title, status, detail and the members.
+std::string to_json(const Problem& problem);
+
+// An application/problem+json response with this object.
 HttpResponse to_response(const Problem& problem);
 
 }  // namespace common

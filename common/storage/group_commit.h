@@ -7,6 +7,7 @@
 #ifndef COMMON_STORAGE_GROUP_COMMIT_H_
 #define COMMON_STORAGE_GROUP_COMMIT_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <deque>
@@ -27,7 +28,9 @@ namespace common {
 struct GroupCommitLimits {
   // Sum of the weights of the requests in one commit. A heavier request is committed alone.
   std::size_t max_weight = 256;
-  std::size_t max_queued = 4096;  // requests that wait for a commit; further ones throw Unavailable
+  // Sum of the weights of the requests that wait for a commit. While it is reached, further ones
+  // throw Unavailable. The last one that is queued may exceed it.
+  std::size_t max_queued = 4096;
   // A request that waits for longer fails with Unavailable and is not written: its caller has
   // probably given up.
   std::chrono::milliseconds longest_wait{5'000};
@@ -58,10 +61,12 @@ class GroupCommit {
 
   // Queues the request. The writing thread calls `on_outcome` after the commit. Throws Unavailable
   // if the queue is full; then the request is not written and `on_outcome` is not called. `weight`
-  // is the work of the request, at least 1.
+  // is the work of the request; 0 counts as 1.
   void submit(Request request, OnOutcome<Result> on_outcome, std::size_t weight = 1) {
+    weight = std::max<std::size_t>(weight, 1);
     MutexLock lock(mutex_);
-    if (queue_.size() >= limits_.max_queued) throw Unavailable("too many writes are waiting");
+    if (queued_weight_ >= limits_.max_queued) throw Unavailable("too many writes are waiting");
+    queued_weight_ += weight;
     queue_.push_back({std::move(request), std::move(on_outcome), weight, Clock::now()});
     // Notify under the lock: after the unlock the destructor may finish.
     arrived_.notify_one();
@@ -106,6 +111,7 @@ class GroupCommit {
       queue_.pop_front();
     } while (!queue_.empty() && weight + queue_.front().weight <= limits_.max_weight &&
              batch.front().since >= oldest);
+    queued_weight_ -= weight;
     return batch;
   }
 
@@ -135,6 +141,7 @@ class GroupCommit {
   CondVar arrived_;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::deque<Queued> queue_ GUARDED_BY(mutex_);
+  std::size_t queued_weight_ GUARDED_BY(mutex_) = 0;
 
   std::thread writer_;  // last: it uses all of the above
 };

@@ -173,6 +173,24 @@ TEST(GroupCommit, CommitsHeavyRequestsInSmallBatches) {
   EXPECT_EQ(disk.batch_sizes(), (std::vector<std::size_t>{1, 2, 1, 1, 1, 1}));
 }
 
+TEST(GroupCommit, TheQueueIsFullWhenItsWeightIs) {
+  SlowFirstCommit disk;
+  Doubler group(disk.commit(), {.max_weight = 100, .max_queued = 10});
+  std::atomic<int> committed = 0;
+  const auto submit = [&](std::size_t weight) {
+    group.submit(
+        1, [&committed](const Outcome<int>&) { ++committed; }, weight);
+  };
+  submit(50);
+  disk.await_start();
+  for (const std::size_t weight : {0U, 8U, 20U}) submit(weight);  // 0 counts as 1
+  EXPECT_THROW(submit(1), Unavailable);
+  disk.finish();
+  EXPECT_TRUE(tests::eventually([&] { return committed == 4; }));
+  for (int i = 0; i < 20; ++i) run(group, i);  // what was committed does not count
+  EXPECT_EQ(disk.batch_sizes()[1], 3U);
+}
+
 TEST(GroupCommit, ARequestThatWaitsForTooLongFailsAndIsNotWritten) {
   SlowFirstCommit disk;
   Doubler group(disk.commit(), {.longest_wait = std::chrono::milliseconds(20)});

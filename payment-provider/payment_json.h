@@ -1,0 +1,35 @@
+// Payments as JSON: reads orders, and writes outcomes and entries of the ledger. Thread-safe.
+
+#ifndef PAYMENT_PROVIDER_PAYMENT_JSON_H_
+#define PAYMENT_PROVIDER_PAYMENT_JSON_H_
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/http/message.h"
+#include "payment-provider/ledger.h"
+#include "payment-provider/payment.h"
+
+namespace payment_provider {
+
+// Reads the body of a batch: an array of 1 to kMaxBatchPayments objects. Each is a payment with its
+// "idempotencyKey", 1 to kMaxIdempotencyKeyBytes printable ASCII characters, which may contain
+// quotes. Throws BadRequest, which names the wrong element (from 1) and member.
+std::vector<PaymentOrder> read_batch(std::string_view body, const PaymentRules& rules);
+
+// The response to a single payment: 200, or a problem.
+common::HttpResponse to_response(const PaymentOrder& order, const PaymentOutcome& outcome);
+
+// The response to a batch: 207 with one result per order, in the same order. A result has the id,
+// the key and the status that the order alone would get, and the members of its problem.
+common::HttpResponse to_response(std::span<const PaymentOrder> orders,
+                                 std::span<const PaymentOutcome> outcomes);
+
+// An entry of GET /payments.
+void append_json(std::string& out, const LedgerEntry& entry);
+
+}  // namespace payment_provider
+
+#endif  // PAYMENT_PROVIDER_PAYMENT_JSON_H_
