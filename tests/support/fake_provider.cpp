@@ -19,6 +19,10 @@ std::size_t content_length(const std::string& head) {
   return at == std::string::npos ? 0 : std::stoul(head.substr(at + kName.size()));
 }
 
+bool is_batch(const FakeProvider::Request& request) {
+  return request.head.starts_with("POST /payments/batch ");
+}
+
 }  // namespace
 
 FakeProvider::FakeProvider(Answer answer, const std::string& host)
@@ -86,8 +90,21 @@ std::string http_answer(const std::string& status, const std::string& content_ty
 }
 
 std::string accepted(const FakeProvider::Request& request) {
-  const nlohmann::json answer = {{"id", nlohmann::json::parse(request.body)["id"]}};
-  return http_answer("200 OK", "application/json", answer.dump());
+  const auto body = nlohmann::json::parse(request.body);
+  if (!is_batch(request)) {
+    return http_answer("200 OK", "application/json", nlohmann::json{{"id", body["id"]}}.dump());
+  }
+  auto results = nlohmann::json::array();
+  for (const auto& payment : body) {
+    results.push_back(
+        {{"id", payment["id"]}, {"idempotencyKey", payment["idempotencyKey"]}, {"status", 200}});
+  }
+  return http_answer("207 Multi-Status", "application/json", results.dump());
+}
+
+std::string accepted_one_by_one(const FakeProvider::Request& request) {
+  if (!is_batch(request)) return accepted(request);
+  return http_answer("404 Not Found", "text/plain", "404 page not found");
 }
 
 }  // namespace tests

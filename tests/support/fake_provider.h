@@ -54,8 +54,11 @@ class FakeProvider {
 std::string http_answer(const std::string& status, const std::string& content_type,
                         const std::string& body, const std::string& more_headers = "");
 
-// The answer of a provider that accepts the payment.
+// The answer of a provider that accepts the payment, or all payments of a batch.
 std::string accepted(const FakeProvider::Request& request);
+
+// The same for a provider without POST /payments/batch, as of the original exercise.
+std::string accepted_one_by_one(const FakeProvider::Request& request);
 
 }  // namespace tests
 
