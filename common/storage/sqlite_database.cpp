@@ -4,7 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <cstdint>
+#include <array>
 #include <random>
 #include <thread>
 
@@ -32,8 +32,12 @@ int number(SqliteConnection& connection, const char* sql) {
 
 }  // namespace
 
-SqliteConnection::SqliteConnection(const std::string& path, Access access, Deadline deadline)
-    : access_(access), lock_deadline_(deadline), database_(path, open_flags(access)) {
+SqliteConnection::SqliteConnection(const std::string& path, Access access, Deadline deadline,
+                                   std::uint32_t generation)
+    : access_(access),
+      generation_(generation),
+      lock_deadline_(deadline),
+      database_(path, open_flags(access)) {
   sqlite3_busy_handler(database_.getHandle(), wait_for_lock, &lock_deadline_);
   sqlite3_extended_result_codes(database_.getHandle(), 1);
   database_.exec("PRAGMA journal_mode = TRUNCATE");
@@ -70,6 +74,26 @@ bool SqliteConnection::has_lost_its_file() {
   return has_moved != 0;
 }
 
+// Reads with SQLite's own descriptor: closing another one of the file would release all locks of
+// this process (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+std::optional<std::uint64_t> SqliteConnection::version() {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(database_.getHandle(), nullptr, SQLITE_FCNTL_FILE_POINTER,
+                       static_cast<void*>(&file));
+  if (file == nullptr || file->pMethods == nullptr) return std::nullopt;
+  // Bytes 18 and 19 of the file are 1 with a rollback journal; with a WAL, commits do not change
+  // the counter. Bytes 24 to 27 are the counter.
+  constexpr sqlite3_int64 kBegin = 18;
+  std::array<unsigned char, 28 - kBegin> header{};
+  if (file->pMethods->xRead(file, header.data(), header.size(), kBegin) != SQLITE_OK ||
+      header[0] != 1 || header[1] != 1) {
+    return std::nullopt;
+  }
+  std::uint64_t version = generation_;
+  for (std::size_t i = 24 - kBegin; i < header.size(); ++i) version = version << 8U | header[i];
+  return version;
+}
+
 void SqliteConnection::begin(Deadline deadline) {
   lock_deadline_ = deadline;
   run(access_ == Access::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
@@ -91,10 +115,10 @@ void SqliteConnection::commit(std::string_view what) {
 }
 
 SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
-    : path_(std::move(path)), version_(static_cast<int>(schema.migrations.size())) {
+    : path_(std::move(path)), schema_version_(static_cast<int>(schema.migrations.size())) {
   try {
     writer_ = std::make_unique<SqliteConnection>(path_, SqliteConnection::Access::kCreate,
-                                                 lock_deadline());
+                                                 lock_deadline(), current_generation());
   } catch (...) {
     rethrow();
   }
@@ -111,18 +135,18 @@ void SqliteDatabase::migrate(SqliteConnection& connection, const SqliteSchema& s
   if (application_id != schema.application_id && !is_new) {
     throw Unavailable("database " + path_ + " belongs to another application");
   }
-  if (version > version_) {
+  if (version > schema_version_) {
     throw Unavailable("database " + path_ + " has schema version " + std::to_string(version) +
-                      ", which is newer than this program's " + std::to_string(version_));
+                      ", which is newer than this program's " + std::to_string(schema_version_));
   }
-  if (version == version_) return;
+  if (version == schema_version_) return;
   for (const char* migration : schema.migrations.subspan(static_cast<std::size_t>(version))) {
     connection.run_once(migration);
   }
   connection.run_once("PRAGMA application_id = " + std::to_string(schema.application_id));
-  connection.run_once("PRAGMA user_version = " + std::to_string(version_));
+  connection.run_once("PRAGMA user_version = " + std::to_string(schema_version_));
   log_info("database migrated",
-           {{"database", path_}, {"from_version", version}, {"to_version", version_}});
+           {{"database", path_}, {"from_version", version}, {"to_version", schema_version_}});
 }
 
 void SqliteDatabase::rethrow() const {
@@ -133,12 +157,54 @@ void SqliteDatabase::rethrow() const {
   }
 }
 
+std::optional<std::uint64_t> SqliteDatabase::version() {
+  MutexLock lock(version_mutex_);
+  return version_reader_ ? version_reader_->version() : std::nullopt;
+}
+
+std::optional<std::uint64_t> SqliteDatabase::committed_version() {
+  open_version_reader();
+  return read([](SqliteConnection& connection) {
+    number(connection, "PRAGMA user_version");  // BEGIN alone takes no lock
+    return connection.version();
+  });
+}
+
+void SqliteDatabase::open_version_reader() {
+  std::uint32_t generation = 0;
+  {
+    MutexLock lock(version_mutex_);
+    if (version_reader_) return;
+    generation = generation_;
+  }
+  try {
+    auto opened = std::make_unique<SqliteConnection>(path_, SqliteConnection::Access::kRead,
+                                                     lock_deadline(), generation);
+    MutexLock lock(version_mutex_);
+    if (!version_reader_ && generation == generation_) version_reader_ = std::move(opened);
+  } catch (...) {
+    rethrow();
+  }
+}
+
+std::uint32_t SqliteDatabase::current_generation() {
+  MutexLock lock(version_mutex_);
+  return generation_;
+}
+
+void SqliteDatabase::end_generation(std::uint32_t generation) {
+  MutexLock lock(version_mutex_);
+  if (generation != generation_) return;
+  ++generation_;
+  version_reader_.reset();
+}
+
 void SqliteDatabase::check() {
   write("check", [this](SqliteConnection& connection) {
     const int version = number(connection, "PRAGMA user_version");
-    if (version != version_) {
+    if (version != schema_version_) {
       throw Unavailable("database " + path_ + " has schema version " + std::to_string(version) +
-                        "; this program needs " + std::to_string(version_));
+                        "; this program needs " + std::to_string(schema_version_));
     }
     // Writes the same value again, which tests the whole way to the disk.
     connection.run_once("PRAGMA user_version = " + std::to_string(version));

@@ -15,8 +15,10 @@
 #include <SQLiteCpp/Statement.h>
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,11 +41,17 @@ class SqliteConnection {
   using Deadline = std::chrono::steady_clock::time_point;
 
   // Waits for locks until `deadline`. commit() has a deadline of its own. Throws SQLite::Exception,
-  // as all functions of this class do.
-  SqliteConnection(const std::string& path, Access access, Deadline deadline);
+  // as all functions of this class do. `generation` becomes a part of version().
+  SqliteConnection(const std::string& path, Access access, Deadline deadline,
+                   std::uint32_t generation);
 
   // True if the file was moved or deleted: writes would be lost.
   bool has_lost_its_file();
+
+  std::uint32_t generation() const { return generation_; }
+
+  // SqliteDatabase::version(), read from the file without a lock.
+  std::optional<std::uint64_t> version();
 
   // The statement for this text, before its first row, with the values bound to ?1, ?2, ... It is
   // prepared once, so `sql` must be a literal. Valid until the next query() or run() of this text.
@@ -73,6 +81,7 @@ class SqliteConnection {
   SQLite::Statement& statement(const char* sql);
 
   const Access access_;
+  const std::uint32_t generation_;
   Deadline lock_deadline_;
   SQLite::Database database_;
   std::map<const char*, SQLite::Statement> statements_;
@@ -108,6 +117,20 @@ class SqliteDatabase {
                    "read");
   }
 
+  // The version of the content: differs after every commit, of any process. Never waits for a lock.
+  // It is SQLite's file change counter (https://www.sqlite.org/fileformat.html, section 1.3.7) with
+  // a number that differs after the file was replaced, which the next transaction notices. A commit
+  // in progress may have written its version already, and can still be rolled back. So content that
+  // is kept must have the committed_version(). Content with an equal version is up to date, because
+  // a commit writes its version before it ends
+  // (docs/decisions/0007-lists-are-cached-by-the-change-counter.md). Unknown (nullopt) until the
+  // first committed_version(), and if the file cannot be read.
+  std::optional<std::uint64_t> version();
+
+  // The version of the committed content: waits for a commit in progress, or rolls it back if its
+  // process was killed. What is read after this is of this version if version() is still the same.
+  std::optional<std::uint64_t> committed_version();
+
   // Throws Unavailable unless the database can be read and written now and still has the schema of
   // this version.
   void check();
@@ -142,7 +165,9 @@ class SqliteDatabase {
                SqliteConnection::Deadline deadline, Work& work, std::string_view what) {
     try {
       if (!connection || connection->has_lost_its_file()) {
-        connection = std::make_unique<SqliteConnection>(path_, access, deadline);
+        if (connection) end_generation(connection->generation());
+        connection =
+            std::make_unique<SqliteConnection>(path_, access, deadline, current_generation());
       }
       connection->begin(deadline);
       if constexpr (std::is_void_v<decltype(work(*connection))>) {
@@ -162,12 +187,16 @@ class SqliteDatabase {
   static SqliteConnection::Deadline lock_deadline() {
     return std::chrono::steady_clock::now() + kLongestLockWait;
   }
+  std::uint32_t current_generation();
+  // The file of this generation's connections was moved or deleted.
+  void end_generation(std::uint32_t generation);
+  void open_version_reader();
   // Called in a catch block. Rethrows the exception, one of SQLite as Unavailable.
   [[noreturn]] void rethrow() const;
   void migrate(SqliteConnection& connection, const SqliteSchema& schema) const;
 
   const std::string path_;
-  int version_ = 0;  // of the schema; set by the constructor
+  int schema_version_ = 0;  // set by the constructor
   // The turn to write is a lock with a timeout. Not std::timed_mutex: GCC 12's ThreadSanitizer
   // reports it wrongly.
   Mutex turn_mutex_;
@@ -176,6 +205,10 @@ class SqliteDatabase {
   ConnectionPtr writer_;  // belongs to the holder of the WriteTurn; null until opened
   Mutex readers_mutex_;
   std::vector<ConnectionPtr> idle_readers_ GUARDED_BY(readers_mutex_);
+  Mutex version_mutex_;  // never held for long
+  // Has no transactions. Null until committed_version(), and after the file was replaced.
+  ConnectionPtr version_reader_ GUARDED_BY(version_mutex_);
+  std::uint32_t generation_ GUARDED_BY(version_mutex_) = 0;
 };
 
 }  // namespace common
