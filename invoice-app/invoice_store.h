@@ -58,6 +58,15 @@ class InvoiceStore {
   // Up to `limit` invoices with a sequence greater than `after`, in order of creation.
   virtual std::vector<Invoice> list(std::int64_t after, std::size_t limit) = 0;
 
+  // The version of the stored content: differs after every change that a list can show, by any
+  // process. Never waits, so it may be that of a change that is not committed yet and can still
+  // fail. nullopt: unknown. Does not throw.
+  virtual std::optional<std::uint64_t> version() = 0;
+
+  // The same, of the committed content. May wait for a commit. What is read after this is of this
+  // version if version() is still equal.
+  virtual std::optional<std::uint64_t> committed_version() = 0;
+
   // Makes all unpaid invoices due, durably: from now on workers of every process may claim them.
   // Refused invoices start a new generation. Waiting retries become claimable now.
   virtual PayRun request_payment() = 0;

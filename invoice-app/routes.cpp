@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "common/base/bad_request.h"
-#include "common/http/list.h"
 #include "common/http/problem.h"
 #include "common/json/json.h"
 #include "common/json/payable.h"
@@ -106,13 +105,16 @@ HttpResponse to_response(const PayReport& report) {
 }  // namespace
 
 Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices)
-    : store_(store),
-      pay_invoices_(pay_invoices),
+    : pay_invoices_(pay_invoices),
+      list_(store, append_json),
       additions_([&store](auto groups) { return store.add(groups); },
                  {.max_weight = kMaxAddedPerCommit, .max_queued = kMaxQueuedInvoices}) {}
 
 void Routes::add_to(common::HttpRouter& router) {
-  router.get("/invoices", [this](const HttpRequest&) { return list_invoices(); });
+  router.get(
+      "/invoices", [this](const HttpRequest& request) { return list_.get(request); },
+      common::HttpRouter::Access::kGuarded,
+      [this](const HttpRequest& request) { return list_.find(request); });
   router.post_deferred("/invoices",
                        {.max_bytes = common::kMaxInvoicesBodyBytes, .json_required = true},
                        [this](const HttpRequest& request, const HttpRespond& respond) {
@@ -120,12 +122,6 @@ void Routes::add_to(common::HttpRouter& router) {
                        });
   router.post_deferred("/invoices/pay", {},
                        [this](const HttpRequest&, const HttpRespond& respond) { pay(respond); });
-}
-
-HttpResponse Routes::list_invoices() const {
-  return common::json_list(
-      [this](std::int64_t after, std::size_t limit) { return store_.list(after, limit); },
-      append_json);
 }
 
 void Routes::add_invoices(const HttpRequest& request, const HttpRespond& respond) {

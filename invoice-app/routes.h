@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "common/http/cached_list.h"
 #include "common/http/router.h"
 #include "common/storage/group_commit.h"
 #include "invoice-app/invoice_store.h"
@@ -21,13 +22,12 @@ class Routes {
 
   void add_to(common::HttpRouter& router);
 
-  common::HttpResponse list_invoices() const;
   void add_invoices(const common::HttpRequest& request, const common::HttpRespond& respond);
   void pay(const common::HttpRespond& respond);
 
  private:
-  InvoiceStore& store_;
   PayInvoices& pay_invoices_;
+  common::CachedList list_;
   // Concurrent requests to add invoices share a commit.
   common::GroupCommit<std::vector<NewInvoice>, AddOutcome> additions_;
 };

@@ -24,6 +24,10 @@ class SqliteInvoiceStore : public InvoiceStore {
   std::vector<Claim> claim(const Lease& lease, std::size_t limit) override;
   void settle(const std::string& owner, std::span<const Settlement> settlements) override;
   void release(const std::string& owner) override;
+  std::optional<std::uint64_t> version() override { return database_.version(); }
+  std::optional<std::uint64_t> committed_version() override {
+    return database_.committed_version();
+  }
   void check() override { database_.check(); }
 
  private:

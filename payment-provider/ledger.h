@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -33,6 +34,15 @@ class Ledger {
 
   // Up to `limit` accepted payments with a sequence greater than `after`, oldest first.
   virtual std::vector<LedgerEntry> list(std::int64_t after, std::size_t limit) = 0;
+
+  // The version of the stored content: differs after every change that a list can show, by any
+  // process. Never waits, so it may be that of a change that is not committed yet and can still
+  // fail. nullopt: unknown. Does not throw.
+  virtual std::optional<std::uint64_t> version() = 0;
+
+  // The same, of the committed content. May wait for a commit. What is read after this is of this
+  // version if version() is still equal.
+  virtual std::optional<std::uint64_t> committed_version() = 0;
 
   // Throws unless the storage can be read and written now. For readiness.
   virtual void check() = 0;

@@ -8,7 +8,6 @@
 #include "common/base/ascii.h"
 #include "common/base/bad_request.h"
 #include "common/http/limits.h"
-#include "common/http/list.h"
 #include "common/http/problem.h"
 #include "common/json/json.h"
 #include "common/json/payable.h"
@@ -69,15 +68,18 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
 }  // namespace
 
 Routes::Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> token)
-    : ledger_(ledger),
-      rules_(std::move(rules)),
+    : rules_(std::move(rules)),
       token_(std::move(token)),
+      list_(ledger, append_json),
       recordings_([&ledger](auto requests) { return record(ledger, requests); },
                   {.max_weight = kMaxOrdersPerCommit, .max_queued = kMaxQueuedOrders}) {}
 
 void Routes::add_to(common::HttpRouter& router) {
   router.set_guard([this](const HttpRequest& request) { return demand_token(request); });
-  router.get("/payments", [this](const HttpRequest&) { return list_payments(); });
+  router.get(
+      "/payments", [this](const HttpRequest& request) { return list_.get(request); },
+      common::HttpRouter::Access::kGuarded,
+      [this](const HttpRequest& request) { return list_.find(request); });
   router.post_deferred(
       "/payments/pay", {.json_required = true},
       [this](const HttpRequest& request, const HttpRespond& respond) { pay(request, respond); });
@@ -112,12 +114,6 @@ void Routes::pay_batch(const HttpRequest& request, const HttpRespond& respond) {
         respond([&] { return to_response(*orders, outcomes()); });
       },
       orders->size());
-}
-
-HttpResponse Routes::list_payments() const {
-  return common::json_list(
-      [this](std::int64_t after, std::size_t limit) { return ledger_.list(after, limit); },
-      append_json);
 }
 
 std::optional<HttpResponse> Routes::demand_token(const HttpRequest& request) const {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/http/cached_list.h"
 #include "common/http/router.h"
 #include "common/storage/group_commit.h"
 #include "payment-provider/ledger.h"
@@ -26,13 +27,12 @@ class Routes {
 
   void pay(const common::HttpRequest& request, const common::HttpRespond& respond);
   void pay_batch(const common::HttpRequest& request, const common::HttpRespond& respond);
-  common::HttpResponse list_payments() const;
   std::optional<common::HttpResponse> demand_token(const common::HttpRequest& request) const;
 
  private:
-  Ledger& ledger_;
   const PaymentRules rules_;
   const std::optional<std::string> token_;
+  common::CachedList list_;
   // Single payments and batches share commits. The weight of a request is the number of its orders.
   common::GroupCommit<std::shared_ptr<const std::vector<PaymentOrder>>, std::vector<PaymentOutcome>>
       recordings_;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <future>
 #include <memory>
@@ -45,6 +46,8 @@ class SlowFirstRecord : public Ledger {
   std::vector<LedgerEntry> list(std::int64_t after, std::size_t limit) override {
     return ledger_.list(after, limit);
   }
+  std::optional<std::uint64_t> version() override { return std::nullopt; }
+  std::optional<std::uint64_t> committed_version() override { return std::nullopt; }
   void check() override { ledger_.check(); }
 
   void await_begin() { has_begun_.get_future().wait(); }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -65,7 +66,7 @@ class Provider {
     return client_.post("/payments/batch", body, headers);
   }
   nlohmann::json payments() {
-    return nlohmann::json::parse(tests::read_all(client_.get("/payments")).first);
+    return nlohmann::json::parse(client_.get("/payments").body);
   }
   tests::RouterClient& client() { return client_; }
 
@@ -86,6 +87,8 @@ class BrokenLedger : public Ledger {
  public:
   std::vector<PaymentOutcome> record(std::span<const PaymentOrder>) override { fail(); }
   std::vector<LedgerEntry> list(std::int64_t, std::size_t) override { fail(); }
+  std::optional<std::uint64_t> version() override { return std::nullopt; }
+  std::optional<std::uint64_t> committed_version() override { fail(); }
   void check() override { fail(); }
 
  private:

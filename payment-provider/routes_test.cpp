@@ -29,7 +29,7 @@ TEST_F(PaymentRoutes, APaymentIsAcceptedAndListed) {
   EXPECT_EQ(response.content_type, "application/json");
   EXPECT_EQ(response.body, "{\"id\":\"I1\"}\n");
   EXPECT_EQ(header(response, kReplayed), kFirst);
-  EXPECT_EQ(tests::read_all(provider_.client().get("/payments")).first,
+  EXPECT_EQ(provider_.client().get("/payments").body,
             R"([{"id":"I1","value":12.15,"currency":"EUR","idempotencyKey":"pay:I1:1",)"
             R"("acceptedAt":"2023-11-14T22:13:20.123Z"}])"
             "\n");
@@ -161,7 +161,7 @@ TEST_F(PaymentRoutes, AnEmptyLedgerIsAnEmptyArray) {
   EXPECT_EQ(provider_.client().get("/payments").body, "[]\n");
 }
 
-TEST_F(PaymentRoutes, ALongLedgerIsSentInChunksOldestFirst) {
+TEST_F(PaymentRoutes, ALongLedgerIsShownOldestFirst) {
   std::vector<PaymentOrder> orders;
   for (int i = 0; i < 2500; ++i) {
     orders.push_back({.idempotency_key = "k" + std::to_string(i),
@@ -170,13 +170,19 @@ TEST_F(PaymentRoutes, ALongLedgerIsSentInChunksOldestFirst) {
                       .refusal = {}});
   }
   ledger_.record(orders);
-  const auto [body, pieces] = tests::read_all(provider_.client().get("/payments"));
-  const json payments = json::parse(body);
+  const json payments = provider_.payments();
   ASSERT_EQ(payments.size(), orders.size());
-  EXPECT_EQ(pieces, 3);
   for (std::size_t i = 0; i < orders.size(); ++i) {
     ASSERT_EQ(payments[i]["id"], orders[i].invoice_id);
   }
+}
+
+TEST_F(PaymentRoutes, AClientThatHasTheListGets304) {
+  const std::string etag = header(provider_.client().get("/payments"), "ETag");
+  const HttpHeaders has_it = {{"If-None-Match", etag}};
+  EXPECT_EQ(provider_.client().get("/payments", has_it).status, 304);
+  provider_.pay(kI1);
+  EXPECT_EQ(provider_.client().get("/payments", has_it).status, 200);
 }
 
 // ---- All paths ----

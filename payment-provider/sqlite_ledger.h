@@ -19,6 +19,10 @@ class SqliteLedger : public Ledger {
 
   std::vector<PaymentOutcome> record(std::span<const PaymentOrder> orders) override;
   std::vector<LedgerEntry> list(std::int64_t after, std::size_t limit) override;
+  std::optional<std::uint64_t> version() override { return database_.version(); }
+  std::optional<std::uint64_t> committed_version() override {
+    return database_.committed_version();
+  }
   void check() override { database_.check(); }
 
  private:

@@ -88,6 +88,7 @@ asio::awaitable<bool> HttpConnection::serve_request() {
   std::optional<HttpResponse> response = std::move(match.refusal);
   if (!response) response = co_await read_body(exchange);
   move_to(listener_.busy);
+  if (!response) response = HttpRouter::answer_now(*exchange.route, exchange.request);
   if (!response) response = co_await call_handler(exchange);
   co_return co_await respond(exchange, *response);
 }
@@ -166,12 +167,6 @@ asio::awaitable<std::optional<HttpResponse>> HttpConnection::read_body(Exchange&
 }
 
 asio::awaitable<HttpResponse> HttpConnection::call_handler(Exchange& exchange) {
-  if (exchange.route->runs == HttpRouter::Runs::kOnIoThread) {
-    HttpResponse response;
-    HttpRouter::answer(*exchange.route, exchange.request,
-                       [&response](HttpResponse sent) { response = std::move(sent); });
-    co_return response;
-  }
   // Requests that cost much memory, and those of clients that send the next one before they have a
   // response, keep others waiting for one worker only.
   const bool is_large = exchange.request.body.size() > kMaxBodyBytes;
@@ -194,12 +189,14 @@ asio::awaitable<bool> HttpConnection::respond(Exchange& exchange, HttpResponse& 
                                 .is_http_1_0 = exchange.is_http_1_0,
                                 .close = exchange.close,
                                 .request_id = exchange.request.request_id};
-  const std::string bytes = listener_.writer.write(response, context);  // without its chunks
+  const std::string bytes = listener_.writer.write(response, context);
+  if (context.to_head) response.shared_body = {};
   exchange.request.body = {};
   fault_point("before-answer", listener_.name);
   has_expired_ = false;  // the deadline of the body does not end the writing
-  count_output(bytes.size());
-  const bool is_written = co_await write(bytes);
+  count_output(bytes.size(), response.shared_body);
+  const std::string_view shared = response.shared_body ? *response.shared_body : std::string_view();
+  const bool is_written = co_await write(bytes, shared);
   if (!is_written) co_return false;
   if (response.next_chunk && !context.to_head) {
     const bool is_complete = co_await write_chunks(exchange, response);
@@ -276,14 +273,19 @@ asio::awaitable<bool> HttpConnection::receive() {
   co_return false;
 }
 
-asio::awaitable<bool> HttpConnection::write(std::string_view bytes) {
+asio::awaitable<bool> HttpConnection::write(std::string_view first, std::string_view second) {
   asio::error_code error;
-  while (!bytes.empty()) {
-    std::string_view piece = bytes.substr(0, kWriteStallBytes);
-    bytes.remove_prefix(piece.size());
+  while (!first.empty() || !second.empty()) {
+    std::size_t piece = std::min(kWriteStallBytes, first.size() + second.size());
     set_timeout(listener_.limits.write_stall);
-    while (!piece.empty()) {
-      piece.remove_prefix(socket_.write_some(asio::buffer(piece), error));
+    while (piece > 0) {
+      const std::string_view begin = first.substr(0, piece);
+      const std::array buffers = {asio::buffer(begin),
+                                  asio::buffer(second.substr(0, piece - begin.size()))};
+      const std::size_t count = socket_.write_some(buffers, error);
+      piece -= count;
+      first.remove_prefix(std::min(count, begin.size()));
+      second.remove_prefix(count - std::min(count, begin.size()));
       if (error == asio::error::would_block) {
         if (list_ != &listener_.stalled) {
           move_to(listener_.stalled);
@@ -328,6 +330,7 @@ void HttpConnection::close() {
   move_to(listener_.closed);
   clear_timeout();
   output_.set(0);
+  shared_output_.reset();
   asio::error_code ignored;
   socket_.close(ignored);
 }
@@ -348,10 +351,15 @@ void HttpConnection::move_to(std::list<HttpConnection>& list) {
   list_ = &list;
 }
 
-void HttpConnection::count_output(std::size_t bytes) {
+void HttpConnection::count_output(std::size_t bytes,
+                                  std::shared_ptr<const std::string> shared_body) {
   output_.set(bytes);
+  shared_output_ = shared_body ? listener_.share_output(std::move(shared_body)) : nullptr;
+  const auto exceeds = [&, limit = listener_.limits.max_buffered_bytes] {
+    return output_.exceeds(limit) || (shared_output_ && shared_output_->bytes.exceeds(limit));
+  };
   const SteadyTime latest = steady_clock::now() - kMinStall;
-  while (output_.exceeds(listener_.limits.max_buffered_bytes) && !listener_.stalled.empty() &&
+  while (exceeds() && !listener_.stalled.empty() &&
          listener_.stalled.front().stalled_since_ <= latest) {
     log_warn("client reads too slowly", {{"listener", listener_.name}});
     listener_.stalled.front().close();

@@ -14,9 +14,11 @@
 #include <chrono>
 #include <cstddef>
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/base/worker_pool.h"
 #include "common/http/buffered_bytes.h"
@@ -29,6 +31,16 @@
 namespace common {
 
 class HttpConnection;
+
+// A body that several responses share. It counts once, until the last of them is written.
+struct SharedOutput {
+  SharedOutput(std::size_t& total, std::shared_ptr<const std::string> shared)
+      : body(std::move(shared)), bytes(total) {
+    bytes.set(body->size());
+  }
+  const std::shared_ptr<const std::string> body;
+  BufferedBytes bytes;
+};
 
 // What the connections of a listener share. Other threads may use only `is_draining` and the
 // constants.
@@ -55,6 +67,17 @@ struct HttpListener {
   std::array<char, 8 * 1024> received = {};
   std::size_t input_bytes = 0;   // of requests; see kMaxBufferedBytes
   std::size_t output_bytes = 0;  // of responses
+
+  // Counts a shared body as long as the result lives.
+  std::shared_ptr<const SharedOutput> share_output(std::shared_ptr<const std::string> body) {
+    auto shared = last_shared_output.lock();
+    if (!shared || shared->body != body) {
+      shared = std::make_shared<const SharedOutput>(output_bytes, std::move(body));
+      last_shared_output = shared;
+    }
+    return shared;
+  }
+  std::weak_ptr<const SharedOutput> last_shared_output = {};
 };
 
 class HttpConnection {
@@ -104,15 +127,16 @@ class HttpConnection {
 
   // Appends to input_. False if the client has closed, or the deadline has passed.
   asio::awaitable<bool> receive();
-  // False if the connection is broken, or the client reads too slowly.
-  asio::awaitable<bool> write(std::string_view bytes);
+  // Writes both, one after the other. False if the connection is broken, or the client reads too
+  // slowly.
+  asio::awaitable<bool> write(std::string_view first, std::string_view second = {});
   asio::awaitable<void> close_lingering();
 
   std::string_view unread() const { return std::string_view(input_).substr(read_); }
   void consume(std::size_t count);
   void move_to(std::list<HttpConnection>& list);
   // Counts the bytes that are to be sent. At the limit, the longest stalled clients are cut off.
-  void count_output(std::size_t bytes);
+  void count_output(std::size_t bytes, std::shared_ptr<const std::string> shared_body = {});
   void set_timeout(std::chrono::milliseconds timeout);
   void clear_timeout() { deadline_ = SteadyTime::max(); }
 
@@ -126,6 +150,7 @@ class HttpConnection {
   Part part_ = Part::kNone;     // of a request that is being received
   bool is_pipelining_ = false;  // the current request was received before the previous response
   BufferedBytes output_{listener_.output_bytes};
+  std::shared_ptr<const SharedOutput> shared_output_ = {};
   std::string input_;     // received
   std::size_t read_ = 0;  // bytes of it that were consumed
 };

@@ -98,6 +98,10 @@ inline constexpr int kMaxTrailers = 32;
 // memory per client and keep writers waiting; fewer rows cost more transactions.
 inline constexpr std::size_t kListPageRows = 1000;
 
+// A longer list is not kept in memory, but read from the database for each request. About 60,000
+// invoices.
+inline constexpr std::size_t kMaxCachedListBytes = 4 * 1024 * 1024;
+
 // Bytes that the kernel holds for a client before it has sent them. More would only serve clients
 // that do not read.
 inline constexpr int kMaxUnsentBytes = 32 * 1024;

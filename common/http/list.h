@@ -23,15 +23,14 @@ using AppendChunk = std::function<bool(std::string& body)>;
 // is only one chunk, the response has a plain body. `append_chunk` is not called after the last.
 HttpResponse respond_in_chunks(AppendChunk append_chunk);
 
-// The response with all elements of a store.
+// The chunks of an array with all elements of a store.
 //   read_page(std::int64_t after, std::size_t limit): a container of the elements with a sequence
 //     over `after`, in that order, at most `limit`. An element has a member `sequence`, from 1.
 //   append_element(std::string& json, const Element& element)
 template <typename ReadPage, typename AppendElement>
-HttpResponse json_list(ReadPage read_page, AppendElement append_element) {
-  return respond_in_chunks([read_page = std::move(read_page),
-                            append_element = std::move(append_element),
-                            after = std::int64_t{0}](std::string& body) mutable {
+AppendChunk json_array(ReadPage read_page, AppendElement append_element) {
+  return [read_page = std::move(read_page), append_element = std::move(append_element),
+          after = std::int64_t{0}](std::string& body) mutable {
     const auto page = read_page(after, kListPageRows);
     if (after == 0) body += '[';
     for (const auto& element : page) {
@@ -42,7 +41,7 @@ HttpResponse json_list(ReadPage read_page, AppendElement append_element) {
     const bool may_have_more = page.size() == kListPageRows;
     if (!may_have_more) body += "]\n";
     return may_have_more;
-  });
+  };
 }
 
 }  // namespace common

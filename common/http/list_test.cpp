@@ -22,9 +22,9 @@ class Store {
   explicit Store(std::size_t rows) : rows_(rows) {}
 
   HttpResponse list() {
-    return json_list(
+    return respond_in_chunks(json_array(
         [this](std::int64_t after, std::size_t limit) { return read(after, limit); },
-        [](std::string& json, const Row& row) { json += std::to_string(row.sequence); });
+        [](std::string& json, const Row& row) { json += std::to_string(row.sequence); }));
   }
 
   int reads() const { return reads_; }
@@ -52,7 +52,7 @@ class Store {
   bool fails_ = false;
 };
 
-TEST(JsonList, OfOnePageHasAPlainBody) {
+TEST(JsonArray, OfOnePageHasAPlainBody) {
   for (const auto& [rows, body] : {std::pair(0U, "[]\n"), {1U, "[10]\n"}, {2U, "[10,20]\n"}}) {
     const HttpResponse response = Store(rows).list();
     EXPECT_EQ(response.status, 200);
@@ -63,7 +63,7 @@ TEST(JsonList, OfOnePageHasAPlainBody) {
   EXPECT_FALSE(Store(kListPageRows - 1).list().next_chunk);
 }
 
-TEST(JsonList, OfMorePagesIsOneArrayInOneChunkPerPage) {
+TEST(JsonArray, OfMorePagesIsOneArrayInOneChunkPerPage) {
   for (const std::size_t rows :
        {kListPageRows, kListPageRows + 1, 2 * kListPageRows, 3 * kListPageRows - 1}) {
     Store store(rows);
@@ -78,7 +78,7 @@ TEST(JsonList, OfMorePagesIsOneArrayInOneChunkPerPage) {
   }
 }
 
-TEST(JsonList, ReadsAPageWhenItsChunkIsWanted) {
+TEST(JsonArray, ReadsAPageWhenItsChunkIsWanted) {
   Store store(3 * kListPageRows);
   const HttpResponse response = store.list();
   EXPECT_EQ(store.reads(), 1);
@@ -88,13 +88,13 @@ TEST(JsonList, ReadsAPageWhenItsChunkIsWanted) {
   EXPECT_EQ(store.reads(), 2);
 }
 
-TEST(JsonList, ThrowsAtOnceWhenTheFirstPageCantBeRead) {
+TEST(JsonArray, ThrowsAtOnceWhenTheFirstPageCantBeRead) {
   Store store(1);
   store.fail();
   EXPECT_THROW(store.list(), std::runtime_error);
 }
 
-TEST(JsonList, ThrowsInTheMiddleWhenALaterPageCantBeRead) {
+TEST(JsonArray, ThrowsInTheMiddleWhenALaterPageCantBeRead) {
   Store store(2 * kListPageRows);
   const HttpResponse response = store.list();
   store.fail();

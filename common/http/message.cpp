@@ -52,6 +52,8 @@ std::string_view reason_phrase(int status) {
       return "Accepted";
     case 207:
       return "Multi-Status";
+    case 304:
+      return "Not Modified";
     case 400:
       return "Bad Request";
     case 401:

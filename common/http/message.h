@@ -5,6 +5,7 @@
 #define COMMON_HTTP_MESSAGE_H_
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +40,9 @@ struct HttpResponse {
   std::string body = {};
   HttpHeaders headers = {};
 
+  // If set, this is the body, and `body` is ignored. Several responses can share one.
+  std::shared_ptr<const std::string> shared_body = {};
+
   // If set, called for each chunk until it returns nullopt; `body` is ignored. It is called by any
   // worker, after the socket has accepted the previous chunk. It may block, but must not hold a
   // lock or a transaction between calls. If it throws, the client sees that the response is
@@ -48,6 +52,10 @@ struct HttpResponse {
 
 // Handles a request on a worker. May block.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+
+// Answers on the I/O thread, or returns nothing: then a worker calls the HttpHandler. Must not
+// block.
+using InstantHttpHandler = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
 
 // Like HttpHandler, but the response may follow later, from any thread, so that no worker waits for
 // it. Either throws, or calls `respond` once, now or later. The request is valid until then.

@@ -60,6 +60,8 @@ class ResponseWriter::Impl : private httplib::Server {
         res.headers.erase(name);
       }
       if (context_->close) res.set_header("Connection", "close");
+      // Only the length of the body that was not sent would be correct (RFC 9110, section 8.6).
+      if (res.status == 304) res.headers.erase("Content-Length");
     });
   }
 
@@ -90,6 +92,12 @@ class ResponseWriter::Impl : private httplib::Server {
     for (const auto& [name, value] : response_->headers) res.set_header(name, value);
     res.set_header("Date", date());
     res.set_header("X-Request-Id", context_->request_id);
+    if (response_->status == 304) return;
+    if (response_->shared_body) {
+      res.set_header("Content-Type", response_->content_type);
+      res.set_header("Content-Length", std::to_string(response_->shared_body->size()));
+      return;
+    }
     if (!response_->next_chunk) {
       // Newer versions move the body, and take a std::string.
       // NOLINTNEXTLINE(performance-move-const-arg,readability-redundant-string-cstr)

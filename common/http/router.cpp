@@ -89,22 +89,23 @@ HttpResponse to_response(const Outcome<HttpResponse>& outcome) {
 }  // namespace
 
 void HttpRouter::add(const std::string& method, const std::string& path, BodyRule rule,
-                     DeferredHttpHandler handler, Access access, Runs runs) {
-  paths_[path].emplace(method, Route{.handler = std::move(handler),
+                     DeferredHttpHandler handler, Access access, InstantHttpHandler instant) {
+  paths_[path].emplace(method, Route{.instant = std::move(instant),
+                                     .handler = std::move(handler),
                                      .reads_body = method == "POST",
                                      .body_rule = rule,
                                      .access = access,
-                                     .runs = runs,
                                      .metrics = metrics_.route(method, path)});
 }
 
-void HttpRouter::get(const std::string& path, HttpHandler handler, Access access, Runs runs) {
+void HttpRouter::get(const std::string& path, HttpHandler handler, Access access,
+                     InstantHttpHandler instant) {
   add(
       "GET", path, {},
       [handler = std::move(handler)](const HttpRequest& request, const HttpRespond& respond) {
         respond([&] { return handler(request); });
       },
-      access, runs);
+      access, std::move(instant));
 }
 
 void HttpRouter::post(const std::string& path, BodyRule rule, HttpHandler handler) {
@@ -149,6 +150,16 @@ std::optional<HttpResponse> HttpRouter::refuse(const HttpRequest& request, bool 
   }
   if (has_body && route->reads_body) return refuse_body(request, route->body_rule);
   return std::nullopt;
+}
+
+std::optional<HttpResponse> HttpRouter::answer_now(const Route& route, const HttpRequest& request) {
+  if (!route.instant) return std::nullopt;
+  const RequestIdScope scope(request.request_id);
+  try {
+    return route.instant(request);
+  } catch (...) {
+    return to_response([]() -> HttpResponse { throw; });
+  }
 }
 
 void HttpRouter::answer(const Route& route, const HttpRequest& request,

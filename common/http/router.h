@@ -37,24 +37,21 @@ class HttpRouter {
     kGuarded,
     kOpen,  // the guard is not called
   };
-  enum class Runs {
-    kOnWorker,
-    kOnIoThread,  // for handlers that never block: they answer also if all workers wait
-  };
 
-  // GET includes HEAD. A path matches only if it is equal. Requests with a query get 400.
+  // GET includes HEAD. A path matches only if it is equal. Requests with a query get 400. With
+  // `instant`, requests can be answered also if all workers wait.
   void get(const std::string& path, HttpHandler handler, Access access = Access::kGuarded,
-           Runs runs = Runs::kOnWorker);
+           InstantHttpHandler instant = {});
   void post(const std::string& path, BodyRule rule, HttpHandler handler);
   void post_deferred(const std::string& path, BodyRule rule, DeferredHttpHandler handler);
   void set_guard(HttpGuard guard) { guard_ = std::move(guard); }
 
   struct Route {
+    InstantHttpHandler instant;  // may be empty
     DeferredHttpHandler handler;
     bool reads_body;
     BodyRule body_rule;
     Access access;
-    Runs runs;
     HttpMetrics::Route metrics;
   };
   // If there is a refusal, it is the response, and the route must not be called.
@@ -65,6 +62,10 @@ class HttpRouter {
 
   // Finds the route of a request whose body has not been read. Does not block.
   Match match(const HttpRequest& request, bool has_body);
+
+  // The response of the route's instant handler, if it gives one. Does not block. Maps exceptions,
+  // as answer() does.
+  static std::optional<HttpResponse> answer_now(const Route& route, const HttpRequest& request);
 
   // Calls the handler, which may block. `send` is called once, now or later, by any thread. The
   // request must live until then. Maps exceptions: BadRequest to 400, Unavailable to 503, any other
@@ -78,7 +79,7 @@ class HttpRouter {
   std::optional<HttpResponse> refuse(const HttpRequest& request, bool has_body, Route*& route);
   void add(const std::string& method, const std::string& path, BodyRule rule,
            DeferredHttpHandler handler, Access access = Access::kGuarded,
-           Runs runs = Runs::kOnWorker);
+           InstantHttpHandler instant = {});
 
   HttpMetrics& metrics_;
   HttpGuard guard_;

@@ -178,13 +178,11 @@ Service::Service(const ServiceConfig& config, std::function<void()> check_ready)
       public_server_(public_options(config), http_metrics_),
       admin_server_(admin_options(config), http_metrics_) {
   for (HttpServer* server : {&public_server_, &admin_server_}) {
-    server->router().get(
-        "/livez",
-        [](const HttpRequest&) {
-          return HttpResponse{.content_type = "text/plain", .body = "alive\n"};
-        },
-        HttpRouter::Access::kOpen,  // load balancers have no token
-        HttpRouter::Runs::kOnIoThread);
+    const auto alive = [](const HttpRequest&) {
+      return HttpResponse{.content_type = "text/plain", .body = "alive\n"};
+    };
+    // Open, because load balancers have no token.
+    server->router().get("/livez", alive, HttpRouter::Access::kOpen, alive);
   }
   admin_server_.router().get("/readyz", [this](const HttpRequest&) { return readiness(); });
   admin_server_.router().get("/metrics", [this](const HttpRequest&) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -66,6 +67,7 @@ class FakeInvoiceStore : public InvoiceStore {
   // Adds unpaid invoices I1, I2, ... after the stored ones.
   void add_invoices(int count) {
     common::MutexLock lock(mutex_);
+    ++version_;
     const common::Money amount{1215, common::Currency::find("EUR").value()};
     for (int i = 0; i < count; ++i) add_group({{"I" + std::to_string(rows_.size() + 1), amount}});
   }
@@ -126,6 +128,12 @@ class FakeInvoiceStore : public InvoiceStore {
     }
     return invoices;
   }
+
+  std::optional<std::uint64_t> version() override {
+    common::MutexLock lock(mutex_);
+    return version_;
+  }
+  std::optional<std::uint64_t> committed_version() override { return version(); }
 
   PayRun request_payment() override {
     common::MutexLock lock(mutex_);
@@ -205,6 +213,7 @@ class FakeInvoiceStore : public InvoiceStore {
     ++calls_[call];
     changed_.notify_all();
     if (failing_.contains(call)) throw common::Unavailable("injected failure");
+    if (call != Call::kList) ++version_;  // also if nothing changes
   }
 
   int count_of(Call call) const REQUIRES(mutex_) {
@@ -277,6 +286,7 @@ class FakeInvoiceStore : public InvoiceStore {
   mutable common::Mutex mutex_;
   mutable common::CondVar changed_;
   std::vector<Row> rows_ GUARDED_BY(mutex_);  // sequence 1 is at index 0
+  std::uint64_t version_ GUARDED_BY(mutex_) = 0;
   std::int64_t requested_through_ GUARDED_BY(mutex_) = 0;
   std::vector<Settlement> settlements_ GUARDED_BY(mutex_);
   std::map<Call, int> calls_ GUARDED_BY(mutex_);

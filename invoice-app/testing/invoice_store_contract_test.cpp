@@ -519,5 +519,40 @@ TEST_P(InvoiceStoreContract, PaidAndRefusedConcurrentlyIsPaid) {
   expect_progress(*store_, run, 0, 0);
 }
 
+TEST_P(InvoiceStoreContract, TheVersionDiffersAfterEveryChangeByAnyProcess) {
+  const auto other = open_();
+  auto version = store_->committed_version();
+  ASSERT_TRUE(version.has_value());
+  const auto expect_change = [&](const char* what) {
+    EXPECT_NE(store_->version(), version) << what;
+    version = store_->committed_version();
+    for (InvoiceStore* store : {store_.get(), other.get()}) {
+      EXPECT_EQ(store->committed_version(), version) << what;
+      EXPECT_EQ(store->version(), version) << what;
+    }
+  };
+  int last = 0;
+  for (InvoiceStore* writer : {other.get(), store_.get()}) {
+    last += 2;
+    add(*writer, invoices(last - 1, last));
+    expect_change("add");
+    writer->request_payment();
+    const auto claims = writer->claim(lease("me"), 2);
+    version = store_->committed_version();
+    settle(*writer, "me", settlement(Kind::kPaid, claims.at(0)));
+    expect_change("paid");
+    settle(*writer, "me", settlement(Kind::kRefused, claims.at(1)));
+    expect_change("refused");
+  }
+}
+
+TEST_P(InvoiceStoreContract, TheVersionStaysWithoutAChange) {
+  add(*store_, invoices(1, 2));
+  const auto version = store_->committed_version();
+  store_->list(0, 10);
+  EXPECT_EQ(store_->version(), version);
+  EXPECT_EQ(store_->committed_version(), version);
+}
+
 }  // namespace
 }  // namespace invoice_app

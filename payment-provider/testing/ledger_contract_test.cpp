@@ -201,5 +201,20 @@ TEST_P(LedgerContract, OfConcurrentOrdersForAnInvoiceOneIsAccepted) {
   EXPECT_EQ(keys(*ledger_).size(), std::size_t{2 * kInvoices});
 }
 
+TEST_P(LedgerContract, TheVersionDiffersAfterEveryPaymentByAnyProcess) {
+  const auto other = open_();
+  auto version = ledger_->committed_version();
+  ASSERT_TRUE(version.has_value());
+  for (const char* invoice : {"I1", "I2", "I3", "I4"}) {
+    record(invoice[1] % 2 == 0 ? *ledger_ : *other, order(invoice, invoice));
+    EXPECT_NE(ledger_->version(), version);
+    version = ledger_->committed_version();
+    EXPECT_EQ(other->committed_version(), version);
+    EXPECT_EQ(other->version(), version);
+  }
+  ledger_->list(0, 10);
+  EXPECT_EQ(ledger_->version(), version);
+}
+
 }  // namespace
 }  // namespace payment_provider

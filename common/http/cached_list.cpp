@@ -1,0 +1,127 @@
+#include "common/http/cached_list.h"
+
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <string_view>
+#include <utility>
+
+namespace common {
+namespace {
+
+// Depends on the content only. So all replicas have the same, and a change that the list does not
+// show leaves it. The hash is FNV-1a. Lower case, as has_token() expects.
+std::string etag_of(std::string_view body) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : body) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  std::array<char, 40> tag{};
+  const int size = std::snprintf(tag.data(), tag.size(), "\"%zx-%016llx\"", body.size(),
+                                 static_cast<unsigned long long>(hash));
+  return {tag.data(), static_cast<std::size_t>(size)};
+}
+
+// RFC 9110, section 13.1.2: the comparison is weak.
+bool client_has(const HttpRequest& request, const std::string& etag) {
+  constexpr std::string_view kName = "If-None-Match";
+  return request.has_token(kName, etag) || request.has_token(kName, "w/" + etag) ||
+         request.has_token(kName, "*");
+}
+
+}  // namespace
+
+std::optional<HttpResponse> CachedList::find(const HttpRequest& request) {
+  const EncodedPtr list = up_to_date();
+  if (!list) return std::nullopt;
+  return respond(request, *list);
+}
+
+HttpResponse CachedList::get(const HttpRequest& request) {
+  EncodedPtr list;
+  if (!is_too_long_) list = up_to_date();
+  if (!is_too_long_ && !list) list = read();
+  return list ? respond(request, *list) : respond_in_chunks(read_());
+}
+
+HttpResponse CachedList::respond(const HttpRequest& request, const Encoded& list) {
+  HttpResponse response{.headers = {{"ETag", list.etag}, {"Cache-Control", "no-cache"}}};
+  if (client_has(request, list.etag)) {
+    response.status = 304;
+  } else {
+    response.shared_body = list.body;
+  }
+  return response;
+}
+
+CachedList::EncodedPtr CachedList::kept() {
+  MutexLock lock(mutex_);
+  return kept_;
+}
+
+CachedList::EncodedPtr CachedList::up_to_date() {
+  EncodedPtr list = kept();
+  return list && list->version == version_() ? list : nullptr;
+}
+
+CachedList::EncodedPtr CachedList::read() {
+  const auto earlier = reading();
+  if (earlier.valid()) {
+    // If it fails, so would this: the others must not wait for the database one after the other.
+    if (!earlier.get()) return nullptr;
+    // It may have begun before a change that this request must show.
+    if (EncodedPtr list = up_to_date()) return list;
+  }
+  std::promise<EncodedPtr> promise;
+  std::shared_future<EncodedPtr> other;
+  {
+    MutexLock lock(mutex_);
+    other = reading_;
+    if (!other.valid()) reading_ = promise.get_future().share();
+  }
+  if (other.valid()) return other.get();  // it has begun after `earlier` had ended
+  EncodedPtr list;
+  std::exception_ptr failure;
+  try {
+    list = encode();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  {
+    MutexLock lock(mutex_);
+    reading_ = {};  // before the others continue: they must not find it again
+    if (list && list->version) kept_ = list;
+  }
+  if (failure) {
+    promise.set_exception(failure);
+    std::rethrow_exception(failure);
+  }
+  promise.set_value(list);
+  return list;
+}
+
+std::shared_future<CachedList::EncodedPtr> CachedList::reading() {
+  MutexLock lock(mutex_);
+  return reading_;
+}
+
+CachedList::EncodedPtr CachedList::encode() {
+  Version version = committed_version_();
+  const AppendChunk append_chunk = read_();
+  std::string body;
+  while (append_chunk(body) && body.size() <= max_bytes_) {
+  }
+  if (body.size() > max_bytes_) {
+    is_too_long_ = true;
+    return nullptr;
+  }
+  if (version_() != version) version = std::nullopt;
+  const EncodedPtr before = kept();
+  if (before && *before->body == body) {
+    return std::make_shared<const Encoded>(Encoded{version, before->body, before->etag});
+  }
+  body.shrink_to_fit();
+  std::string etag = etag_of(body);
+  return std::make_shared<const Encoded>(
+      Encoded{version, std::make_shared<const std::string>(std::move(body)), std::move(etag)});
+}
+
+}  // namespace common
