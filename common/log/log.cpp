@@ -233,16 +233,23 @@ RequestIdScope::~RequestIdScope() { request_id_of_thread = std::move(outer_); }
 const std::string& current_request_id() { return request_id_of_thread; }
 
 std::string new_request_id() {
-  std::array<unsigned char, 16> bytes{};
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    throw std::runtime_error("the system's random source gives nothing");
+  // Some at once, because a system call for each would take longer than all else here. Up to 256
+  // bytes are always read completely.
+  constexpr std::size_t kBytesPerId = 16;
+  thread_local std::array<unsigned char, 16 * kBytesPerId> random{};
+  thread_local std::size_t used = random.size();
+  if (used == random.size()) {
+    if (getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
+      throw std::runtime_error("the system's random source gives nothing");
+    }
+    used = 0;
   }
   std::string id;
-  id.reserve(2 * bytes.size());
+  id.reserve(2 * kBytesPerId);
   constexpr std::string_view kDigits = "0123456789abcdef";
-  for (const unsigned char byte : bytes) {
-    id += kDigits[byte >> 4U];
-    id += kDigits[byte & 15U];
+  for (const std::size_t end = used + kBytesPerId; used < end; ++used) {
+    id += kDigits[random[used] >> 4U];
+    id += kDigits[random[used] & 15U];
   }
   return id;
 }
