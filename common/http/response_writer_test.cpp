@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <ctime>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -92,11 +93,36 @@ TEST_F(ResponseWriterTest, WritesOnlyTheHeadOfAStream) {
   EXPECT_EQ(body(http_1_0), "");
 }
 
+TEST_F(ResponseWriterTest, WritesOnlyTheHeadOfASharedBody) {
+  const auto shared = std::make_shared<const std::string>("abc");
+  const std::string bytes = write({.body = "ignored", .shared_body = shared});
+  EXPECT_EQ(header(bytes, "Content-Type"), "application/json");
+  EXPECT_EQ(header(bytes, "Content-Length"), "3");
+  EXPECT_EQ(header(bytes, "Transfer-Encoding"), "none");
+  EXPECT_EQ(body(bytes), "");
+}
+
+// RFC 9110, sections 8.6 and 15.4.5.
+TEST_F(ResponseWriterTest, A304HasNoBodyAndNoLength) {
+  for (const bool to_head : {false, true}) {
+    const std::string bytes = write({.status = 304, .headers = {{"ETag", "\"x\""}}},
+                                    {.to_head = to_head, .request_id = "r-1"});
+    EXPECT_TRUE(bytes.starts_with("HTTP/1.1 304 Not Modified\r\n")) << bytes;
+    EXPECT_EQ(header(bytes, "ETag"), "\"x\"");
+    EXPECT_EQ(header(bytes, "X-Request-Id"), "r-1");
+    for (const char* name : {"Content-Length", "Content-Type", "Transfer-Encoding"}) {
+      EXPECT_EQ(header(bytes, name), "none");
+    }
+    EXPECT_EQ(body(bytes), "");
+  }
+}
+
 // RFC 9110, section 9.3.2.
 TEST_F(ResponseWriterTest, WritesTheHeadersOfGetToHead) {
   for (const HttpResponse& response : {HttpResponse{.body = "abc"},
                                        {.body = ""},
                                        {.status = 404, .body = "no"},
+                                       {.shared_body = std::make_shared<const std::string>("abc")},
                                        {.next_chunk = no_chunk}}) {
     const std::string to_get = write(response);
     const std::string to_head = write(response, {.to_head = true, .request_id = "r-1"});

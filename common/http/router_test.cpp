@@ -301,5 +301,21 @@ TEST_F(HttpRouterTest, SetsTheRequestIdOfLogsDuringARequestAndItsLaterOutcome) {
   EXPECT_EQ(current_request_id(), "");
 }
 
+TEST_F(HttpRouterTest, AnInstantHandlerGoesFirstAndMayGiveNoResponse) {
+  std::optional<HttpResponse> instant = HttpResponse{.body = "now"};
+  router().get(
+      "/either", [](const HttpRequest&) { return HttpResponse{.body = "from a worker"}; },
+      HttpRouter::Access::kGuarded, [&instant](const HttpRequest&) { return instant; });
+  EXPECT_EQ(send("GET", "/either").body, "now");
+  instant.reset();
+  EXPECT_EQ(send("GET", "/either").body, "from a worker");
+}
+
+TEST_F(HttpRouterTest, TheFailureOfAnInstantHandlerIsAResponse) {
+  const auto fail = [](const HttpRequest&) -> HttpResponse { throw Unavailable("no disk"); };
+  router().get("/failing", {}, HttpRouter::Access::kGuarded, fail);
+  EXPECT_EQ(problem(send("GET", "/failing")), "503 about:blank");
+}
+
 }  // namespace
 }  // namespace common

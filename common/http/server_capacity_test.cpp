@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 namespace common {
 namespace {
 
+using std::chrono::steady_clock;
 using tests::eventually;
 using tests::RawAnswer;
 using tests::RawClient;
@@ -155,6 +157,31 @@ TEST_F(HttpServerCapacityTest, AResponseIsSentAlsoWhenOthersDoNotRead) {
   EXPECT_TRUE(eventually([&] {  // some lose their response for that
     EXPECT_EQ(connect().ask(request("GET /long")).body.size(), kLongBytes);
     return active_connections() < kStalled;
+  }));
+}
+
+TEST_F(HttpServerCapacityTest, ABodyThatResponsesShareCountsOnce) {
+  constexpr int kStalled = 10;
+  options_.limits.max_buffered_bytes = 3 * kLongBytes;
+  start();
+  const auto stall = [this](const std::string& path) {
+    std::vector<RawClient> clients;
+    for (int i = 0; i < kStalled; ++i) {
+      clients.emplace_back(port(), 4096);
+      clients.back().send(request("GET " + path));
+    }
+    return clients;
+  };
+  const auto sharing = stall("/shared");
+  EXPECT_TRUE(eventually_active(kStalled));
+  const auto end = steady_clock::now() + 2 * kMinStall;
+  while (steady_clock::now() < end) EXPECT_TRUE(serves());
+  EXPECT_EQ(active_connections(), kStalled);
+
+  const auto others = stall("/own");
+  EXPECT_TRUE(eventually([this] {
+    return connect().ask(request("GET /own")).body.size() == kLongBytes &&
+           active_connections() < kStalled;
   }));
 }
 

@@ -109,6 +109,13 @@ class HttpServerTest : public testing::Test {
   void add_plain_routes(HttpRouter& router) {
     router.get("/hello", [](const HttpRequest&) { return text("hello"); });
     router.get("/long", [](const HttpRequest&) { return text(std::string(kLongBytes, 'x')); });
+    // One body for all responses, from the I/O thread; and one for each, from a worker.
+    const auto share = [body = std::make_shared<const std::string>(kLongBytes, 'x')](
+                           const HttpRequest&) { return HttpResponse{.shared_body = body}; };
+    router.get("/shared", share, HttpRouter::Access::kGuarded, share);
+    router.get("/own", [](const HttpRequest&) {
+      return HttpResponse{.shared_body = std::make_shared<const std::string>(kLongBytes, 'x')};
+    });
     router.get("/id", [](const HttpRequest& r) { return text(r.request_id); });
     router.get("/header", [](const HttpRequest& r) {
       std::string joined;
