@@ -358,9 +358,8 @@ void HttpConnection::count_output(std::size_t bytes,
   const auto exceeds = [&, limit = listener_.limits.max_buffered_bytes] {
     return output_.exceeds(limit) || (shared_output_ && shared_output_->bytes.exceeds(limit));
   };
-  const SteadyTime latest = steady_clock::now() - kMinStall;
   while (exceeds() && !listener_.stalled.empty() &&
-         listener_.stalled.front().stalled_since_ <= latest) {
+         listener_.stalled.front().stalled_since_ <= steady_clock::now() - kMinStall) {
     log_warn("client reads too slowly", {{"listener", listener_.name}});
     listener_.stalled.front().close();
   }
