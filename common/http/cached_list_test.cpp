@@ -223,6 +223,7 @@ TEST_F(CachedListTest, RequestsThatArriveDuringAReadShareTheNextRead) {
   ASSERT_TRUE(tests::eventually([this] { return store_.reads == 1; }));
   store_.add("a");
   std::vector<std::future<std::string>> later;
+  later.reserve(kRequests);
   for (int i = 0; i < kRequests; ++i) later.push_back(get());
   release.set_value();
   EXPECT_EQ(first.get(), "[]\n");
@@ -234,8 +235,10 @@ TEST_F(CachedListTest, RequestsThatArriveDuringAReadShareTheNextRead) {
 TEST_F(CachedListTest, IsRightWhileTheStoreChangesAllTheTime) {
   std::atomic<int> added = 0;
   std::atomic<bool> stop = false;
+  constexpr int kReaders = 4;
   std::vector<std::thread> readers;
-  for (int i = 0; i < 4; ++i) {
+  readers.reserve(kReaders);
+  for (int i = 0; i < kReaders; ++i) {
     readers.emplace_back([&] {
       while (!stop) {
         const int before = added;
