@@ -207,6 +207,17 @@ TEST(HttpClient, ReadsAnswersOfEveryForm) {
   }
 }
 
+// The server reads the whole body before it responds.
+TEST(HttpClient, SendsALongBodyWithoutAskingFirst) {
+  FakeProvider server([](const auto&) { return http_answer("200 OK", "text/plain", "ok"); });
+  const std::string body(300'000, 'x');
+  const HttpResult result = client_of(server.url()).post("/", {}, body);
+  ASSERT_TRUE(std::holds_alternative<HttpReply>(result));
+  ASSERT_EQ(server.requests().size(), 1U);
+  EXPECT_EQ(server.requests()[0].body.size(), body.size());
+  EXPECT_EQ(server.requests()[0].head.find("Expect"), std::string::npos);
+}
+
 TEST(HttpClient, DoesNotFollowRedirects) {
   for (const char* status : {"301", "302", "303", "307", "308"}) {
     FakeProvider server([&](const FakeProvider::Request&) {

@@ -4,6 +4,9 @@
 #ifndef COMMON_HTTP_HTTPLIB_STREAM_H_
 #define COMMON_HTTP_HTTPLIB_STREAM_H_
 
+// Some versions add "Expect: 100-continue" to requests of over 1 KiB and wait for a response that a
+// server or a proxy need not send before it has the body.
+#define CPPHTTPLIB_EXPECT_100_THRESHOLD 0
 #include <httplib.h>
 
 #include <cstddef>
