@@ -111,6 +111,8 @@ CachedList::EncodedPtr CachedList::encode() {
   }
   if (body.size() > max_bytes_) {
     is_too_long_ = true;
+    MutexLock lock(mutex_);
+    kept_.reset();
     return nullptr;
   }
   if (version_() != version) version = std::nullopt;

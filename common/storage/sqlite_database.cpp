@@ -53,7 +53,7 @@ SqliteConnection::SqliteConnection(const std::string& path, Access access, Deadl
 int SqliteConnection::wait_for_lock(void* deadline, int times_called) {
   if (steady_clock::now() > *static_cast<const Deadline*>(deadline)) return 0;
   thread_local std::minstd_rand generator(std::random_device{}());
-  const int most = std::min(200 * (times_called + 1), 5000);
+  const int most = std::min(200 * (times_called + 1), 1000);
   std::this_thread::sleep_for(
       microseconds(std::uniform_int_distribution<int>(50, most)(generator)));
   return 1;
@@ -159,7 +159,14 @@ void SqliteDatabase::rethrow() const {
 
 std::optional<std::uint64_t> SqliteDatabase::version() {
   MutexLock lock(version_mutex_);
+  drop_moved_file();
   return version_reader_ ? version_reader_->version() : std::nullopt;
+}
+
+void SqliteDatabase::drop_moved_file() {
+  if (!version_reader_ || !version_reader_->has_lost_its_file()) return;
+  ++generation_;
+  version_reader_.reset();
 }
 
 std::optional<std::uint64_t> SqliteDatabase::committed_version() {
@@ -189,6 +196,7 @@ void SqliteDatabase::open_version_reader() {
 
 std::uint32_t SqliteDatabase::current_generation() {
   MutexLock lock(version_mutex_);
+  drop_moved_file();
   return generation_;
 }
 

@@ -187,6 +187,8 @@ class SqliteDatabase {
   static SqliteConnection::Deadline lock_deadline() {
     return std::chrono::steady_clock::now() + kLongestLockWait;
   }
+  // Ends the generation if the file was moved or replaced.
+  void drop_moved_file() REQUIRES(version_mutex_);
   std::uint32_t current_generation();
   // The file of this generation's connections was moved or deleted.
   void end_generation(std::uint32_t generation);

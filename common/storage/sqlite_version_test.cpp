@@ -135,6 +135,18 @@ TEST_F(SqliteVersionTest, DiffersAfterTheFileWasReplacedByAnotherWithTheSameCoun
   EXPECT_EQ(database_->version(), after);
 }
 
+// The failed connection was closed, so it does not notice that the file is another one.
+TEST_F(SqliteVersionTest, DiffersAfterTheFileWasReplacedBetweenAFailedWriteAndTheNext) {
+  const auto before = database_->committed_version();
+  EXPECT_THROW(database_->write("fail", [](SqliteConnection&) { throw std::runtime_error("no"); }),
+               std::runtime_error);
+  std::filesystem::copy_file(path(), path("copy"));
+  std::filesystem::rename(path("copy"), path());
+  insert(*database_, 7);
+  EXPECT_NE(database_->version(), before);
+  EXPECT_NE(database_->committed_version(), before);
+}
+
 TEST_F(SqliteVersionTest, IsUnknownWhileAnotherProgramHasSwitchedToAWal) {
   const auto before = database_->committed_version();
   SQLite::Database other = foreign();
