@@ -29,7 +29,7 @@ Environment:
   POLICY_SECONDS       how long a cluster's network may take to apply a new policy (default 30)
   KILL_INVOICES        how many unpaid invoices there are when the pods of a cluster are killed. If all
                        of them are paid before the pods are dead, the next number is tried
-                       (default "20000 60000")
+                       (default "60000 200000")
 
 Exit status: 0 passed, 1 failed, 2 wrong usage. The last line has the result, and the reason.
 END

@@ -26,26 +26,36 @@ void CircuitBreaker::on_call() {
 bool CircuitBreaker::on_success() {
   MutexLock lock(mutex_);
   --calls_in_flight_;
-  consecutive_failures_ = 0;
+  consecutive_failures_ = slow_failures_ = 0;
   return std::exchange(is_open_, false);
 }
 
-bool CircuitBreaker::on_failure(SteadyTime now, const std::string& reason) {
+bool CircuitBreaker::on_failure(SteadyTime now, const std::string& reason,
+                                std::chrono::steady_clock::duration call_duration) {
   MutexLock lock(mutex_);
   const std::size_t in_flight = calls_in_flight_--;  // with this one
   last_failure_ = reason;
   ++consecutive_failures_;
+  slow_failures_ = call_duration < options_.slow ? 0 : slow_failures_ + 1;
   if (is_open_) {
     // A call that was in flight when the breaker opened is no trial.
     if (now < open_until_) return false;
     pause_ = std::min(2 * pause_, options_.longest_pause);
   } else {
-    if (consecutive_failures_ < std::max(options_.failures_to_open, in_flight)) return false;
+    if (consecutive_failures_ < std::max(options_.failures_to_open, in_flight) &&
+        slow_failures_ < std::max(options_.slow_failures_to_open, in_flight)) {
+      return false;
+    }
     pause_ = options_.first_pause;
   }
   open_until_ = now + pause_;
   ++times_opened_;
   return !std::exchange(is_open_, true);
+}
+
+void CircuitBreaker::on_no_verdict() {
+  MutexLock lock(mutex_);
+  --calls_in_flight_;
 }
 
 void CircuitBreaker::try_again() {

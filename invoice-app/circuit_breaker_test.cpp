@@ -50,6 +50,16 @@ TEST(CircuitBreaker, OpensAfterFailuresInARow) {
   EXPECT_EQ(breaker.times_opened(), 1);
 }
 
+// Few calls are in flight, so five that time out one after the other would take long.
+TEST(CircuitBreaker, OpensAfterFewerFailuresThatTookLong) {
+  CircuitBreaker breaker(kOptions);
+  for (int i = 0; i < 4; ++i) breaker.on_call();
+  EXPECT_FALSE(breaker.on_failure(kStart, "refused", 0s));
+  EXPECT_FALSE(breaker.on_failure(kStart, "timed out", 5s)) << "two others may succeed";
+  EXPECT_TRUE(breaker.on_failure(kStart, "timed out", 5s));
+  EXPECT_EQ(breaker.state(kStart), State::kOpen);
+}
+
 TEST(CircuitBreaker, StaysClosedWhenSuccessesComeBetween) {
   CircuitBreaker breaker(kOptions);
   for (int i = 0; i < 10; ++i) {

@@ -11,8 +11,6 @@ Config read_config(common::Environment& environment) {
   config.payment_provider_url =
       environment.text("PAYMENT_PROVIDER_URL", "http://127.0.0.1:8082", "http://HOST[:PORT][/PATH]",
                        "base URL of payment-provider", common::is_http_base_url);
-  config.pay_concurrency =
-      environment.integer("PAY_CONCURRENCY", 128, 1, 256, "concurrent calls to payment-provider");
   config.pay_wait = std::chrono::seconds(environment.integer(
       "PAY_WAIT_SECONDS", 25, 1, 300, "how long POST /invoices/pay waits before it answers 202"));
   config.seed_invoices =

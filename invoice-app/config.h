@@ -14,7 +14,6 @@ namespace invoice_app {
 struct Config {
   common::ServiceConfig service;
   std::string payment_provider_url;
-  int pay_concurrency;            // concurrent calls to the provider
   std::chrono::seconds pay_wait;  // longest wait of POST /invoices/pay
   bool seed_invoices;             // adds three invoices to an empty database
 };

@@ -29,7 +29,6 @@ TEST(InvoiceAppConfig, HasDefaultsForEverything) {
   EXPECT_EQ(config.service.database_path, "invoices.db");
   EXPECT_EQ(config.service.provider_token, std::nullopt);
   EXPECT_EQ(config.payment_provider_url, "http://127.0.0.1:8082");
-  EXPECT_EQ(config.pay_concurrency, 128);
   EXPECT_EQ(config.pay_wait, std::chrono::seconds(25));
   EXPECT_TRUE(config.seed_invoices);
 }
@@ -39,14 +38,12 @@ TEST(InvoiceAppConfig, ReadsWhatIsSet) {
                               {"ADMIN_PORT", "19081"},
                               {"DATABASE_URL", "sqlite:/data/invoices.db"},
                               {"PAYMENT_PROVIDER_URL", "http://payment-provider.payments:8082/v1"},
-                              {"PAY_CONCURRENCY", "256"},
                               {"PAY_WAIT_SECONDS", "1"},
                               {"SEED_INVOICES", "false"}});
   EXPECT_EQ(config.service.port, 0);
   EXPECT_EQ(config.service.admin_port, 19081);
   EXPECT_EQ(config.service.database_path, "/data/invoices.db");
   EXPECT_EQ(config.payment_provider_url, "http://payment-provider.payments:8082/v1");
-  EXPECT_EQ(config.pay_concurrency, 256);
   EXPECT_EQ(config.pay_wait, std::chrono::seconds(1));
   EXPECT_FALSE(config.seed_invoices);
 }
@@ -72,7 +69,6 @@ TEST_P(InvoiceAppConfigBadValue, IsRefusedNamingVariableValueAndWhatIsAccepted) 
 }
 
 const std::string kUrl = "http://HOST[:PORT][/PATH]";
-const std::string kConcurrency = "a whole number from 1 to 256";
 const std::string kWait = "a whole number from 1 to 300";
 
 INSTANTIATE_TEST_SUITE_P(
@@ -85,10 +81,6 @@ INSTANTIATE_TEST_SUITE_P(
                     BadValue{"PAYMENT_PROVIDER_URL", "http://", kUrl},
                     BadValue{"PAYMENT_PROVIDER_URL", "http://host:0", kUrl},
                     BadValue{"PAYMENT_PROVIDER_URL", "http://host/pay?key=1", kUrl},
-                    BadValue{"PAY_CONCURRENCY", "0", kConcurrency},
-                    BadValue{"PAY_CONCURRENCY", "257", kConcurrency},
-                    BadValue{"PAY_CONCURRENCY", "16 ", kConcurrency},
-                    BadValue{"PAY_CONCURRENCY", "", kConcurrency},
                     BadValue{"PAY_WAIT_SECONDS", "0", kWait},
                     BadValue{"PAY_WAIT_SECONDS", "301", kWait},
                     BadValue{"PAY_WAIT_SECONDS", "2.5", kWait},

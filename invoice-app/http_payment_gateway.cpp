@@ -1,7 +1,11 @@
 #include "invoice-app/http_payment_gateway.h"
 
+#include <cstddef>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "common/http/limits.h"
 #include "common/json/json.h"
@@ -12,38 +16,87 @@
 namespace invoice_app {
 namespace {
 
+using common::JsonArray;
+using common::JsonValue;
 using common::kPaymentNames;
 
 // The deadline of a call includes connecting. Name resolution has no limit of ours.
 static_assert(common::kCallTimeout <= PaymentCallerOptions{}.longest_call);
+
+static_assert(BatchSizeOptions{}.max <= common::kMaxBatchPayments);
 
 // The provider accepts the longest key, pay:<id>:<generation>.
 constexpr std::size_t kMaxGenerationDigits = 19;
 static_assert(sizeof("pay::") - 1 + common::kMaxIdBytes + kMaxGenerationDigits <=
               common::kMaxIdempotencyKeyBytes);
 
-// A string member of the JSON object in `body`. Returns nullopt if there is none, for any body.
-std::optional<std::string> text_member(const std::string& body, std::string_view name) {
-  const auto parsed = common::parse_json(body);
-  const auto* document = std::get_if<common::JsonValue>(&parsed);
-  const auto* member = document == nullptr ? nullptr : document->find(name);
-  const auto* text = member == nullptr ? nullptr : member->as<std::string>();
-  return text == nullptr ? std::nullopt : std::optional(*text);
+constexpr std::string_view kKeyName = "idempotencyKey";
+
+std::optional<JsonValue> parse(const std::string& body) {
+  auto parsed = common::parse_json(body);
+  auto* document = std::get_if<JsonValue>(&parsed);
+  return document == nullptr ? std::nullopt : std::optional(std::move(*document));
+}
+
+// A string member of a JSON object. Returns nullptr if there is none, for any value.
+const std::string* text_member(const JsonValue& value, std::string_view name) {
+  const JsonValue* member = value.find(name);
+  return member == nullptr ? nullptr : member->as<std::string>();
 }
 
 bool is_refusal(int status) { return status == 400 || status == 402 || status == 422; }
 
+std::string http(int status) { return "HTTP " + std::to_string(status); }
+
 // The provider's reason is the detail of its problem document, if it sent one.
-std::string refusal_reason(const common::HttpReply& reply) {
-  const auto detail = text_member(reply.body, "detail");
-  const std::string status = "HTTP " + std::to_string(reply.status);
-  return detail ? status + ": " + detail->substr(0, common::kMaxRefusalBytes) : status;
+std::string refusal_reason(int status, const JsonValue* problem) {
+  const auto* detail = problem == nullptr ? nullptr : text_member(*problem, "detail");
+  return detail == nullptr ? http(status)
+                           : http(status) + ": " + detail->substr(0, common::kMaxRefusalBytes);
 }
 
-std::string request_body(const Claim& claim) {
-  std::string body;
-  common::append_payable(body, kPaymentNames, claim.id, claim.amount);
-  return body + '}';
+std::string media_type(const common::HttpReply& reply) {
+  return common::parse_content_type(reply.header("Content-Type")).media_type;
+}
+
+// The status of one result of a batch. Returns 0 if there is none.
+int status_of(const JsonValue& result) {
+  const JsonValue* status = result.find("status");
+  const auto* number = status == nullptr ? nullptr : status->as<common::JsonNumber>();
+  for (const int known : {200, 400, 402, 422}) {
+    if (number != nullptr && number->text == std::to_string(known)) return known;
+  }
+  return 0;
+}
+
+PaymentAnswer answer_of(const JsonValue& result) {
+  using Kind = PaymentAnswer::Kind;
+  const int status = status_of(result);
+  if (status == 200) return {Kind::kPaid};
+  if (is_refusal(status)) return {Kind::kRefused, refusal_reason(status, &result)};
+  return {Kind::kUnknown, "a result of the batch has an unknown status"};
+}
+
+std::vector<PaymentAnswer> match(const JsonArray& results, std::span<const Claim> claims) {
+  using Kind = PaymentAnswer::Kind;
+  std::unordered_map<std::string, std::size_t> index_of;  // by key
+  index_of.reserve(claims.size());
+  for (std::size_t i = 0; i < claims.size(); ++i) index_of.emplace(claims[i].idempotency_key(), i);
+
+  std::vector<PaymentAnswer> answers(claims.size(),
+                                     {Kind::kUnknown, "the batch has no result with this key"});
+  std::vector<bool> is_answered(claims.size(), false);
+  for (const JsonValue& result : results) {
+    const auto* key = text_member(result, kKeyName);
+    const auto* id = text_member(result, kPaymentNames.id);
+    const auto found = key == nullptr ? index_of.end() : index_of.find(*key);
+    if (found == index_of.end() || id == nullptr || *id != claims[found->second].id) continue;
+    const std::size_t i = found->second;
+    answers[i] = is_answered[i] ? PaymentAnswer{Kind::kUnknown, "the batch has two results"}
+                                : answer_of(result);
+    is_answered[i] = true;
+  }
+  return answers;
 }
 
 }  // namespace
@@ -54,16 +107,39 @@ PaymentAnswer interpret(const common::HttpResult& result, const std::string& inv
     return {Kind::kUnknown, failure->message};
   }
   const auto& reply = std::get<common::HttpReply>(result);
-  const std::string type = common::parse_content_type(reply.header("Content-Type")).media_type;
+  const std::string type = media_type(reply);
+  const std::optional<JsonValue> document = parse(reply.body);
   if (is_refusal(reply.status) && type != "text/html") {
-    return {Kind::kRefused, refusal_reason(reply)};
+    return {Kind::kRefused, refusal_reason(reply.status, document ? &*document : nullptr)};
   }
-  if (reply.status != 200) return {Kind::kUnknown, "HTTP " + std::to_string(reply.status)};
+  if (reply.status != 200) return {Kind::kUnknown, http(reply.status)};
   if (type != "application/json") return {Kind::kUnknown, "HTTP 200, but the response is not JSON"};
-  if (text_member(reply.body, kPaymentNames.id) != invoice_id) {
+  const auto* id = document ? text_member(*document, kPaymentNames.id) : nullptr;
+  if (id == nullptr || *id != invoice_id) {
     return {Kind::kUnknown, "HTTP 200, but not with this invoice's id"};
   }
   return {Kind::kPaid};
+}
+
+BatchAnswer interpret_batch(const common::HttpResult& result, std::span<const Claim> claims) {
+  const auto unknown = [&](const std::string& reason) -> BatchAnswer {
+    return {.answers = {claims.size(), {PaymentAnswer::Kind::kUnknown, reason}}};
+  };
+  if (const auto* failure = std::get_if<common::HttpFailure>(&result)) {
+    return unknown(failure->message);
+  }
+  const auto& reply = std::get<common::HttpReply>(result);
+  // They are about every call to the provider, so single payments would get them too.
+  for (const int unavailable : {401, 403, 429, 502, 503, 504}) {
+    if (reply.status == unavailable) return unknown(http(reply.status));
+  }
+  if (reply.status != 207) return {.not_taken = http(reply.status)};
+  const std::optional<JsonValue> document = parse(reply.body);
+  const auto* results = document ? document->as<JsonArray>() : nullptr;
+  if (media_type(reply) != "application/json" || results == nullptr) {
+    return {.not_taken = "HTTP 207, but the response is not a JSON array"};
+  }
+  return {.answers = match(*results, claims)};
 }
 
 HttpPaymentGateway::HttpPaymentGateway(common::HttpClientOptions options,
@@ -71,10 +147,31 @@ HttpPaymentGateway::HttpPaymentGateway(common::HttpClientOptions options,
     : client_(std::move(options)), bearer_token_(std::move(bearer_token)) {}
 
 PaymentAnswer HttpPaymentGateway::pay(const Claim& claim) {
-  common::HttpHeaders headers = {{"Idempotency-Key", '"' + claim.idempotency_key() + '"'},
-                                 {"X-Request-Id", common::current_request_id()}};
+  common::HttpHeaders with_key = headers();
+  with_key.emplace_back("Idempotency-Key", '"' + claim.idempotency_key() + '"');
+  std::string body;
+  common::append_payable(body, kPaymentNames, claim.id, claim.amount);
+  body += '}';
+  return interpret(client_.post("/payments/pay", with_key, body), claim.id);
+}
+
+BatchAnswer HttpPaymentGateway::pay_batch(std::span<const Claim> claims) {
+  std::string body;
+  for (const Claim& claim : claims) {
+    body += body.empty() ? '[' : ',';
+    common::append_payable(body, kPaymentNames, claim.id, claim.amount);
+    // An id needs no escaping, so the key needs none.
+    body.append(",\"").append(kKeyName).append("\":\"").append(claim.idempotency_key());
+    body += "\"}";
+  }
+  body += ']';
+  return interpret_batch(client_.post("/payments/batch", headers(), body), claims);
+}
+
+common::HttpHeaders HttpPaymentGateway::headers() const {
+  common::HttpHeaders headers = {{"X-Request-Id", common::current_request_id()}};
   if (bearer_token_) headers.emplace_back("Authorization", "Bearer " + *bearer_token_);
-  return interpret(client_.post("/payments/pay", headers, request_body(claim)), claim.id);
+  return headers;
 }
 
 }  // namespace invoice_app

@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
+#include <cstdint>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/http/metrics.h"
 #include "common/http/server.h"
@@ -52,7 +55,10 @@ common::HttpFailure failure(common::HttpFailure::Kind kind, const std::string& m
   return {.kind = kind, .message = message};
 }
 
-std::string name_of(const testing::TestParamInfo<Reply>& info) { return info.param.name; }
+template <typename Parameter>
+std::string name_of(const testing::TestParamInfo<Parameter>& info) {
+  return info.param.name;
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Paid, Interpret,
@@ -61,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
         Reply{"TypeWithParameter", reply(200, "Application/JSON; charset=utf-8", R"({"id":"I1"})"),
               Kind::kPaid, ""},
         Reply{"OtherMembers", reply(200, kJson, R"({"value":12.15,"id":"I1"})"), Kind::kPaid, ""}),
-    name_of);
+    name_of<Reply>);
 
 INSTANTIATE_TEST_SUITE_P(
     Refused, Interpret,
@@ -78,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
                           "HTTP 422"},
                     Reply{"LongDetailIsCut", reply(422, kProblem, kLongDetail), Kind::kRefused,
                           "HTTP 422: " + std::string(500, 'x')}),
-    name_of);
+    name_of<Reply>);
 
 INSTANTIATE_TEST_SUITE_P(
     Unknown, Interpret,
@@ -113,7 +119,138 @@ INSTANTIATE_TEST_SUITE_P(
         Reply{"Unavailable", reply(503, kProblem, kDetail), Kind::kUnknown, "HTTP 503"},
         Reply{"HtmlBadRequest", reply(400, kHtml, "<html></html>"), Kind::kUnknown, "HTTP 400"},
         Reply{"HtmlUnprocessable", reply(422, "TEXT/HTML", "<p>"), Kind::kUnknown, "HTTP 422"}),
-    name_of);
+    name_of<Reply>);
+
+// ---- Batches ----
+
+std::vector<Claim> claims(const std::vector<std::string>& ids) {
+  std::vector<Claim> claims;
+  for (const std::string& id : ids) {
+    claims.push_back({.sequence = static_cast<std::int64_t>(claims.size() + 1),
+                      .id = id,
+                      .amount = {1250, common::Currency::find("EUR").value()},
+                      .generation = 2,
+                      .attempt = 7});
+  }
+  return claims;
+}
+
+// One result of a batch, for the key of generation 2.
+std::string result(const std::string& id, const std::string& status = "200",
+                   const std::string& more = "") {
+  return R"({"id":")" + id + R"(","idempotencyKey":"pay:)" + id + R"(:2","status":)" + status +
+         more + "}";
+}
+
+struct BatchReply {
+  std::string name;   // of the test
+  std::string body;   // of a response with status 207 to a batch of I1, I2 and I3
+  std::string kinds;  // of the answers: p, r or u
+};
+
+void PrintTo(const BatchReply& reply, std::ostream* out) { *out << reply.name; }
+
+class InterpretBatch : public testing::TestWithParam<BatchReply> {};
+
+std::string kinds_of(const BatchAnswer& answer) {
+  std::string kinds;
+  for (const PaymentAnswer& one : answer.answers) {
+    kinds += one.kind == Kind::kPaid ? 'p' : one.kind == Kind::kRefused ? 'r' : 'u';
+  }
+  return kinds;
+}
+
+TEST_P(InterpretBatch, TakesOnlyWhatTheProviderHasConfirmed) {
+  const BatchAnswer answer =
+      interpret_batch(reply(207, kJson, GetParam().body), claims({"I1", "I2", "I3"}));
+  EXPECT_EQ(answer.not_taken, std::nullopt);
+  EXPECT_EQ(kinds_of(answer), GetParam().kinds);
+  for (const PaymentAnswer& one : answer.answers) {
+    EXPECT_EQ(one.reason.empty(), one.kind == Kind::kPaid) << one.reason;
+  }
+}
+
+std::string array(const std::vector<std::string>& results) {
+  std::string array = "[";
+  for (const std::string& result : results) array += (array.size() > 1 ? "," : "") + result;
+  return array + "]";
+}
+
+const std::string kOne = result("I1");
+const std::string kTwo = result("I2");
+const std::string kThree = result("I3");
+const std::string kOldKey = R"({"id":"I2","idempotencyKey":"pay:I2:1","status":200})";
+const std::string kOtherKey = R"({"id":"I2","idempotencyKey":"pay:I1:2","status":200})";
+
+INSTANTIATE_TEST_SUITE_P(
+    Results, InterpretBatch,
+    testing::Values(
+        BatchReply{"All", array({kOne, kTwo, kThree}), "ppp"},
+        BatchReply{"OtherOrder", array({kThree, kOne, result("I2", "422")}), "prp"},
+        BatchReply{"Replayed", array({result("I1", "200", R"(,"replayed":true)"), kTwo, kThree}),
+                   "ppp"},
+        BatchReply{"RefusedInThreeWays",
+                   array({result("I1", "400"), result("I2", "402"), result("I3", "422")}), "rrr"},
+        BatchReply{"UnknownStatus", array({result("I1", "503"), result("I2", "201"), kThree}),
+                   "uup"},
+        BatchReply{"StatusIsNoNumber", array({result("I1", R"("200")"), result("I2", "null")}),
+                   "uuu"},
+        BatchReply{"StatusIsWrittenDifferently",
+                   array({result("I1", "200.0"), result("I2", "2e2"), kThree}), "uup"},
+        BatchReply{"Missing", array({kOne, kThree}), "pup"}, BatchReply{"Empty", "[]", "uuu"},
+        BatchReply{"Duplicate", array({kOne, kTwo, kThree, kTwo}), "pup"},
+        BatchReply{"RefusedAndPaid", array({kOne, kTwo, kThree, result("I2", "422")}), "pup"},
+        BatchReply{"Foreign", array({kOne, result("I9"), kThree}), "pup"},
+        BatchReply{"KeyOfAnotherGeneration", array({kOne, kOldKey, kThree}), "pup"},
+        BatchReply{"KeyOfAnotherInvoice", array({kOtherKey, kThree}), "uup"},
+        BatchReply{"WithoutKey", array({R"({"id":"I1","status":200})", kTwo}), "upu"},
+        BatchReply{"WithoutId", array({R"({"idempotencyKey":"pay:I1:2","status":200})", kTwo}),
+                   "upu"},
+        BatchReply{"WithoutStatus", array({R"({"id":"I1","idempotencyKey":"pay:I1:2"})"}), "uuu"},
+        BatchReply{"NoObjects", R"([1,"I1",null,[],200])", "uuu"}),
+    name_of<BatchReply>);
+
+TEST(InterpretBatch, HasTheReasonOfEachRefusal) {
+  const std::string refused = result("I1", "422", R"(,"detail":"payments in EUR are refused")");
+  const std::string cut = result("I2", "422", R"(,"detail":")" + std::string(600, 'x') + '"');
+  const BatchAnswer answer =
+      interpret_batch(reply(207, kJson, array({refused, cut})), claims({"I1", "I2"}));
+  EXPECT_EQ(answer.answers.at(0).reason, "HTTP 422: payments in EUR are refused");
+  EXPECT_EQ(answer.answers.at(1).reason, "HTTP 422: " + std::string(500, 'x'));
+}
+
+TEST(InterpretBatch, IsUnknownForAllWithoutAResponseOfTheProvider) {
+  const std::string good = array({kOne, kTwo});
+  const std::pair<common::HttpResult, std::string> responses[] = {
+      {failure(common::HttpFailure::Kind::kNoAnswer, "timed out"), "timed out"},
+      {reply(401, kProblem, kDetail), "HTTP 401"},
+      {reply(403, kProblem, kDetail), "HTTP 403"},
+      {reply(429, kProblem, kDetail), "HTTP 429"},
+      {reply(502, kHtml, good), "HTTP 502"},
+      {reply(503, kJson, good), "HTTP 503"},
+      {reply(504, kHtml, ""), "HTTP 504"}};
+  for (const auto& [response, reason] : responses) {
+    const BatchAnswer answer = interpret_batch(response, claims({"I1", "I2"}));
+    EXPECT_EQ(answer.not_taken, std::nullopt) << reason;
+    EXPECT_EQ(kinds_of(answer), "uu") << reason;
+    EXPECT_EQ(answer.answers.at(1).reason, reason);
+  }
+}
+
+TEST(InterpretBatch, IsNotTakenIfTheResponseIsNoResultOfABatch) {
+  const std::string good = array({kOne, kTwo});
+  for (const int status : {200, 201, 202, 302, 400, 402, 404, 405, 409, 413, 415, 422, 500, 501}) {
+    const BatchAnswer answer = interpret_batch(reply(status, kJson, good), claims({"I1", "I2"}));
+    EXPECT_EQ(answer.not_taken, "HTTP " + std::to_string(status));
+    EXPECT_TRUE(answer.answers.empty());
+  }
+  for (const auto& response : {reply(207, kHtml, good), reply(207, "", good), reply(207, kJson, ""),
+                               reply(207, kJson, kOne), reply(207, kJson, "[" + kOne)}) {
+    const BatchAnswer answer = interpret_batch(response, claims({"I1", "I2"}));
+    EXPECT_EQ(answer.not_taken, "HTTP 207, but the response is not a JSON array");
+    EXPECT_TRUE(answer.answers.empty());
+  }
+}
 
 // A provider on the loopback interface that keeps the last request and confirms each payment.
 class HttpPaymentGatewayTest : public testing::Test {
@@ -122,6 +259,10 @@ class HttpPaymentGatewayTest : public testing::Test {
     server_.router().post("/payments/pay", {}, [this](const common::HttpRequest& request) {
       request_ = request;
       return common::HttpResponse{.body = R"({"id":"I1"})"};
+    });
+    server_.router().post("/payments/batch", {}, [this](const common::HttpRequest& request) {
+      request_ = request;
+      return common::HttpResponse{.status = 207, .body = array({kTwo, kOne})};
     });
     server_.bind();
     server_.start();
@@ -159,6 +300,19 @@ TEST_F(HttpPaymentGatewayTest, SendsThePaymentWithItsIdempotencyKey) {
   EXPECT_EQ(header("Idempotency-Key"), R"("pay:I1:2")");
   EXPECT_EQ(header("X-Request-Id"), "request-1");
   EXPECT_TRUE(request_.header_values("Authorization").empty());
+}
+
+TEST_F(HttpPaymentGatewayTest, SendsABatchWithTheKeysOfItsPayments) {
+  HttpPaymentGateway gateway(options(), "secret");
+  const common::RequestIdScope scope("request-1");
+  EXPECT_EQ(kinds_of(gateway.pay_batch(claims({"I1", "I2"}))), "pp");
+  EXPECT_EQ(request_.body,
+            R"([{"id":"I1","value":12.50,"currency":"EUR","idempotencyKey":"pay:I1:2"},)"
+            R"({"id":"I2","value":12.50,"currency":"EUR","idempotencyKey":"pay:I2:2"}])");
+  EXPECT_EQ(header("Content-Type"), "application/json");
+  EXPECT_EQ(header("X-Request-Id"), "request-1");
+  EXPECT_EQ(header("Authorization"), "Bearer secret");
+  EXPECT_TRUE(request_.header_values("Idempotency-Key").empty());
 }
 
 TEST_F(HttpPaymentGatewayTest, SendsItsBearerToken) {

@@ -11,9 +11,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "invoice-app/invoice.h"
@@ -46,8 +48,30 @@ struct Lease {
   common::WallTime until;
 };
 
+// What one transaction of InvoiceStore::write() changes. Not thread-safe.
+class InvoiceTransaction {
+ public:
+  virtual ~InvoiceTransaction() = default;
+
+  // Makes all unpaid invoices due, durably: from now on workers of every process may claim them.
+  // Refused invoices start a new generation. Waiting retries become claimable now.
+  virtual PayRun request_payment() = 0;
+
+  // Claims up to `limit` due invoices: they become kSending, under this lease, with attempt + 1.
+  // First those that were never claimed, were released, or were requested again, oldest first; then
+  // those whose lease has expired or whose retry time has come. An end later than `lease.now` plus
+  // two lease lengths was written before the clock was set back. It counts as expired.
+  virtual std::vector<Claim> claim(const Lease& lease, std::size_t limit) = 0;
+
+  // Stores outcomes of `owner`'s workers. Drops outcomes other than kPaid whose lease is lost
+  // (Settlement::Kind). A paid invoice never changes.
+  virtual void settle(const std::string& owner, std::span<const Settlement> settlements) = 0;
+};
+
 class InvoiceStore {
  public:
+  using Work = std::function<void(InvoiceTransaction&)>;
+
   virtual ~InvoiceStore() = default;
 
   // Adds the groups in order, in one transaction. Each group is added completely or not at all. An
@@ -67,9 +91,9 @@ class InvoiceStore {
   // version if version() is still equal.
   virtual std::optional<std::uint64_t> committed_version() = 0;
 
-  // Makes all unpaid invoices due, durably: from now on workers of every process may claim them.
-  // Refused invoices start a new generation. Waiting retries become claimable now.
-  virtual PayRun request_payment() = 0;
+  // Calls `work` in a transaction, and commits when it returns, so several changes share a commit.
+  // If `work` throws, nothing is written. `what` names the transaction in tests of crashes.
+  virtual void write(std::string_view what, const Work& work) = 0;
 
   // Takes time in proportion to the invoices that are not paid.
   virtual PayProgress progress(const PayRun& run) = 0;
@@ -78,15 +102,8 @@ class InvoiceStore {
   // than progress().
   virtual bool is_pending(const PayRun& run) = 0;
 
-  // Claims up to `limit` due invoices: they become kSending, under this lease, with attempt + 1.
-  // First those that were never claimed, were released, or were requested again, oldest first; then
-  // those whose lease has expired or whose retry time has come. An end later than `lease.now` plus
-  // two lease lengths was written before the clock was set back. It counts as expired.
-  virtual std::vector<Claim> claim(const Lease& lease, std::size_t limit) = 0;
-
-  // Stores outcomes of `owner`'s workers in one transaction. Drops outcomes other than kPaid whose
-  // lease is lost (Settlement::Kind). A paid invoice never changes.
-  virtual void settle(const std::string& owner, std::span<const Settlement> settlements) = 0;
+  // Whether a claim at this time would find an invoice. Needs no turn to write.
+  virtual bool is_claimable(const Lease& lease) = 0;
 
   // Ends all leases of the owner, so that others can claim its invoices at once.
   virtual void release(const std::string& owner) = 0;

@@ -2,9 +2,14 @@
 
 #include <unistd.h>
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "common/base/clock.h"
+#include "common/base/fault_point.h"
+#include "common/http/limits.h"
 #include "common/log/log.h"
 #include "common/service/run.h"
 #include "common/service/service.h"
@@ -23,16 +28,21 @@ namespace {
 constexpr common::About kAbout = {.name = "invoice-app", .summary = "keeps invoices and pays them"};
 
 PaymentGatewayFactory gateways(const Config& config) {
-  const common::HttpClientOptions options{.base_url = config.payment_provider_url};
+  const common::HttpClientOptions options{.base_url = config.payment_provider_url,
+                                          .max_response_bytes = common::kMaxBatchResponseBytes};
   return [options, token = config.service.provider_token] {
     return std::make_unique<HttpPaymentGateway>(options, token);
   };
 }
 
-PaymentWorkersOptions worker_options(const Config& config) {
-  PaymentWorkersOptions options;
-  options.owner = "pid " + std::to_string(getpid()) + " " + common::new_request_id();
-  options.concurrency = static_cast<std::size_t>(config.pay_concurrency);
+PaymentWorkersOptions worker_options() {
+  PaymentWorkersOptions options{.owner = "pid " + std::to_string(getpid()) + " " +
+                                         common::new_request_id()};
+  BatchSizeOptions& batch = options.caller.batch;
+  batch.max = static_cast<std::size_t>(
+      common::fault_option("FAULT_BATCH_SIZE", static_cast<std::int64_t>(batch.max)));
+  batch.pause =
+      std::chrono::milliseconds(common::fault_option("FAULT_BATCH_PAUSE_MS", batch.pause.count()));
   return options;
 }
 
@@ -43,7 +53,7 @@ void serve(const Config& config) {
   common::Service service(config.service, [&store] { store.check(); });
   const common::SystemClock clock;
   PayMetrics metrics(service.registry());
-  PaymentWorkers workers(store, gateways(config), clock, metrics, worker_options(config));
+  PaymentWorkers workers(store, gateways(config), clock, metrics, worker_options());
   PayInvoices pay_invoices(store, workers, {.longest_wait = config.pay_wait});
   Routes routes(store, pay_invoices);
   routes.add_to(service.router());

@@ -50,7 +50,7 @@ void PayInvoices::stop_waiting() {
 
 void PayInvoices::serve_callers() {
   // Workers of other processes do not notify this one when they settle.
-  constexpr std::chrono::milliseconds kLookAgain(50);
+  constexpr std::chrono::milliseconds kLookAgain(10);
 
   MutexLock lock(mutex_);
   while (true) {
@@ -75,18 +75,17 @@ void PayInvoices::serve_callers() {
 }
 
 void PayInvoices::request_payment(std::vector<Caller> callers) {
-  const common::RequestIdScope scope(callers.back().request_id);
+  const std::string request_id = callers.back().request_id;
   Group group{.callers = std::move(callers),
               .run = {},
               .deadline = steady_clock::now() + options_.longest_wait,
               .breaker_opened_before = workers_.breaker().times_opened()};
   try {
-    group.run = store_.request_payment();
+    group.run = workers_.request_payment(request_id);
   } catch (const std::exception& error) {
     fail(group.callers, common::failed<PayReport>(error));
     return;
   }
-  if (group.run.due > 0) workers_.wake(common::current_request_id());
   groups_.push_back(std::move(group));
 }
 

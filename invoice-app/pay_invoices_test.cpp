@@ -14,6 +14,7 @@
 #include "invoice-app/seed.h"
 #include "invoice-app/testing/fake_invoice_store.h"
 #include "invoice-app/testing/fake_payment_gateways.h"
+#include "invoice-app/testing/single_writes.h"
 #include "invoice-app/testing/worker_options.h"
 
 namespace invoice_app {
@@ -82,9 +83,9 @@ TEST_F(PayInvoicesTest, WakeTheWorkersAndPassTheRequestIdOn) {
     request_id.set_value(common::current_request_id());
     return {Kind::kPaid};
   });
-  const int looks = store_.calls(Call::kClaim);
+  const int looks = store_.calls(Call::kIsClaimable);
   PaymentWorkers workers(store_, gateways_.factory(), clock_, metrics_, lazy);
-  ASSERT_TRUE(store_.eventually_called(Call::kClaim, looks + 1));  // at the start
+  ASSERT_TRUE(store_.eventually_called(Call::kIsClaimable, looks + 1));  // at the start
   store_.add_invoices(1);
   const common::RequestIdScope scope("request-1");
   PayInvoices pay_invoices(store_, workers, {.longest_wait = kLong});
@@ -139,7 +140,7 @@ TEST_F(PayInvoicesTest, WaitForWhatAnotherProcessPays) {
   ASSERT_TRUE(gateways_.eventually_in_flight(1));
   const std::vector<Settlement> settlements = {
       {.kind = Settlement::Kind::kPaid, .sequence = 1, .attempt = 1}};
-  store_.settle("another", settlements);
+  settle(store_, "another", settlements);
   EXPECT_EQ(report.get().paid, 1);
   EXPECT_EQ(workers_.settlements(), 0);
   gateways_.let_all_continue();
@@ -197,7 +198,7 @@ TEST_F(PayInvoicesTest, ReportToEachCallerWhenItsOwnInvoicesArePaid) {
   ASSERT_TRUE(gateways_.eventually_in_flight(2));
   const std::vector<Settlement> settlements = {
       {.kind = Settlement::Kind::kPaid, .sequence = 1, .attempt = 1}};
-  store_.settle("another", settlements);
+  settle(store_, "another", settlements);
   EXPECT_EQ(first.get().paid, 1);
   EXPECT_FALSE(is_ready(second));
   gateways_.let_all_continue();

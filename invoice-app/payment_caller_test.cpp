@@ -4,8 +4,12 @@
 #include <prometheus/registry.h>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "invoice-app/testing/fake_payment_gateways.h"
 #include "tests/support/fake_clock.h"
@@ -27,20 +31,38 @@ constexpr PaymentCallerOptions kOptions{
     .breaker = {.failures_to_open = 3, .first_pause = 1h, .longest_pause = 1h},
     .retry = {.first_backoff = 10ms}};
 
+// I1 .. I<count>, each at its first attempt.
+std::vector<Claim> claims(std::int64_t count) {
+  std::vector<Claim> claims;
+  for (std::int64_t i = 1; i <= count; ++i) {
+    claims.push_back({.sequence = i,
+                      .id = "I" + std::to_string(i),
+                      .amount = kClaim.amount,
+                      .generation = 1,
+                      .attempt = 1});
+  }
+  return claims;
+}
+
 class PaymentCallerTest : public testing::Test {
  protected:
   // Pays kClaim under a lease that is left for so long.
   Settlement pay(std::chrono::milliseconds lease_left = 10s) {
-    return caller_.pay(*gateway_, kClaim, clock_.now() + lease_left);
+    return pay({kClaim}, lease_left).front();
+  }
+  std::vector<Settlement> pay(const std::vector<Claim>& claims,
+                              std::chrono::milliseconds lease_left = 10s) {
+    return caller_.pay(*gateway_, claims, clock_.now() + lease_left);
   }
 
   void answer(Kind kind, const std::string& reason = "") {
     gateways_.answer_with([=](const Claim&, int) -> PaymentAnswer { return {kind, reason}; });
   }
 
-  void expect_given_back(const Settlement& settlement) const {
+  void expect_given_back(const Settlement& settlement, const Claim& claim = kClaim) const {
     EXPECT_EQ(settlement.kind, Settlement::Kind::kRetry);
-    EXPECT_EQ(settlement.attempt, kClaim.attempt);
+    EXPECT_EQ(settlement.sequence, claim.sequence);
+    EXPECT_EQ(settlement.attempt, claim.attempt);
     EXPECT_EQ(settlement.retry_at, clock_.now());
   }
 
@@ -90,7 +112,9 @@ TEST_F(PaymentCallerTest, MakesRetriesWaitThatExceedTheBudget) {
   options.retry.retries_per_second = 0.001;
   PaymentCaller caller(clock_, metrics_, options);
   answer(Kind::kUnknown, "timed out");
-  const auto retry_at = [&] { return caller.pay(*gateway_, kClaim, clock_.now() + 10s).retry_at; };
+  const auto retry_at = [&] {
+    return caller.pay(*gateway_, {&kClaim, 1}, clock_.now() + 10s).front().retry_at;
+  };
   EXPECT_EQ(retry_at(), clock_.now());
   EXPECT_EQ(retry_at(), clock_.now() + 3s);
 }
@@ -136,6 +160,78 @@ TEST_F(PaymentCallerTest, TakesARefusalForASignThatTheProviderWorks) {
   answer(Kind::kUnknown);
   for (int i = 0; i < 2; ++i) pay();
   EXPECT_EQ(metrics_.breaker_open.Value(), 0);
+}
+
+// ---- Batches ----
+
+TEST_F(PaymentCallerTest, SettlesEachPaymentOfABatchByItsOwnAnswer) {
+  gateways_.answer_with([](const Claim& claim, int) -> PaymentAnswer {
+    if (claim.id == "I1") return {Kind::kPaid};
+    if (claim.id == "I2") return {Kind::kRefused, "no"};
+    return {Kind::kUnknown, "no result"};
+  });
+  const auto settlements = pay(claims(4));
+  ASSERT_EQ(settlements.size(), 4U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(settlements[i].sequence, static_cast<std::int64_t>(i + 1));
+    EXPECT_EQ(settlements[i].attempt, 1);
+  }
+  EXPECT_EQ(settlements[0].kind, Settlement::Kind::kPaid);
+  EXPECT_EQ(settlements[1].kind, Settlement::Kind::kRefused);
+  EXPECT_EQ(settlements[1].refusal, "no");
+  EXPECT_EQ(settlements[2].kind, Settlement::Kind::kRetry);
+  EXPECT_EQ(settlements[3].kind, Settlement::Kind::kRetry);
+  EXPECT_EQ(settlements[2].retry_at, settlements[3].retry_at) << "they can share a batch again";
+  EXPECT_EQ(metrics_.paid.Value(), 1);
+  EXPECT_EQ(metrics_.refused.Value(), 1);
+  EXPECT_EQ(metrics_.unknown.Value(), 2);
+  EXPECT_EQ(gateways_.batch_sizes(), std::vector<std::size_t>{4});
+  EXPECT_EQ(caller_.breaker().last_failure(), "") << "the provider works";
+}
+
+TEST_F(PaymentCallerTest, SendsASinglePaymentWithoutABatch) {
+  EXPECT_EQ(pay(claims(1)).front().kind, Settlement::Kind::kPaid);
+  EXPECT_TRUE(gateways_.batch_sizes().empty());
+}
+
+TEST_F(PaymentCallerTest, GivesABatchBackThatTheProviderDoesNotTakeAndGoesOneByOne) {
+  gateways_.take_batches(false);
+  EXPECT_GT(caller_.batch_limit(), 1U);
+  const auto settlements = pay(claims(3));
+  ASSERT_EQ(settlements.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) expect_given_back(settlements[i], claims(3)[i]);
+  EXPECT_EQ(caller_.batch_limit(), 1U);
+  EXPECT_EQ(metrics_.unknown.Value(), 0);
+}
+
+// A proxy may send 404 while the provider is away: it is no sign that the provider works.
+TEST_F(PaymentCallerTest, DoesNotCloseTheBreakerForABatchThatIsNotTaken) {
+  answer(Kind::kUnknown, "timed out");
+  for (int i = 0; i < 3; ++i) pay();
+  caller_.breaker().try_again();
+  gateways_.take_batches(false);
+  pay(claims(2));
+  EXPECT_EQ(metrics_.breaker_open.Value(), 1);
+}
+
+TEST_F(PaymentCallerTest, CountsABatchWithoutAnyAnswerAsOneFailureAndSendsSmallerOnes) {
+  const std::size_t limit = caller_.batch_limit();
+  answer(Kind::kUnknown, "timed out");
+  pay(claims(static_cast<std::int64_t>(limit)));
+  EXPECT_EQ(caller_.batch_limit(), limit / 2);
+  EXPECT_EQ(metrics_.breaker_open.Value(), 0);
+  for (int i = 0; i < 2; ++i) pay(claims(2));
+  EXPECT_EQ(metrics_.breaker_open.Value(), 1);
+}
+
+TEST_F(PaymentCallerTest, TakesAnExceptionOfTheGatewayForAnUnknownOutcomeOfTheWholeBatch) {
+  gateways_.answer_with(
+      [](const Claim&, int) -> PaymentAnswer { throw std::runtime_error("out of sockets"); });
+  const auto settlements = pay(claims(2));
+  ASSERT_EQ(settlements.size(), 2U);
+  for (const Settlement& settlement : settlements) {
+    EXPECT_EQ(settlement.kind, Settlement::Kind::kRetry);
+  }
 }
 
 }  // namespace

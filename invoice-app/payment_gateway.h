@@ -1,11 +1,15 @@
-// Sends payments to the provider. A PaymentAnswer is the outcome of one attempt.
+// Sends payments to the provider, one or many in a call. A PaymentAnswer is the outcome of one
+// attempt to pay one invoice.
 
 #ifndef INVOICE_APP_PAYMENT_GATEWAY_H_
 #define INVOICE_APP_PAYMENT_GATEWAY_H_
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "invoice-app/invoice.h"
 
@@ -21,15 +25,24 @@ struct PaymentAnswer {
   std::string reason = {};  // kRefused, kUnknown: for logs and for the operator
 };
 
-// Not thread-safe: each thread has its own, with its own connection.
+struct BatchAnswer {
+  // One for each claim, in the order of the claims; empty if the provider does not take the batch.
+  std::vector<PaymentAnswer> answers = {};
+  // Set if the provider does not take batches, or not this one: pay one by one. For logs.
+  std::optional<std::string> not_taken = {};
+};
+
+// Not thread-safe: each thread has its own, with its own connection. A call takes at most
+// PaymentCallerOptions::longest_call. Exception: the resolution of the provider's name has no limit
+// of ours. If the provider or the network fails, the answers are kUnknown; no function throws then.
 class PaymentGateway {
  public:
   virtual ~PaymentGateway() = default;
 
-  // Makes one attempt, within PaymentCallerOptions::longest_call. Exception: the resolution of the
-  // provider's name has no limit of ours. If the provider or the network fails, returns kUnknown
-  // and does not throw.
   virtual PaymentAnswer pay(const Claim& claim) = 0;
+
+  // Pays 1 to common::kMaxBatchPayments claims in one call. Two of one invoice are kUnknown.
+  virtual BatchAnswer pay_batch(std::span<const Claim> claims) = 0;
 };
 
 // Thread-safe.

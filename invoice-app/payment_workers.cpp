@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <exception>
+#include <future>
+#include <iterator>
+#include <memory>
 #include <stdexcept>
 #include <utility>
 
 #include "common/base/threads.h"
+#include "common/base/unavailable.h"
 #include "common/log/log.h"
 
 namespace invoice_app {
@@ -32,12 +36,11 @@ PaymentWorkers::PaymentWorkers(InvoiceStore& store, PaymentGatewayFactory make_g
       clock_(clock),
       options_(checked(std::move(options))),
       caller_(clock, metrics, options_.caller),
-      claim_limit_(options_.concurrency),
       request_id_(common::new_request_id()) {
   bookkeeper_ = std::thread([this] { keep_books(); });
   try {
-    common::start_threads(call_threads_, options_.concurrency, "payments",
-                          [this] { make_calls(); });
+    MutexLock lock(mutex_);
+    start_call_threads(options_.batch_calls);
   } catch (...) {
     stop();
     throw;
@@ -46,14 +49,17 @@ PaymentWorkers::PaymentWorkers(InvoiceStore& store, PaymentGatewayFactory make_g
 
 PaymentWorkers::~PaymentWorkers() { stop(); }
 
-void PaymentWorkers::wake(const std::string& request_id) {
-  caller_.breaker().try_again();
+PayRun PaymentWorkers::request_payment(const std::string& request_id) {
+  const auto promise = std::make_shared<std::promise<common::Outcome<PayRun>>>();
   {
     MutexLock lock(mutex_);
+    if (books_closed_) throw common::Unavailable("the process is stopping");
     request_id_ = request_id;
-    look_now_ = true;
+    requests_.emplace_back(
+        [promise](const common::Outcome<PayRun>& run) { promise->set_value(run); });
   }
   books_.notify_one();
+  return promise->get_future().get()();
 }
 
 std::int64_t PaymentWorkers::settlements() const {
@@ -87,34 +93,50 @@ void PaymentWorkers::stop() {
   }
 }
 
+void PaymentWorkers::start_call_threads(std::size_t count) {
+  common::start_threads(call_threads_, count, "payments", [this] { make_calls(); });
+}
+
+// ---- The bookkeeper ----
+
 void PaymentWorkers::keep_books() {
   MutexLock lock(mutex_);
   while (true) {
-    while (!calls_ended_ && !must_settle() && claimable() == 0) {
+    const Books books = take_books();
+    if (books.is_empty()) {
+      if (calls_ended_) break;
       books_.wait_until(lock, next_change());
+      continue;
     }
-    if (calls_ended_ && unsettled_.empty()) return;
-
-    const std::size_t limit = claimable();
-    if (limit > 0) look_now_ = false;  // before the claim, so that a wake() during it counts
-    std::vector<Settlement> settlements;
-    if (must_settle()) settlements.swap(unsettled_);
-
     lock.unlock();
-    if (limit > 0) claim(limit);  // first, so that calls continue while the settlements are written
-    if (!settlements.empty()) settle(settlements);
+    write(books);
     lock.lock();
   }
+  books_closed_ = true;
+}
+
+PaymentWorkers::Books PaymentWorkers::take_books() {
+  Books books{.settlements = {}, .requests = {}, .claim_limit = claimable()};
+  if (books.claim_limit > 0) look_now_ = false;  // so that a later change counts
+  books.requests.swap(requests_);
+  // Settlements that could wait do not, if there is a commit anyway.
+  if (!books.is_empty() || must_settle()) books.settlements.swap(unsettled_);
+  return books;
+}
+
+const char* PaymentWorkers::Books::name() const {
+  if (!requests.empty()) return "request";
+  return settlements.empty() ? "claim" : "settle";
 }
 
 bool PaymentWorkers::must_settle() const {
   if (unsettled_.empty()) return false;
-  return unsettled_.size() >= options_.max_settle || is_idle() || calls_ended_ ||
-         steady_clock::now() >= settle_at_;
+  return caller_.batch_limit() > 1 || unsettled_.size() >= options_.max_gathered || is_idle() ||
+         calls_ended_ || steady_clock::now() >= settle_at_;
 }
 
 PaymentWorkers::SteadyTime PaymentWorkers::next_look() const {
-  if (look_now_) return {};
+  if (look_now_ || !requests_.empty()) return {};
   const bool retries_wait = clock_.now() <= last_retry_;
   return last_look_ + (retries_wait ? options_.retry_look_interval : options_.look_interval);
 }
@@ -122,13 +144,16 @@ PaymentWorkers::SteadyTime PaymentWorkers::next_look() const {
 std::size_t PaymentWorkers::claimable() const {
   const auto now = steady_clock::now();
   if (stopping_ || now < next_look()) return 0;
+  // One by one: twice the calls in flight, so that no call waits for a claim.
+  const std::size_t batch = caller_.batch_limit();
+  const std::size_t limit = batch > 1 ? batch : 2 * options_.single_calls;
   switch (breaker().state(now)) {
     case CircuitBreaker::State::kOpen:
       return 0;
     case CircuitBreaker::State::kHalfOpen:
       return is_idle() && unsettled_.empty() ? 1 : 0;
     case CircuitBreaker::State::kClosed:
-      return queue_.size() < claim_limit_ / 2 + 1 ? claim_limit_ : 0;
+      return queue_.size() < limit / 2 + 1 ? limit : 0;
   }
   return 0;
 }
@@ -144,85 +169,129 @@ PaymentWorkers::SteadyTime PaymentWorkers::next_change() const {
   return unsettled_.empty() ? change : std::min(change, settle_at_);
 }
 
-void PaymentWorkers::claim(std::size_t limit) {
-  const common::WallTime wall_now = clock_.now();
-  const Lease lease{options_.owner, wall_now, wall_now + options_.lease};
+void PaymentWorkers::write(const Books& books) {
+  const common::WallTime now = clock_.now();
+  const Lease lease{options_.owner, now, now + options_.lease};
+  PayRun run{};
   std::vector<Claim> claims;
   try {
-    claims = store_.claim(lease, limit);
+    const bool only_looks = books.settlements.empty() && books.requests.empty();
+    if (!only_looks || store_.is_claimable(lease)) {
+      store_.write(books.name(), [&](InvoiceTransaction& changes) {
+        if (!books.settlements.empty()) changes.settle(options_.owner, books.settlements);
+        if (!books.requests.empty()) run = changes.request_payment();
+        if (books.claim_limit > 0) claims = changes.claim(lease, books.claim_limit);
+      });
+    }
   } catch (const std::exception& error) {
-    common::log_error("can't claim invoices", {{"error", error.what()}});
-  }
-
-  const auto now = steady_clock::now();
-  {
-    MutexLock lock(mutex_);
-    // Claims grow while they are used up quickly, else they shrink: with a slow provider this
-    // process holds few invoices that another replica could send.
-    constexpr milliseconds kQuick(500);
-    claim_limit_ = now - last_look_ < kQuick ? std::min(2 * claim_limit_, options_.max_claim)
-                                             : std::max(claim_limit_ / 2, options_.concurrency);
-    last_look_ = now;
-    look_now_ = look_now_ || claims.size() == limit;
-    for (Claim& claim : claims) queue_.push_back({std::move(claim), lease.until, request_id_});
-  }
-  items_.notify_all();
-}
-
-void PaymentWorkers::settle(const std::vector<Settlement>& settlements) {
-  try {
-    store_.settle(options_.owner, settlements);
-  } catch (const std::exception& error) {
-    // The results are lost, but not the payments: when the leases have expired, the same keys are
-    // sent again and the provider repeats its answers.
-    common::log_error("can't settle payments; they will be retried",
-                      {{"count", settlements.size()}, {"error", error.what()}});
+    fail(books, error);
     return;
   }
-  const common::WallTime now = clock_.now();
-  {
-    MutexLock lock(mutex_);
-    ++settlement_count_;
-    for (const Settlement& settlement : settlements) {
-      if (settlement.kind != Settlement::Kind::kRetry) continue;
-      look_now_ = look_now_ || settlement.retry_at <= now;
-      last_retry_ = std::max(last_retry_, settlement.retry_at + options_.retry_look_interval);
-    }
-  }
+  queue_claims(std::move(claims), books, run, lease.until);
+  for (const OnRun& on_run : books.requests) on_run([run] { return run; });
+  if (books.settlements.empty() || !has_nothing_to_do()) return;
   MutexLock lock(listener_mutex_);
   if (settlement_listener_) settlement_listener_();
 }
 
+// The results are lost, but not the payments: when the leases have expired, the same keys are sent
+// again and the provider repeats its answers.
+void PaymentWorkers::fail(const Books& books, const std::exception& error) {
+  common::log_error("can't write to the database; it will be retried",
+                    {{"transaction", books.name()},
+                     {"settlements", books.settlements.size()},
+                     {"error", error.what()}});
+  for (const OnRun& on_run : books.requests) on_run(common::failed<PayRun>(error));
+  MutexLock lock(mutex_);
+  last_look_ = steady_clock::now();
+}
+
+void PaymentWorkers::queue_claims(std::vector<Claim> claims, const Books& books, const PayRun& run,
+                                  common::WallTime lease_until) {
+  if (run.due > 0) caller_.breaker().try_again();
+  MutexLock lock(mutex_);
+  if (books.claim_limit > 0) last_look_ = steady_clock::now();
+  // There may be more. If the breaker was open, nothing was claimed.
+  look_now_ = look_now_ || (books.claim_limit > 0 && claims.size() == books.claim_limit) ||
+              (run.due > 0 && books.claim_limit == 0);
+  for (Claim& claim : claims) queue_.push_back({std::move(claim), lease_until});
+  if (!books.settlements.empty()) ++settlement_count_;
+  remember_retries(books.settlements);
+  if (!queue_.empty() && !stopping_ && caller_.batch_limit() == 1) {
+    try {
+      start_call_threads(options_.single_calls);
+    } catch (const std::exception& error) {
+      common::log_warn("payments are sent by fewer threads", {{"error", error.what()}});
+    }
+  }
+  items_.notify_one();
+}
+
+bool PaymentWorkers::has_nothing_to_do() const {
+  MutexLock lock(mutex_);
+  return is_idle() && unsettled_.empty();
+}
+
+void PaymentWorkers::remember_retries(std::span<const Settlement> settlements) {
+  const common::WallTime now = clock_.now();
+  for (const Settlement& settlement : settlements) {
+    if (settlement.kind != Settlement::Kind::kRetry) continue;
+    look_now_ = look_now_ || settlement.retry_at <= now;
+    last_retry_ = std::max(last_retry_, settlement.retry_at + options_.retry_look_interval);
+  }
+}
+
+// ---- The threads that make the calls ----
+
 void PaymentWorkers::make_calls() {
   const std::unique_ptr<PaymentGateway> gateway = make_gateway_();
-  while (const std::optional<Item> item = next_item()) {
-    const common::RequestIdScope scope(item->request_id);
-    finish(caller_.pay(*gateway, item->claim, item->lease_until));
+  std::vector<Settlement> settlements;
+  while (const std::optional<Batch> batch = next_batch(std::move(settlements))) {
+    const common::RequestIdScope scope(batch->request_id);
+    settlements = caller_.pay(*gateway, batch->claims, batch->lease_until);
   }
 }
 
-std::optional<PaymentWorkers::Item> PaymentWorkers::next_item() {
+std::optional<PaymentWorkers::Batch> PaymentWorkers::next_batch(
+    std::vector<Settlement> settlements) {
   MutexLock lock(mutex_);
-  items_.wait(lock, [this]() REQUIRES(mutex_) { return stopping_ || !queue_.empty(); });
-  if (stopping_) return std::nullopt;
-  Item item = std::move(queue_.front());
-  queue_.pop_front();
-  ++in_flight_;
-  if (queue_.size() == claim_limit_ / 2) books_.notify_one();
-  return item;
+  bool has_news = false;  // for the bookkeeper
+  if (!settlements.empty()) {
+    --in_flight_;
+    const bool is_first = unsettled_.empty();
+    if (is_first) settle_at_ = steady_clock::now() + options_.gather;
+    unsettled_.insert(unsettled_.end(), std::make_move_iterator(settlements.begin()),
+                      std::make_move_iterator(settlements.end()));
+    has_news = is_first || must_settle();
+  }
+  while (!stopping_ && !can_call()) {
+    if (std::exchange(has_news, false)) books_.notify_one();
+    items_.wait(lock);
+  }
+  std::optional<Batch> batch;
+  if (!stopping_) batch = take_batch();
+  // After the batch is taken: the bookkeeper can settle and claim in one commit.
+  if (has_news || claimable() > 0) books_.notify_one();
+  return batch;
 }
 
-void PaymentWorkers::finish(Settlement settlement) {
-  bool notify = false;
-  {
-    MutexLock lock(mutex_);
-    --in_flight_;
-    if (unsettled_.empty()) settle_at_ = steady_clock::now() + options_.gather;
-    unsettled_.push_back(std::move(settlement));
-    // The first one starts the bookkeeper's timer; the others give it something to do at once.
-    notify = unsettled_.size() == 1 || unsettled_.size() == options_.max_settle || is_idle();
+bool PaymentWorkers::can_call() const {
+  return !queue_.empty() &&
+         in_flight_ < (caller_.batch_limit() > 1 ? options_.batch_calls : options_.single_calls);
+}
+
+PaymentWorkers::Batch PaymentWorkers::take_batch() {
+  const std::size_t size = std::min(queue_.size(), caller_.batch_limit());
+  // The first lease ends first.
+  Batch batch{.claims = {}, .lease_until = queue_.front().lease_until, .request_id = request_id_};
+  batch.claims.reserve(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    batch.claims.push_back(std::move(queue_.front().claim));
+    queue_.pop_front();
   }
-  if (notify) books_.notify_one();
+  ++in_flight_;
+  if (can_call()) items_.notify_one();
+  return batch;
 }
 
 }  // namespace invoice_app

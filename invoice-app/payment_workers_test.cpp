@@ -1,10 +1,10 @@
 #include "invoice-app/payment_workers.h"
 
 #include <gtest/gtest.h>
-#include <prometheus/registry.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <future>
 #include <map>
 #include <memory>
@@ -14,10 +14,7 @@
 #include <vector>
 
 #include "common/log/log.h"
-#include "invoice-app/testing/fake_invoice_store.h"
-#include "invoice-app/testing/fake_payment_gateways.h"
-#include "invoice-app/testing/worker_options.h"
-#include "tests/support/fake_clock.h"
+#include "invoice-app/testing/payment_workers_fixture.h"
 
 namespace invoice_app {
 namespace {
@@ -29,47 +26,6 @@ using Row = FakeInvoiceStore::Row;
 using Rows = std::vector<Row>;
 
 const std::chrono::milliseconds kLease = worker_options().lease;
-
-class PaymentWorkersTest : public testing::Test {
- protected:
-  std::unique_ptr<PaymentWorkers> start(PaymentWorkersOptions options, const common::Clock& clock) {
-    return std::make_unique<PaymentWorkers>(store_, gateways_.factory(), clock, metrics_,
-                                            std::move(options));
-  }
-  std::unique_ptr<PaymentWorkers> start(std::size_t concurrency = 4) {
-    return start(worker_options("worker", concurrency), system_clock_);
-  }
-
-  void add_due(int count) {
-    store_.add_invoices(count);
-    store_.request_payment();
-  }
-
-  // Waits until the workers have looked for more invoices.
-  bool eventually_looked_again() const {
-    return store_.eventually_called(Call::kClaim, store_.calls(Call::kClaim) + 2);
-  }
-
-  // Expects one call and one key for each invoice.
-  void expect_one_call_each(int invoices) const {
-    EXPECT_EQ(gateways_.calls(), invoices);
-    EXPECT_EQ(gateways_.calls_by_invoice().size(), static_cast<std::size_t>(invoices));
-    EXPECT_EQ(gateways_.calls_by_key().size(), static_cast<std::size_t>(invoices));
-  }
-
-  std::vector<Settlement::Kind> settled_kinds() const {
-    std::vector<Settlement::Kind> kinds;
-    for (const Settlement& settlement : store_.settlements()) kinds.push_back(settlement.kind);
-    return kinds;
-  }
-
-  FakeInvoiceStore store_;
-  FakePaymentGateways gateways_;
-  tests::FakeClock clock_;
-  const common::SystemClock system_clock_{};
-  prometheus::Registry registry_;
-  PayMetrics metrics_{registry_};
-};
 
 // The sequences of the invoices under a lease of this owner.
 std::vector<std::int64_t> held_by(const std::string& owner, const Rows& rows) {
@@ -110,9 +66,9 @@ TEST_F(PaymentWorkersTest, LookForWorkAtOnceWhenWokenAndPassTheRequestIdOn) {
   PaymentWorkersOptions lazy = worker_options();
   lazy.look_interval = 1h;
   const auto workers = start(lazy, system_clock_);
-  ASSERT_TRUE(store_.eventually_called(Call::kClaim, 1));  // at the start
-  add_due(1);
-  workers->wake("request-1");
+  ASSERT_TRUE(store_.eventually_called(Call::kIsClaimable, 1));  // at the start
+  store_.add_invoices(1);
+  EXPECT_EQ(workers->request_payment("request-1").due, 1);
   ASSERT_TRUE(store_.eventually_all(InvoiceState::kPaid));
   EXPECT_EQ(request_id.get_future().get(), "request-1");
 }
@@ -222,7 +178,7 @@ TEST_F(PaymentWorkersTest, MakeOneTrialAtOnceWhenWokenWhileTheBreakerIsOpen) {
   EXPECT_EQ(metrics_.breaker_open.Value(), 1);
 
   clock_.advance(worker_options().caller.retry.longest_delay());  // so that all are due again
-  workers->wake("request-1");
+  workers->request_payment("request-1");
   EXPECT_EQ(workers->breaker().pause_left(std::chrono::steady_clock::now()), 0ms);
   EXPECT_TRUE(gateways_.eventually_in_flight(1));
   EXPECT_EQ(held_by("worker", store_.rows()).size(), 1U);
@@ -335,7 +291,7 @@ TEST_F(PaymentWorkersTest, GiveBackUnsentClaimsWhoseLeaseEndsTooSoon) {
 
 TEST_F(PaymentWorkersTest, PayTheInvoicesOfAnotherProcessWhenItsLeaseExpires) {
   add_due(3);
-  store_.claim({"dead", clock_.now(), clock_.now() + kLease}, 3);
+  claim_due(store_, {"dead", clock_.now(), clock_.now() + kLease}, 3);
   const auto workers = start(worker_options(), clock_);
   clock_.advance(kLease - 1ms);
   EXPECT_TRUE(eventually_looked_again());

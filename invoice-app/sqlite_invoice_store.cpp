@@ -150,6 +150,42 @@ std::int64_t count_pending(SqliteConnection& connection, std::int64_t through) {
                        through));
 }
 
+class Transaction final : public InvoiceTransaction {
+ public:
+  explicit Transaction(SqliteConnection& connection) : connection_(connection) {}
+
+  PayRun request_payment() override {
+    connection_.run(
+        "UPDATE invoices SET state = 0, generation = generation + 1, refusal = NULL "
+        "WHERE state = 3");
+    connection_.run(
+        "UPDATE invoices SET claimable_at_ms = 0 "
+        "WHERE state IN (0, 1) AND claimable_at_ms > 0 AND lease_owner IS NULL");
+    const std::int64_t through =
+        number(connection_.query("SELECT coalesce(max(sequence), 0) FROM invoices"));
+    connection_.run("UPDATE payment_request SET through = max(through, ?1)", through);
+    return {.through = through, .due = count_pending(connection_, through)};
+  }
+
+  std::vector<Claim> claim(const Lease& lease, std::size_t limit) override {
+    std::vector<Claim> claims = find_claimable(connection_, lease, limit);
+    for (const Claim& claim : claims) {
+      connection_.run(
+          "UPDATE invoices SET state = 1, attempt = ?2, lease_owner = ?3, claimable_at_ms = ?4 "
+          "WHERE sequence = ?1",
+          claim.sequence, claim.attempt, lease.owner, to_unix_ms(lease.until));
+    }
+    return claims;
+  }
+
+  void settle(const std::string& owner, std::span<const Settlement> settlements) override {
+    for (const Settlement& settlement : settlements) settle_one(connection_, owner, settlement);
+  }
+
+ private:
+  SqliteConnection& connection_;
+};
+
 }  // namespace
 
 SqliteInvoiceStore::SqliteInvoiceStore(const std::string& path) : database_(path, kSchema) {}
@@ -175,18 +211,10 @@ std::vector<Invoice> SqliteInvoiceStore::list(std::int64_t after, std::size_t li
   });
 }
 
-PayRun SqliteInvoiceStore::request_payment() {
-  return database_.write("request", [](SqliteConnection& connection) {
-    connection.run(
-        "UPDATE invoices SET state = 0, generation = generation + 1, refusal = NULL "
-        "WHERE state = 3");
-    connection.run(
-        "UPDATE invoices SET claimable_at_ms = 0 "
-        "WHERE state IN (0, 1) AND claimable_at_ms > 0 AND lease_owner IS NULL");
-    const std::int64_t through =
-        number(connection.query("SELECT coalesce(max(sequence), 0) FROM invoices"));
-    connection.run("UPDATE payment_request SET through = max(through, ?1)", through);
-    return PayRun{.through = through, .due = count_pending(connection, through)};
+void SqliteInvoiceStore::write(std::string_view what, const Work& work) {
+  database_.write(what, [&](SqliteConnection& connection) {
+    Transaction transaction(connection);
+    work(transaction);
   });
 }
 
@@ -209,30 +237,9 @@ bool SqliteInvoiceStore::is_pending(const PayRun& run) {
   });
 }
 
-std::vector<Claim> SqliteInvoiceStore::claim(const Lease& lease, std::size_t limit) {
-  const auto is_empty = [&](SqliteConnection& connection) {
-    return find_claimable(connection, lease, 1).empty();
-  };
-  // Most claims find nothing, and a read needs no turn to write.
-  if (database_.read(is_empty)) return {};
-  return database_.write("claim", [&](SqliteConnection& connection) {
-    std::vector<Claim> claims = find_claimable(connection, lease, limit);
-    for (const Claim& claim : claims) {
-      connection.run(
-          "UPDATE invoices SET state = 1, attempt = ?2, lease_owner = ?3, claimable_at_ms = ?4 "
-          "WHERE sequence = ?1",
-          claim.sequence, claim.attempt, lease.owner, to_unix_ms(lease.until));
-    }
-    return claims;
-  });
-}
-
-void SqliteInvoiceStore::settle(const std::string& owner, std::span<const Settlement> settlements) {
-  database_.write("settle", [&](SqliteConnection& connection) {
-    for (const Settlement& settlement : settlements) {
-      settle_one(connection, owner, settlement);
-    }
-  });
+bool SqliteInvoiceStore::is_claimable(const Lease& lease) {
+  return database_.read(
+      [&](SqliteConnection& connection) { return !find_claimable(connection, lease, 1).empty(); });
 }
 
 void SqliteInvoiceStore::release(const std::string& owner) {

@@ -18,11 +18,10 @@ class SqliteInvoiceStore : public InvoiceStore {
 
   std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) override;
   std::vector<Invoice> list(std::int64_t after, std::size_t limit) override;
-  PayRun request_payment() override;
+  void write(std::string_view what, const Work& work) override;
   PayProgress progress(const PayRun& run) override;
   bool is_pending(const PayRun& run) override;
-  std::vector<Claim> claim(const Lease& lease, std::size_t limit) override;
-  void settle(const std::string& owner, std::span<const Settlement> settlements) override;
+  bool is_claimable(const Lease& lease) override;
   void release(const std::string& owner) override;
   std::optional<std::uint64_t> version() override { return database_.version(); }
   std::optional<std::uint64_t> committed_version() override {

@@ -12,6 +12,7 @@
 
 #include "common/base/unavailable.h"
 #include "invoice-app/testing/invoice_store_contract.h"
+#include "invoice-app/testing/single_writes.h"
 #include "tests/support/service_process.h"
 
 namespace invoice_app {
@@ -49,19 +50,19 @@ TEST_F(SqliteInvoiceStoreTest, KeepsEverythingWhenItIsOpenedAgain) {
   {
     SqliteInvoiceStore store(path());
     for (const char* id : {"held", "refused", "waits"}) add(store, id);
-    through = store.request_payment().through;
-    const auto claims = store.claim({"a", now, now + 10s}, 2);
+    through = request_payment(store).through;
+    const auto claims = claim_due(store, {"a", now, now + 10s}, 2);
     const std::vector<Settlement> refused = {{.kind = Settlement::Kind::kRefused,
                                               .sequence = claims[1].sequence,
                                               .attempt = 1,
                                               .refusal = "payments in EUR are not accepted"}};
-    store.settle("a", refused);
+    settle(store, "a", refused);
   }
   SqliteInvoiceStore store(path());
   const PayProgress progress = store.progress({.through = through, .due = 3});
   EXPECT_EQ(progress.pending, 2);
   EXPECT_EQ(progress.refused, 1);
-  const auto claims = store.claim({"b", now + 1ms, now + 10s}, 10);
+  const auto claims = claim_due(store, {"b", now + 1ms, now + 10s}, 10);
   ASSERT_EQ(claims.size(), 1U);  // the request is stored, and so is the lease
   EXPECT_EQ(claims[0].id, "waits");
   EXPECT_EQ(run_sql("SELECT count(*) FROM invoices "

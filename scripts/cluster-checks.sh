@@ -187,7 +187,7 @@ add_many() {
 
 check_pods_killed_while_paying() {
   local count payer status
-  for count in ${KILL_INVOICES:-20000 60000}; do
+  for count in ${KILL_INVOICES:-60000 200000}; do
     connect
     add_many "$count"
     note_old_pods

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "tests/support/api.h"
+#include "tests/support/end_to_end_fixture.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fake_provider.h"
 #include "tests/support/raw_client.h"
@@ -30,65 +31,6 @@
 
 namespace tests {
 namespace {
-
-using nlohmann::json;
-
-const json kSeedUnpaid = json::parse(R"([
-    {"InvoiceId": "I1", "Value": 12.15, "Currency": "EUR", "IsPaid": false},
-    {"InvoiceId": "I2", "Value": 10.25, "Currency": "GBP", "IsPaid": false},
-    {"InvoiceId": "I3", "Value": 66.13, "Currency": "DKK", "IsPaid": false}])");
-
-json all_paid(json invoices) {
-  for (json& invoice : invoices) invoice["IsPaid"] = true;
-  return invoices;
-}
-
-class EndToEnd : public testing::Test {
- protected:
-  std::unique_ptr<ServiceProcess> start(const std::string& name, const std::string& binary,
-                                        Variables environment) {
-    auto process = std::make_unique<ServiceProcess>(binary, std::move(environment),
-                                                    directory_ / (name + ".log"));
-    process->await_ready();
-    return process;
-  }
-
-  std::unique_ptr<ServiceProcess> start_provider(Variables environment = {}) {
-    environment.try_emplace("DATABASE_URL", database("payments"));
-    return start("payment-provider", PAYMENT_PROVIDER_BINARY, std::move(environment));
-  }
-
-  std::unique_ptr<ServiceProcess> start_invoice_app(const std::string& provider_url,
-                                                    Variables environment = {}) {
-    environment.try_emplace("DATABASE_URL", database("invoices"));
-    environment.try_emplace("PAYMENT_PROVIDER_URL", provider_url);
-    return start("invoice-app", INVOICE_APP_BINARY, std::move(environment));
-  }
-
-  std::string database(const std::string& name) const {
-    return "sqlite:" + (directory_ / (name + ".db")).string();
-  }
-
-  static json invoices(const ServiceProcess& app) { return get_json(app.url(), "/invoices"); }
-  static json payments(const ServiceProcess& provider) {
-    return get_json(provider.url(), "/payments");
-  }
-  static common::HttpResult pay(const ServiceProcess& app) {
-    return patient_client(app.url()).post("/invoices/pay", {}, "", "");
-  }
-  // Of a metric, named with its labels.
-  static std::int64_t value(const ServiceProcess& service, const std::string& metric) {
-    const auto reply = expect_status(patient_client(service.admin_url()).get("/metrics"), 200);
-    const std::size_t found = reply.body.find('\n' + metric + ' ');
-    if (found == std::string::npos) throw std::runtime_error("no " + metric);
-    return std::stoll(reply.body.substr(found + metric.size() + 1));
-  }
-  static std::int64_t attempts(const ServiceProcess& app, const std::string& outcome) {
-    return value(app, "invoice_payment_attempts_total{outcome=\"" + outcome + "\"}");
-  }
-
-  const TemporaryDirectory directory_;
-};
 
 TEST_F(EndToEnd, OneCallPaysEveryInvoiceOnce) {
   const auto provider = start_provider();
@@ -215,95 +157,6 @@ TEST_F(EndToEnd, BadRequestsGetProblemsAndChangeNothing) {
   EXPECT_EQ(payments(*provider), json::array());
 }
 
-struct Misbehaviour {
-  const char* name;
-  FakeProvider::Answer answer;
-  bool is_refusal = false;
-};
-
-void PrintTo(const Misbehaviour& misbehaviour, std::ostream* out) { *out << misbehaviour.name; }
-
-FakeProvider::Answer always(const std::string& bytes) {
-  return [bytes](const FakeProvider::Request&) { return bytes; };
-}
-
-class Misbehaving : public EndToEnd, public testing::WithParamInterface<Misbehaviour> {};
-
-TEST_P(Misbehaving, NothingIsEverPaid) {
-  FakeProvider provider(GetParam().answer);
-  const auto app = start_invoice_app(provider.url(), {{"PAY_WAIT_SECONDS", "1"}});
-  const auto result = pay(*app);
-  const auto* reply = std::get_if<common::HttpReply>(&result);
-  ASSERT_NE(reply, nullptr);
-  const json report = json::parse(reply->body);
-  EXPECT_EQ(report["Paid"], 0);
-  if (GetParam().is_refusal) {
-    EXPECT_EQ(reply->status, 502);
-    EXPECT_EQ(report["Refused"], 3);
-  } else {
-    EXPECT_TRUE(reply->status == 202 || reply->status == 503) << reply->status;
-    EXPECT_EQ(report["Pending"], 3);
-  }
-  EXPECT_GE(provider.requests().size(), 1U);
-  EXPECT_EQ(invoices(*app), kSeedUnpaid);
-
-  // A call that takes long may end after the answer.
-  const std::string outcome = GetParam().is_refusal ? "refused" : "unknown";
-  EXPECT_TRUE(eventually([&] { return attempts(*app, outcome) > 0; }));
-  EXPECT_EQ(attempts(*app, "paid"), 0);
-  const char* word = GetParam().is_refusal ? "refused" : "outcome of a payment is unknown";
-  EXPECT_TRUE(eventually([&] { return app->log().find(word) != std::string::npos; })) << app->log();
-}
-
-TEST_P(Misbehaving, EverythingIsPaidOnceTheProviderBehaves) {
-  FakeProvider provider(GetParam().answer);
-  const auto app = start_invoice_app(provider.url(), {{"PAY_WAIT_SECONDS", "1"}});
-  ASSERT_TRUE(std::holds_alternative<common::HttpReply>(pay(*app)));
-  provider.set_answer(accepted);
-  // What is refused waits for somebody to ask again; what is unknown is finished by itself.
-  if (GetParam().is_refusal) expect_status(pay(*app), 200);
-  EXPECT_TRUE(all_get_paid(app->url()));
-  EXPECT_EQ(invoices(*app), all_paid(kSeedUnpaid));
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Provider, Misbehaving,
-    testing::Values(
-        Misbehaviour{"RefusesWith400",
-                     always(http_answer("400 Bad Request", "application/problem+json",
-                                        R"({"detail":"no such account"})")),
-                     true},
-        Misbehaviour{"Answers500",
-                     always(http_answer("500 Internal Server Error", "text/plain", "oops"))},
-        Misbehaviour{"Answers503", always(http_answer("503 Service Unavailable", "application/json",
-                                                      R"({"id":"I1"})"))},
-        Misbehaviour{"Answers401", always(http_answer("401 Unauthorized", "text/plain", ""))},
-        Misbehaviour{"Redirects", always(http_answer("307 Temporary Redirect", "text/plain", "",
-                                                     "Location: http://127.0.0.1:1/\r\n"))},
-        Misbehaviour{"AnswersHtmlAs200", always(http_answer("200 OK", "text/html",
-                                                            "<html>Welcome to the proxy</html>"))},
-        Misbehaviour{"AnswersHtmlAs400", always(http_answer("400 Bad Request", "text/html",
-                                                            "<html>Bad request</html>"))},
-        Misbehaviour{"AnswersForAnotherInvoice",
-                     always(http_answer("200 OK", "application/json", R"({"id":"I9"})"))},
-        Misbehaviour{"AnswersWithAnIdThatIsNoString",
-                     always(http_answer("200 OK", "application/json", R"({"id":1})"))},
-        Misbehaviour{"AnswersBrokenJson",
-                     always(http_answer("200 OK", "application/json", R"({"id":"I1")"))},
-        Misbehaviour{"Answers204", always("HTTP/1.1 204 No Content\r\n\r\n")},
-        Misbehaviour{"AnswersAnEmpty200", always(http_answer("200 OK", "application/json", ""))},
-        Misbehaviour{"ClosesWithoutAWord", always("")},
-        Misbehaviour{"AnswersNoHttp", always("SSH-2.0-OpenSSH_9.2\r\n")},
-        Misbehaviour{"StopsInTheHead", always("HTTP/1.1 200 OK\r\nContent-Ty")},
-        Misbehaviour{"StopsInTheBody",
-                     always("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                            "Content-Length: 11\r\n\r\n{\"id\":")},
-        Misbehaviour{
-            "AnswersFarTooMuch",
-            always(http_answer("200 OK", "application/json",
-                               R"({"id":"I1","x":")" + std::string(1'000'000, 'x') + R"("})"))}),
-    [](const auto& test) { return std::string(test.param.name); });
-
 TEST_F(EndToEnd, AProviderThatIsAwayGets503AndWhenItIsBackEverythingIsPaidWithoutAnotherCall) {
   const ReservedPort port;
   const auto app = start_invoice_app(port.url());
@@ -347,16 +200,11 @@ class AwayInTheMiddleOfARun : public EndToEnd, public testing::WithParamInterfac
 };
 
 TEST_P(AwayInTheMiddleOfARun, ItGets503AndAllIsPaidOnceItIsBackWithoutAnotherCall) {
-  constexpr int kInvoices = 2000;
-  constexpr int kConcurrency = 5;  // few, so that the run lasts
-  // The breaker opens after up to two failures of each caller; then each trial fails, more and more
-  // seldom. A trial of a silent provider takes 5 s.
-  const int failures = 2 * kConcurrency + (GetParam() == Absence::kSilent ? 0 : 3);
+  constexpr int kInvoices = 20'000;  // so that the run lasts
   start();
-  const auto app =
-      start_invoice_app(port_.url(), {{"SEED_INVOICES", "false"},
-                                      {"PAY_CONCURRENCY", std::to_string(kConcurrency)},
-                                      {"PAY_WAIT_SECONDS", "200"}});  // 503 comes before its end
+  const auto app = start_invoice_app(
+      port_.url(),
+      {{"SEED_INVOICES", "false"}, {"PAY_WAIT_SECONDS", "200"}});  // 503 comes before its end
   add_invoices(app->url(), "A", kInvoices);
   auto call = std::async(std::launch::async, [&] { return pay(*app); });
   ASSERT_TRUE(eventually([&] { return !payments(*provider_).empty(); }));
@@ -364,7 +212,7 @@ TEST_P(AwayInTheMiddleOfARun, ItGets503AndAllIsPaidOnceItIsBackWithoutAnotherCal
 
   const auto reply = expect_status(call.get(), 503);
   EXPECT_GT(json::parse(reply.body)["Pending"], 0);
-  EXPECT_TRUE(eventually([&] { return attempts(*app, "unknown") >= failures; }));
+  EXPECT_GT(attempts(*app, "unknown"), 0);
   bring_back();
   EXPECT_TRUE(all_get_paid(app->url()));
   EXPECT_EQ(difference(invoices(*app), payments(*provider_)), "");
@@ -388,7 +236,6 @@ class Replicas : public EndToEnd {
       apps_.push_back(start("invoice-app-" + number, INVOICE_APP_BINARY,
                             {{"DATABASE_URL", database("invoices")},
                              {"PAYMENT_PROVIDER_URL", providers_.back()->url()},
-                             {"PAY_CONCURRENCY", "8"},     // few, so that a run lasts
                              {"PAY_WAIT_SECONDS", "100"},  // sanitizers are slow
                              {"SEED_INVOICES", "false"}}));
     }
@@ -412,7 +259,7 @@ class Replicas : public EndToEnd {
 };
 
 TEST_F(Replicas, ConcurrentCallsShareTheWorkAndEachWaitsForWhatWasDueWhenItBegan) {
-  constexpr int kInvoices = 3000;
+  constexpr int kInvoices = 20'000;  // so that the run lasts until all have joined
   constexpr std::size_t kCallers = 6;
   add_invoices(apps_[0]->url(), "W", kInvoices);
   std::vector<std::thread> callers;
@@ -473,30 +320,33 @@ bool has_all(const Ids& ids, const Ids& expected) {
 }
 
 TEST_F(Replicas, DuringARunEachListsAllThatAnotherHasListed) {
-  constexpr std::size_t kInvoices = 2000;
-  add_invoices(apps_[0]->url(), "T", kInvoices);
-  auto call = std::async(std::launch::async, [this] { return pay(*apps_[0]); });
+  std::size_t count = 0;
   Ids paid;
   Ids in_ledger;
-  std::size_t lists_during_the_run = 0;
-  for (std::size_t i = 0; call.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
-       ++i) {
-    const json listed = list(*apps_[i % kReplicas], "/invoices");
-    const Ids paid_now = ids_of_paid(listed);
-    const Ids in_ledger_now = ids_of_payments(list(*providers_[i % kReplicas], "/payments"));
-    EXPECT_EQ(listed.size(), kInvoices);
-    EXPECT_TRUE(has_all(paid_now, paid));
-    EXPECT_TRUE(has_all(in_ledger_now, in_ledger));
-    EXPECT_TRUE(has_all(in_ledger_now, paid_now));
-    if (!paid_now.empty() && paid_now.size() < kInvoices) ++lists_during_the_run;
-    paid = paid_now;
-    in_ledger = in_ledger_now;
+  std::size_t lists_during_a_run = 0;
+  // A run is short, so several are needed to list in the middle of one at each replica.
+  for (std::size_t i = 0, run = 0; lists_during_a_run < kReplicas && run < 50; ++run) {
+    add_invoices(apps_[0]->url(), "T" + std::to_string(run) + "-", 3000);
+    count += 3000;
+    auto call = std::async(std::launch::async, [this] { return pay(*apps_[0]); });
+    for (; call.wait_for(std::chrono::seconds(0)) != std::future_status::ready; ++i) {
+      const json listed = list(*apps_[i % kReplicas], "/invoices");
+      const Ids paid_now = ids_of_paid(listed);
+      const Ids in_ledger_now = ids_of_payments(list(*providers_[i % kReplicas], "/payments"));
+      EXPECT_EQ(listed.size(), count);
+      EXPECT_TRUE(has_all(paid_now, paid));
+      EXPECT_TRUE(has_all(in_ledger_now, in_ledger));
+      EXPECT_TRUE(has_all(in_ledger_now, paid_now));
+      if (paid_now.size() > paid.size() && paid_now.size() < count) ++lists_during_a_run;
+      paid = paid_now;
+      in_ledger = in_ledger_now;
+    }
+    expect_status(call.get(), 200);
   }
-  expect_status(call.get(), 200);
-  EXPECT_GE(lists_during_the_run, kReplicas);  // so each was asked
+  EXPECT_GE(lists_during_a_run, kReplicas);
   for (std::size_t i = 0; i < kReplicas; ++i) {
     const json listed = invoices(*apps_[i]);
-    EXPECT_EQ(ids_of_paid(listed).size(), kInvoices);
+    EXPECT_EQ(ids_of_paid(listed).size(), count);
     EXPECT_EQ(difference(listed, payments(*providers_[i])), "");
   }
 }
@@ -521,11 +371,9 @@ TEST_F(EndToEnd, ARestartKeepsEverything) {
 class EndedInTheMiddleOfARun : public EndToEnd, public testing::WithParamInterface<int> {};
 
 TEST_P(EndedInTheMiddleOfARun, AReplicaLeavesInvoicesUnpaidAndAnotherPaysThem) {
-  constexpr int kInvoices = 1000;
+  constexpr int kInvoices = 20'000;  // so that the run lasts
   const auto provider = start_provider();
-  const auto one = start_invoice_app(
-      provider->url(),
-      {{"SEED_INVOICES", "false"}, {"PAY_CONCURRENCY", "2"}});  // few, so that the run lasts
+  const auto one = start_invoice_app(provider->url(), {{"SEED_INVOICES", "false"}});
   add_invoices(one->url(), "S", kInvoices);
   auto call = std::async(std::launch::async, [&] { return pay(*one); });
   ASSERT_TRUE(eventually([&] { return !payments(*provider).empty(); }));

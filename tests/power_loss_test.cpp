@@ -90,9 +90,11 @@ class Invoices {
       }
       store_.add({&group, 1});
     } else if (number % 4 == 1) {
-      store_.request_payment();
+      store_.write("request", [](auto& changes) { changes.request_payment(); });
     } else if (number % 4 == 2) {
-      claims_ = store_.claim({"owner", now, now + std::chrono::seconds(10)}, 10);
+      store_.write("claim", [&](auto& changes) {
+        claims_ = changes.claim({"owner", now, now + std::chrono::seconds(10)}, 10);
+      });
     } else {
       std::vector<Settlement> settlements;
       for (const auto& claim : claims_) {
@@ -102,7 +104,7 @@ class Invoices {
              .attempt = claim.attempt,
              .refusal = "no"});
       }
-      store_.settle("owner", settlements);
+      store_.write("settle", [&](auto& changes) { changes.settle("owner", settlements); });
     }
   }
 

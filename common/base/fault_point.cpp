@@ -51,4 +51,9 @@ std::int64_t fault_clock_offset_ms() {
   return offset_ms;
 }
 
+std::int64_t fault_option(const char* name, std::int64_t otherwise) {
+  const std::string value = variable(name);
+  return value.empty() ? otherwise : std::stoll(value);
+}
+
 }  // namespace common

@@ -23,7 +23,7 @@ inline constexpr std::size_t kMaxConnections = 10'000;
 inline constexpr std::size_t kMaxAdminConnections = 512;
 inline constexpr std::size_t kMinConnections = 16;  // however few descriptors there are
 // Descriptors for the database, the log and calls to the provider.
-inline constexpr std::size_t kOtherDescriptors = 320;  // up to 256 are calls to the provider
+inline constexpr std::size_t kOtherDescriptors = 192;  // up to 128 are calls to the provider
 
 // Connections that wait to be accepted; the kernel caps it at net.core.somaxconn.
 inline constexpr int kBacklog = 4096;

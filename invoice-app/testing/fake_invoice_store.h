@@ -16,6 +16,9 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "common/base/mutex.h"
@@ -32,6 +35,7 @@ class FakeInvoiceStore : public InvoiceStore {
     kRequestPayment,
     kProgress,
     kIsPending,
+    kIsClaimable,
     kClaim,
     kSettle,
     kRelease,
@@ -91,6 +95,12 @@ class FakeInvoiceStore : public InvoiceStore {
     return settlements_;
   }
 
+  // The names of all calls of write(), in order.
+  std::vector<std::string> writes() const {
+    common::MutexLock lock(mutex_);
+    return writes_;
+  }
+
   // Waits until `condition` holds for the rows. Returns false after kTimeout.
   template <typename Condition>
   bool eventually(Condition condition) const {
@@ -135,19 +145,17 @@ class FakeInvoiceStore : public InvoiceStore {
   }
   std::optional<std::uint64_t> committed_version() override { return version(); }
 
-  PayRun request_payment() override {
+  void write(std::string_view what, const Work& work) override {
     common::MutexLock lock(mutex_);
-    enter(Call::kRequestPayment);
-    requested_through_ = static_cast<std::int64_t>(rows_.size());
-    for (Row& row : rows_) {
-      if (row.invoice.state == InvoiceState::kRefused) {
-        row.invoice.state = InvoiceState::kUnpaid;
-        ++row.generation;
-        row.refusal.clear();
-      }
-      if (row.owner.empty()) row.claimable_at = kAtOnce;
+    writes_.emplace_back(what);
+    const auto before = std::pair(rows_, requested_through_);
+    Transaction transaction(*this);
+    try {
+      work(transaction);
+    } catch (...) {
+      std::tie(rows_, requested_through_) = before;
+      throw;
     }
-    return {.through = requested_through_, .due = count_pending(requested_through_)};
   }
 
   PayProgress progress(const PayRun& run) override {
@@ -165,31 +173,10 @@ class FakeInvoiceStore : public InvoiceStore {
     return count_pending(run.through) > 0;
   }
 
-  std::vector<Claim> claim(const Lease& lease, std::size_t limit) override {
+  bool is_claimable(const Lease& lease) override {
     common::MutexLock lock(mutex_);
-    enter(Call::kClaim);
-    std::vector<Claim> claims;
-    for (Row& row : claimable(lease)) {
-      if (claims.size() == limit) break;
-      row.invoice.state = InvoiceState::kSending;
-      row.owner = lease.owner;
-      row.claimable_at = lease.until;
-      claims.push_back({.sequence = row.invoice.sequence,
-                        .id = row.invoice.id,
-                        .amount = row.invoice.amount,
-                        .generation = row.generation,
-                        .attempt = ++row.attempt});
-    }
-    return claims;
-  }
-
-  void settle(const std::string& owner, std::span<const Settlement> settlements) override {
-    common::MutexLock lock(mutex_);
-    enter(Call::kSettle);
-    for (const Settlement& settlement : settlements) {
-      settlements_.push_back(settlement);
-      settle_one(owner, settlement);
-    }
+    enter(Call::kIsClaimable);
+    return !claimable(lease).empty();
   }
 
   void release(const std::string& owner) override {
@@ -207,6 +194,57 @@ class FakeInvoiceStore : public InvoiceStore {
 
  private:
   static constexpr std::chrono::seconds kTimeout{20};  // long, because sanitizers are slow
+
+  // Lives within write(), which holds the lock.
+  class Transaction final : public InvoiceTransaction {
+   public:
+    explicit Transaction(FakeInvoiceStore& store) : store_(store) {}
+
+    PayRun request_payment() override REQUIRES(store_.mutex_) {
+      store_.enter(Call::kRequestPayment);
+      store_.requested_through_ = static_cast<std::int64_t>(store_.rows_.size());
+      for (Row& row : store_.rows_) {
+        if (row.invoice.state == InvoiceState::kRefused) {
+          row.invoice.state = InvoiceState::kUnpaid;
+          ++row.generation;
+          row.refusal.clear();
+        }
+        if (row.owner.empty()) row.claimable_at = kAtOnce;
+      }
+      return {.through = store_.requested_through_,
+              .due = store_.count_pending(store_.requested_through_)};
+    }
+
+    std::vector<Claim> claim(const Lease& lease, std::size_t limit) override
+        REQUIRES(store_.mutex_) {
+      store_.enter(Call::kClaim);
+      std::vector<Claim> claims;
+      for (Row& row : store_.claimable(lease)) {
+        if (claims.size() == limit) break;
+        row.invoice.state = InvoiceState::kSending;
+        row.owner = lease.owner;
+        row.claimable_at = lease.until;
+        claims.push_back({.sequence = row.invoice.sequence,
+                          .id = row.invoice.id,
+                          .amount = row.invoice.amount,
+                          .generation = row.generation,
+                          .attempt = ++row.attempt});
+      }
+      return claims;
+    }
+
+    void settle(const std::string& owner, std::span<const Settlement> settlements) override
+        REQUIRES(store_.mutex_) {
+      store_.enter(Call::kSettle);
+      for (const Settlement& settlement : settlements) {
+        store_.settlements_.push_back(settlement);
+        store_.settle_one(owner, settlement);
+      }
+    }
+
+   private:
+    FakeInvoiceStore& store_;
+  };
 
   // First step of every call. The caller holds the lock.
   void enter(Call call) REQUIRES(mutex_) {
@@ -289,6 +327,7 @@ class FakeInvoiceStore : public InvoiceStore {
   std::uint64_t version_ GUARDED_BY(mutex_) = 0;
   std::int64_t requested_through_ GUARDED_BY(mutex_) = 0;
   std::vector<Settlement> settlements_ GUARDED_BY(mutex_);
+  std::vector<std::string> writes_ GUARDED_BY(mutex_);
   std::map<Call, int> calls_ GUARDED_BY(mutex_);
   std::set<Call> failing_ GUARDED_BY(mutex_);
 };

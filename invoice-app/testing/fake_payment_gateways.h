@@ -8,11 +8,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/base/mutex.h"
 #include "invoice-app/payment_gateway.h"
@@ -59,6 +62,18 @@ class FakePaymentGateways {
     changed_.notify_all();
   }
 
+  // Whether the provider has the endpoint for batches.
+  void take_batches(bool takes) {
+    common::MutexLock lock(mutex_);
+    takes_batches_ = takes;
+  }
+  // Of all batches, in order, with those that were not taken.
+  std::vector<std::size_t> batch_sizes() const {
+    common::MutexLock lock(mutex_);
+    return batch_sizes_;
+  }
+
+  // Calls that were taken; those for a batch count once.
   int calls() const {
     common::MutexLock lock(mutex_);
     return calls_;
@@ -89,17 +104,32 @@ class FakePaymentGateways {
   class Gateway : public PaymentGateway {
    public:
     explicit Gateway(FakePaymentGateways& gateways) : gateways_(gateways) {}
-    PaymentAnswer pay(const Claim& claim) override { return gateways_.pay(claim); }
+    PaymentAnswer pay(const Claim& claim) override { return gateways_.pay({&claim, 1}).front(); }
+    BatchAnswer pay_batch(std::span<const Claim> claims) override {
+      return gateways_.pay_batch(claims);
+    }
 
    private:
     FakePaymentGateways& gateways_;
   };
 
-  PaymentAnswer pay(const Claim& claim) {
+  BatchAnswer pay_batch(std::span<const Claim> claims) {
+    {
+      common::MutexLock lock(mutex_);
+      batch_sizes_.push_back(claims.size());
+      if (!takes_batches_) return {.not_taken = "HTTP 404"};
+    }
+    return {.answers = pay(claims)};
+  }
+
+  std::vector<PaymentAnswer> pay(std::span<const Claim> claims) {
     common::MutexLock lock(mutex_);
     const int number = ++calls_;
-    const int nth = ++calls_by_key_[claim.idempotency_key()];
-    ++calls_by_invoice_[claim.id];
+    std::vector<int> nth;
+    for (const Claim& claim : claims) {
+      nth.push_back(++calls_by_key_[claim.idempotency_key()]);
+      ++calls_by_invoice_[claim.id];
+    }
     most_in_flight_ = std::max(most_in_flight_, ++in_flight_);
     changed_.notify_all();
     changed_.wait_for(lock, kTimeout, [&]() REQUIRES(mutex_) {
@@ -108,7 +138,9 @@ class FakePaymentGateways {
     const Script script = script_;
     lock.unlock();
     const AtEnd at_end(*this);
-    return script(claim, nth);
+    std::vector<PaymentAnswer> answers;
+    for (std::size_t i = 0; i < claims.size(); ++i) answers.push_back(script(claims[i], nth[i]));
+    return answers;
   }
 
   // Ends a call, also when its script throws.
@@ -130,6 +162,8 @@ class FakePaymentGateways {
   mutable common::Mutex mutex_;
   mutable common::CondVar changed_;
   Script script_ GUARDED_BY(mutex_);
+  bool takes_batches_ GUARDED_BY(mutex_) = true;
+  std::vector<std::size_t> batch_sizes_ GUARDED_BY(mutex_);
   bool is_holding_ GUARDED_BY(mutex_) = false;
   int may_continue_through_ GUARDED_BY(mutex_) = 0;  // number of a call
   int calls_ GUARDED_BY(mutex_) = 0;

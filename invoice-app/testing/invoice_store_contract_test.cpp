@@ -3,9 +3,12 @@
 #include <atomic>
 #include <chrono>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "invoice-app/testing/single_writes.h"
 
 namespace invoice_app {
 namespace {
@@ -37,7 +40,7 @@ AddOutcome add(InvoiceStore& store, const std::vector<NewInvoice>& group) {
 // Adds I1 .. I<count>, which are then due.
 PayRun add_due(InvoiceStore& store, int count) {
   add(store, invoices(1, count));
-  return store.request_payment();
+  return request_payment(store);
 }
 
 Lease lease(const std::string& owner, common::WallTime now = kNow) {
@@ -53,7 +56,7 @@ Settlement settlement(Kind kind, const Claim& claim, common::WallTime retry_at =
 }
 
 void settle(InvoiceStore& store, const std::string& owner, const Settlement& settlement) {
-  store.settle(owner, {&settlement, 1});
+  settle(store, owner, {&settlement, 1});
 }
 
 template <typename Invoices>
@@ -82,9 +85,9 @@ void expect_progress(InvoiceStore& store, const PayRun& run, int pending, int re
 TEST_P(InvoiceStoreContract, ANewStoreIsEmptyAndUsable) {
   store_->check();
   EXPECT_TRUE(store_->list(0, 10).empty());
-  const PayRun run = store_->request_payment();
+  const PayRun run = request_payment(*store_);
   EXPECT_EQ(run.due, 0);
-  EXPECT_TRUE(store_->claim(lease("a"), 10).empty());
+  EXPECT_TRUE(claim_due(*store_, lease("a"), 10).empty());
   expect_progress(*store_, run, 0, 0);
 }
 
@@ -126,7 +129,7 @@ TEST_P(InvoiceStoreContract, ALongListIsReadInPages) {
 
 TEST_P(InvoiceStoreContract, AddingAgainChangesNothingAndShowsHowThingsAre) {
   add_due(*store_, 1);
-  settle(*store_, "a", settlement(Kind::kPaid, store_->claim(lease("a"), 1).at(0)));
+  settle(*store_, "a", settlement(Kind::kPaid, claim_due(*store_, lease("a"), 1).at(0)));
   const AddOutcome again = add(*store_, invoices(1, 2));
   EXPECT_EQ(again.added, 1U);
   EXPECT_EQ(again.conflict, std::nullopt);
@@ -179,7 +182,7 @@ TEST_P(InvoiceStoreContract, AddingNothingIsFine) {
 
 TEST_P(InvoiceStoreContract, NothingIsClaimedBeforePaymentIsRequested) {
   add(*store_, invoices(1, 3));
-  EXPECT_TRUE(store_->claim(lease("a"), 10).empty());
+  EXPECT_TRUE(claim_due(*store_, lease("a"), 10).empty());
 }
 
 TEST_P(InvoiceStoreContract, ARequestCoversTheInvoicesStoredThenAndNoLaterOnes) {
@@ -187,16 +190,16 @@ TEST_P(InvoiceStoreContract, ARequestCoversTheInvoicesStoredThenAndNoLaterOnes) 
   EXPECT_EQ(run.due, 2);
   add(*store_, invoices(3, 4));
   expect_progress(*store_, run, 2, 0);
-  EXPECT_EQ(ids(store_->claim(lease("a"), 10)), (Ids{"I1", "I2"}));
-  const PayRun next = store_->request_payment();
+  EXPECT_EQ(ids(claim_due(*store_, lease("a"), 10)), (Ids{"I1", "I2"}));
+  const PayRun next = request_payment(*store_);
   EXPECT_EQ(next.due, 4);
   EXPECT_GT(next.through, run.through);
-  EXPECT_EQ(ids(store_->claim(lease("a"), 10)), (Ids{"I3", "I4"}));
+  EXPECT_EQ(ids(claim_due(*store_, lease("a"), 10)), (Ids{"I3", "I4"}));
 }
 
 TEST_P(InvoiceStoreContract, AClaimHasAllThatAPaymentNeedsOldestFirst) {
   add_due(*store_, 5);
-  const std::vector<Claim> claims = store_->claim(lease("a"), 3);
+  const std::vector<Claim> claims = claim_due(*store_, lease("a"), 3);
   ASSERT_EQ(ids(claims), (Ids{"I1", "I2", "I3"}));
   const Invoice second = store_->list(0, 10).at(1);
   EXPECT_EQ(claims[1].sequence, second.sequence);
@@ -206,54 +209,54 @@ TEST_P(InvoiceStoreContract, AClaimHasAllThatAPaymentNeedsOldestFirst) {
   EXPECT_EQ(claims[1].idempotency_key(), "pay:I2:1");
   EXPECT_EQ(state_of(*store_, 3), InvoiceState::kSending);
   EXPECT_EQ(state_of(*store_, 4), InvoiceState::kUnpaid);
-  EXPECT_EQ(ids(store_->claim(lease("b"), 3)), (Ids{"I4", "I5"}));
+  EXPECT_EQ(ids(claim_due(*store_, lease("b"), 3)), (Ids{"I4", "I5"}));
 }
 
 TEST_P(InvoiceStoreContract, ALeaseKeepsOthersOutUntilItExpires) {
   add_due(*store_, 1);
-  ASSERT_EQ(store_->claim(lease("a"), 1).size(), 1U);
-  EXPECT_TRUE(store_->claim(lease("a"), 1).empty());
-  EXPECT_TRUE(store_->claim(lease("b", kNow + kLease - 1ms), 1).empty());
-  const auto claims = store_->claim(lease("b", kNow + kLease), 1);
+  ASSERT_EQ(claim_due(*store_, lease("a"), 1).size(), 1U);
+  EXPECT_TRUE(claim_due(*store_, lease("a"), 1).empty());
+  EXPECT_TRUE(claim_due(*store_, lease("b", kNow + kLease - 1ms), 1).empty());
+  const auto claims = claim_due(*store_, lease("b", kNow + kLease), 1);
   ASSERT_EQ(claims.size(), 1U);
   EXPECT_EQ(claims[0].attempt, 2);
   EXPECT_EQ(claims[0].idempotency_key(), "pay:I1:1");
-  EXPECT_TRUE(store_->claim(lease("a", kNow + kLease), 1).empty());
+  EXPECT_TRUE(claim_due(*store_, lease("a", kNow + kLease), 1).empty());
 }
 
 TEST_P(InvoiceStoreContract, NewInvoicesAreClaimedBeforeRetries) {
   add_due(*store_, 4);
-  const auto claims = store_->claim(lease("a"), 2);
+  const auto claims = claim_due(*store_, lease("a"), 2);
   settle(*store_, "a", settlement(Kind::kRetry, claims[0], kNow + 1ms));
-  EXPECT_EQ(ids(store_->claim(lease("b", kNow + kLease), 10)), (Ids{"I3", "I4", "I1", "I2"}));
+  EXPECT_EQ(ids(claim_due(*store_, lease("b", kNow + kLease), 10)), (Ids{"I3", "I4", "I1", "I2"}));
 }
 
 // One process may read the clock before another and claim after it. The other's lease stays valid.
 TEST_P(InvoiceStoreContract, AClockThatIsALittleBehindEndsNoLease) {
   add_due(*store_, 1);
-  ASSERT_EQ(store_->claim(lease("a"), 1).size(), 1U);
+  ASSERT_EQ(claim_due(*store_, lease("a"), 1).size(), 1U);
   for (const milliseconds behind : {milliseconds(1), kLease / 2, kLease}) {
-    EXPECT_TRUE(store_->claim(lease("b", kNow - behind), 1).empty()) << behind.count();
+    EXPECT_TRUE(claim_due(*store_, lease("b", kNow - behind), 1).empty()) << behind.count();
   }
 }
 
 TEST_P(InvoiceStoreContract, NothingWaitsWhenTheClockWasSetBack) {
   add_due(*store_, 2);
-  const auto claims = store_->claim(lease("a"), 2);
+  const auto claims = claim_due(*store_, lease("a"), 2);
   settle(*store_, "a", settlement(Kind::kRetry, claims[1], kNow + kLease));
-  const auto again = store_->claim(lease("b", kNow - 1h), 10);
+  const auto again = claim_due(*store_, lease("b", kNow - 1h), 10);
   EXPECT_EQ((std::set<std::string>{again.at(0).id, again.at(1).id}),
             (std::set<std::string>{"I1", "I2"}));
   // The new leases are valid by the new time.
-  EXPECT_TRUE(store_->claim(lease("a", kNow - 1h + kLease - 1ms), 10).empty());
-  EXPECT_EQ(store_->claim(lease("a", kNow - 1h + kLease), 10).size(), 2U);
+  EXPECT_TRUE(claim_due(*store_, lease("a", kNow - 1h + kLease - 1ms), 10).empty());
+  EXPECT_EQ(claim_due(*store_, lease("a", kNow - 1h + kLease), 10).size(), 2U);
 }
 
 TEST_P(InvoiceStoreContract, AClockThatJumpsInBothDirectionsLosesNothing) {
   add_due(*store_, 1);
   std::int64_t attempt = 0;
   for (const auto offset : {0h, 24h, 0h, -24h}) {
-    const auto claims = store_->claim(lease("a", kNow + offset), 1);
+    const auto claims = claim_due(*store_, lease("a", kNow + offset), 1);
     ASSERT_EQ(claims.size(), 1U) << offset.count();
     EXPECT_EQ(claims[0].attempt, ++attempt);
     EXPECT_EQ(claims[0].generation, 1);
@@ -262,14 +265,14 @@ TEST_P(InvoiceStoreContract, AClockThatJumpsInBothDirectionsLosesNothing) {
 
 TEST_P(InvoiceStoreContract, ReleaseEndsTheLeasesOfTheOwnerAndNoOthers) {
   add_due(*store_, 5);
-  const auto claims = store_->claim(lease("a"), 4);
+  const auto claims = claim_due(*store_, lease("a"), 4);
   settle(*store_, "a", settlement(Kind::kPaid, claims[0]));
   settle(*store_, "a", settlement(Kind::kRefused, claims[1]));
   settle(*store_, "a", settlement(Kind::kRetry, claims[2], kNow + 1000ms));
-  ASSERT_EQ(ids(store_->claim(lease("b"), 1)), Ids{"I5"});
+  ASSERT_EQ(ids(claim_due(*store_, lease("b"), 1)), Ids{"I5"});
   store_->release("a");
   store_->release("nobody");
-  const auto again = store_->claim(lease("c"), 10);
+  const auto again = claim_due(*store_, lease("c"), 10);
   ASSERT_EQ(ids(again), Ids{"I4"});
   EXPECT_EQ(again[0].attempt, 2);
   // It does not own any more what it has released.
@@ -279,18 +282,65 @@ TEST_P(InvoiceStoreContract, ReleaseEndsTheLeasesOfTheOwnerAndNoOthers) {
 
 TEST_P(InvoiceStoreContract, AReleasedInvoiceIsDueWithoutAnotherRequest) {
   const PayRun run = add_due(*store_, 1);
-  store_->claim(lease("a"), 1);
+  claim_due(*store_, lease("a"), 1);
   store_->release("a");
   expect_progress(*store_, run, 1, 0);
-  EXPECT_EQ(store_->claim(lease("b"), 1).size(), 1U);
+  EXPECT_EQ(claim_due(*store_, lease("b"), 1).size(), 1U);
+}
+
+// ---- Several changes in one transaction ----
+
+TEST_P(InvoiceStoreContract, OneTransactionSettlesRequestsAndClaims) {
+  add_due(*store_, 3);
+  const auto claims = claim_due(*store_, lease("a"), 3);
+  add(*store_, invoices(4, 5));
+  const std::vector<Settlement> settlements = {settlement(Kind::kPaid, claims[0]),
+                                               settlement(Kind::kRefused, claims[1])};
+  PayRun run{};
+  std::vector<Claim> next;
+  store_->write("settle", [&](InvoiceTransaction& changes) {
+    changes.settle("a", settlements);
+    run = changes.request_payment();
+    next = changes.claim(lease("a"), 10);
+  });
+  EXPECT_EQ(run.due, 4) << "the refused one is due again, and I3 is not paid";
+  EXPECT_EQ(ids(next), (Ids{"I2", "I4", "I5"}));
+  EXPECT_EQ(next.at(0).idempotency_key(), "pay:I2:2");
+  EXPECT_EQ(state_of(*store_, 1), InvoiceState::kPaid);
+}
+
+TEST_P(InvoiceStoreContract, ATransactionThatFailsWritesNothing) {
+  add_due(*store_, 2);
+  const auto claims = claim_due(*store_, lease("a"), 1);
+  const Settlement paid = settlement(Kind::kPaid, claims[0]);
+  EXPECT_THROW(store_->write("settle",
+                             [&](InvoiceTransaction& changes) {
+                               changes.settle("a", {&paid, 1});
+                               changes.claim(lease("a"), 10);
+                               throw std::runtime_error("no");
+                             }),
+               std::runtime_error);
+  EXPECT_EQ(state_of(*store_, 1), InvoiceState::kSending);
+  EXPECT_EQ(ids(claim_due(*store_, lease("b"), 10)), Ids{"I2"});
+}
+
+TEST_P(InvoiceStoreContract, IsClaimableTellsWhatAClaimWouldFind) {
+  add(*store_, invoices(1, 1));
+  EXPECT_FALSE(store_->is_claimable(lease("a")));
+  request_payment(*store_);
+  EXPECT_TRUE(store_->is_claimable(lease("a")));
+  claim_due(*store_, lease("a"), 1);
+  EXPECT_FALSE(store_->is_claimable(lease("b", kNow + kLease - 1ms)));
+  EXPECT_TRUE(store_->is_claimable(lease("b", kNow + kLease)));
+  EXPECT_TRUE(store_->is_claimable(lease("b", kNow - 1h))) << "the clock was set back";
 }
 
 // ---- Settlements ----
 
 TEST_P(InvoiceStoreContract, PaidIsAcceptedFromEveryWorker) {
   add_due(*store_, 4);
-  const auto claims = store_->claim(lease("a"), 3);
-  store_->claim(lease("b", kNow + kLease), 1);  // I4, so that all are kSending
+  const auto claims = claim_due(*store_, lease("a"), 3);
+  claim_due(*store_, lease("b", kNow + kLease), 1);  // I4, so that all are kSending
   settle(*store_, "a", settlement(Kind::kPaid, claims[0]));
   settle(*store_, "stranger", settlement(Kind::kPaid, claims[1]));
   Settlement old_attempt = settlement(Kind::kPaid, claims[2]);
@@ -304,29 +354,29 @@ TEST_P(InvoiceStoreContract, PaidIsAcceptedFromEveryWorker) {
 
 TEST_P(InvoiceStoreContract, PaidIsNeverUndone) {
   const PayRun run = add_due(*store_, 1);
-  const Claim claim = store_->claim(lease("a"), 1).at(0);
+  const Claim claim = claim_due(*store_, lease("a"), 1).at(0);
   settle(*store_, "b", settlement(Kind::kPaid, claim));
   for (const Kind kind : {Kind::kRefused, Kind::kRetry, Kind::kPaid}) {
     settle(*store_, "a", settlement(kind, claim));
     EXPECT_EQ(state_of(*store_, 1), InvoiceState::kPaid);
   }
   store_->release("a");
-  EXPECT_EQ(store_->request_payment().due, 0);
+  EXPECT_EQ(request_payment(*store_).due, 0);
   EXPECT_EQ(state_of(*store_, 1), InvoiceState::kPaid);
-  EXPECT_TRUE(store_->claim(lease("a", kNow + 10 * kLease), 1).empty());
+  EXPECT_TRUE(claim_due(*store_, lease("a", kNow + 10 * kLease), 1).empty());
   expect_progress(*store_, run, 0, 0);
 }
 
 TEST_P(InvoiceStoreContract, PaidIsAcceptedAfterARefusalToo) {
   add_due(*store_, 2);
-  const auto claims = store_->claim(lease("a"), 2);
+  const auto claims = claim_due(*store_, lease("a"), 2);
   for (const Claim& claim : claims) settle(*store_, "a", settlement(Kind::kRefused, claim));
   settle(*store_, "b", settlement(Kind::kPaid, claims[0]));
   EXPECT_EQ(state_of(*store_, 1), InvoiceState::kPaid);
-  EXPECT_EQ(store_->request_payment().due, 1);
+  EXPECT_EQ(request_payment(*store_).due, 1);
   settle(*store_, "b", settlement(Kind::kPaid, claims[1]));  // its generation has ended
   EXPECT_EQ(state_of(*store_, 2), InvoiceState::kPaid);
-  EXPECT_TRUE(store_->claim(lease("a"), 10).empty());
+  EXPECT_TRUE(claim_due(*store_, lease("a"), 10).empty());
 }
 
 struct Stale {
@@ -345,16 +395,16 @@ constexpr Stale kStale[] = {{"a stranger", "stranger", 2},
 
 TEST_P(InvoiceStoreContract, RefusedAndRetryAreAcceptedOnlyFromTheHolderOfTheLease) {
   const PayRun run = add_due(*store_, 1);
-  store_->claim(lease("a"), 1);
+  claim_due(*store_, lease("a"), 1);
   const common::WallTime later = kNow + kLease;
-  Claim claim = store_->claim(lease("b", later), 1).at(0);
+  Claim claim = claim_due(*store_, lease("b", later), 1).at(0);
   ASSERT_EQ(claim.attempt, 2);
   for (const Stale& stale : kStale) {
     claim.attempt = stale.attempt;
     for (const Kind kind : {Kind::kRefused, Kind::kRetry}) {
       settle(*store_, stale.owner, settlement(kind, claim));
       EXPECT_EQ(state_of(*store_, 1), InvoiceState::kSending) << stale.who;
-      EXPECT_TRUE(store_->claim(lease("c", later), 1).empty()) << stale.who;
+      EXPECT_TRUE(claim_due(*store_, lease("c", later), 1).empty()) << stale.who;
     }
   }
   expect_progress(*store_, run, 1, 0);
@@ -365,18 +415,19 @@ TEST_P(InvoiceStoreContract, RefusedAndRetryAreAcceptedOnlyFromTheHolderOfTheLea
 
 TEST_P(InvoiceStoreContract, AnExpiredLeaseIsStillTheHoldersUntilTheNextClaim) {
   const PayRun run = add_due(*store_, 1);
-  const Claim claim = store_->claim(lease("a"), 1).at(0);
-  EXPECT_EQ(store_->request_payment().due, 1);
+  const Claim claim = claim_due(*store_, lease("a"), 1).at(0);
+  EXPECT_EQ(request_payment(*store_).due, 1);
   settle(*store_, "a", settlement(Kind::kRefused, claim));
   expect_progress(*store_, run, 0, 1);
 }
 
 TEST_P(InvoiceStoreContract, ARetryWaitsAndThenAnyoneMayClaimIt) {
   add_due(*store_, 1);
-  settle(*store_, "a", settlement(Kind::kRetry, store_->claim(lease("a"), 1).at(0), kNow + 100ms));
+  settle(*store_, "a",
+         settlement(Kind::kRetry, claim_due(*store_, lease("a"), 1).at(0), kNow + 100ms));
   EXPECT_EQ(state_of(*store_, 1), InvoiceState::kSending);
-  EXPECT_TRUE(store_->claim(lease("b", kNow + 99ms), 1).empty());
-  const auto claims = store_->claim(lease("b", kNow + 100ms), 1);
+  EXPECT_TRUE(claim_due(*store_, lease("b", kNow + 99ms), 1).empty());
+  const auto claims = claim_due(*store_, lease("b", kNow + 100ms), 1);
   ASSERT_EQ(claims.size(), 1U);
   EXPECT_EQ(claims[0].attempt, 2);
   EXPECT_EQ(claims[0].generation, 1);
@@ -384,26 +435,26 @@ TEST_P(InvoiceStoreContract, ARetryWaitsAndThenAnyoneMayClaimIt) {
 
 TEST_P(InvoiceStoreContract, ARequestMakesRetriesDueAtOnceButEndsNoLease) {
   add_due(*store_, 2);
-  const auto claims = store_->claim(lease("a"), 2);
+  const auto claims = claim_due(*store_, lease("a"), 2);
   settle(*store_, "a", settlement(Kind::kRetry, claims[1], kNow + 5000ms));
-  EXPECT_EQ(store_->request_payment().due, 2);
-  EXPECT_EQ(ids(store_->claim(lease("b"), 10)), Ids{"I2"});
+  EXPECT_EQ(request_payment(*store_).due, 2);
+  EXPECT_EQ(ids(claim_due(*store_, lease("b"), 10)), Ids{"I2"});
 }
 
 TEST_P(InvoiceStoreContract, ARefusedInvoiceIsClaimedOnlyAfterANewRequest) {
   const PayRun run = add_due(*store_, 2);
-  const auto claims = store_->claim(lease("a"), 2);
+  const auto claims = claim_due(*store_, lease("a"), 2);
   settle(*store_, "a", settlement(Kind::kRefused, claims[0]));
   settle(*store_, "a", settlement(Kind::kPaid, claims[1]));
   EXPECT_EQ(state_of(*store_, 1), InvoiceState::kRefused);
-  EXPECT_TRUE(store_->claim(lease("a", kNow + 10 * kLease), 10).empty());
+  EXPECT_TRUE(claim_due(*store_, lease("a", kNow + 10 * kLease), 10).empty());
   expect_progress(*store_, run, 0, 1);
 
-  const PayRun next = store_->request_payment();
+  const PayRun next = request_payment(*store_);
   EXPECT_EQ(next.due, 1);
   EXPECT_EQ(state_of(*store_, 1), InvoiceState::kUnpaid);
   expect_progress(*store_, next, 1, 0);
-  const auto again = store_->claim(lease("b"), 10);
+  const auto again = claim_due(*store_, lease("b"), 10);
   ASSERT_EQ(ids(again), Ids{"I1"});
   EXPECT_EQ(again[0].idempotency_key(), "pay:I1:2");
   EXPECT_EQ(again[0].attempt, 2);
@@ -411,18 +462,18 @@ TEST_P(InvoiceStoreContract, ARefusedInvoiceIsClaimedOnlyAfterANewRequest) {
   settle(*store_, "a", settlement(Kind::kRefused, claims[0]));  // of the previous generation
   EXPECT_EQ(state_of(*store_, 1), InvoiceState::kSending);
   settle(*store_, "b", settlement(Kind::kRefused, again[0]));
-  store_->request_payment();
-  EXPECT_EQ(store_->claim(lease("c"), 1).at(0).idempotency_key(), "pay:I1:3");
+  request_payment(*store_);
+  EXPECT_EQ(claim_due(*store_, lease("c"), 1).at(0).idempotency_key(), "pay:I1:3");
 }
 
 TEST_P(InvoiceStoreContract, SettlementsOfAllKindsGoTogether) {
   const PayRun run = add_due(*store_, 4);
-  const auto claims = store_->claim(lease("a"), 4);
+  const auto claims = claim_due(*store_, lease("a"), 4);
   const std::vector<Settlement> settlements = {
       settlement(Kind::kPaid, claims[0]), settlement(Kind::kRefused, claims[1]),
       settlement(Kind::kRetry, claims[2], kNow + 1ms), settlement(Kind::kPaid, claims[3])};
-  store_->settle("a", settlements);
-  store_->settle("a", {});
+  settle(*store_, "a", settlements);
+  settle(*store_, "a", std::vector<Settlement>());
   expect_progress(*store_, run, 1, 1);
   EXPECT_EQ(state_of(*store_, 4), InvoiceState::kPaid);
 }
@@ -431,16 +482,16 @@ TEST_P(InvoiceStoreContract, ProgressFollowsAnInvoiceThroughItsLife) {
   const PayRun run = add_due(*store_, 1);
   add(*store_, invoices(2, 3));  // not of this run
   expect_progress(*store_, run, 1, 0);
-  Claim claim = store_->claim(lease("a"), 1).at(0);
+  Claim claim = claim_due(*store_, lease("a"), 1).at(0);
   expect_progress(*store_, run, 1, 0);
   settle(*store_, "a", settlement(Kind::kRetry, claim, kNow + 1ms));
   expect_progress(*store_, run, 1, 0);
-  claim = store_->claim(lease("a", kNow + 1ms), 1).at(0);  // and its lease expires
+  claim = claim_due(*store_, lease("a", kNow + 1ms), 1).at(0);  // and its lease expires
   expect_progress(*store_, run, 1, 0);
-  claim = store_->claim(lease("b", kNow + 1ms + kLease), 1).at(0);
+  claim = claim_due(*store_, lease("b", kNow + 1ms + kLease), 1).at(0);
   settle(*store_, "b", settlement(Kind::kRefused, claim));
   expect_progress(*store_, run, 0, 1);
-  const PayRun everything = store_->request_payment();
+  const PayRun everything = request_payment(*store_);
   expect_progress(*store_, everything, 3, 0);
   settle(*store_, "b", settlement(Kind::kPaid, claim));
   expect_progress(*store_, run, 0, 0);
@@ -453,9 +504,9 @@ TEST_P(InvoiceStoreContract, AllStoresOnAStorageShowTheSame) {
   const auto other = open_();
   const PayRun run = add_due(*store_, 2);
   EXPECT_EQ(all_ids(*other), (Ids{"I1", "I2"}));
-  const auto claims = other->claim(lease("other"), 1);
+  const auto claims = claim_due(*other, lease("other"), 1);
   ASSERT_EQ(ids(claims), Ids{"I1"});
-  EXPECT_EQ(ids(store_->claim(lease("a"), 10)), Ids{"I2"});
+  EXPECT_EQ(ids(claim_due(*store_, lease("a"), 10)), Ids{"I2"});
   settle(*other, "other", settlement(Kind::kPaid, claims[0]));
   EXPECT_EQ(state_of(*store_, 1), InvoiceState::kPaid);
   expect_progress(*store_, run, 1, 0);
@@ -482,7 +533,7 @@ TEST_P(InvoiceStoreContract, ClaimsNeverOverlapWhileLeasesAreValid) {
   concurrently(open_, [&](InvoiceStore& store, int thread) {
     while (true) {
       const auto now = kNow + milliseconds(++looks);
-      const auto claims = store.claim(lease(std::to_string(thread), now), 7);
+      const auto claims = claim_due(store, lease(std::to_string(thread), now), 7);
       if (claims.empty()) return;
       for (const Claim& claim : claims)
         claimed[static_cast<std::size_t>(thread)].push_back(claim.id);
@@ -509,7 +560,7 @@ TEST_P(InvoiceStoreContract, TheSameInvoicesAddedConcurrentlyAreStoredOnce) {
 
 TEST_P(InvoiceStoreContract, PaidAndRefusedConcurrentlyIsPaid) {
   const PayRun run = add_due(*store_, 40);
-  const auto claims = store_->claim(lease("0"), 40);
+  const auto claims = claim_due(*store_, lease("0"), 40);
   concurrently(open_, [&](InvoiceStore& store, int thread) {
     const Kind kind = thread == 0 ? Kind::kRefused : Kind::kPaid;
     for (const Claim& claim : claims) {
@@ -536,8 +587,8 @@ TEST_P(InvoiceStoreContract, TheVersionDiffersAfterEveryChangeByAnyProcess) {
     last += 2;
     add(*writer, invoices(last - 1, last));
     expect_change("add");
-    writer->request_payment();
-    const auto claims = writer->claim(lease("me"), 2);
+    request_payment(*writer);
+    const auto claims = claim_due(*writer, lease("me"), 2);
     version = store_->committed_version();
     settle(*writer, "me", settlement(Kind::kPaid, claims.at(0)));
     expect_change("paid");

@@ -1,4 +1,4 @@
-// Options of PaymentWorkers for tests: few threads and short waits.
+// Options of PaymentWorkers for tests: few threads, short waits, and payments one by one.
 
 #ifndef INVOICE_APP_TESTING_WORKER_OPTIONS_H_
 #define INVOICE_APP_TESTING_WORKER_OPTIONS_H_
@@ -16,7 +16,8 @@ inline PaymentWorkersOptions worker_options(const std::string& owner = "worker",
   using std::chrono::milliseconds;
   PaymentWorkersOptions options;
   options.owner = owner;
-  options.concurrency = concurrency;
+  options.batch_calls = options.single_calls = concurrency;
+  options.caller.batch.max = 1;
   options.gather = milliseconds(1);
   options.look_interval = milliseconds(5);
   options.retry_look_interval = milliseconds(1);

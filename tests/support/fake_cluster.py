@@ -190,8 +190,7 @@ def start_pod(pod):
     folder.mkdir(parents=True)
     environment = environment_of(pod)
     processes = []
-    # One call at a time, so that a payment run is still in progress when pods are deleted.
-    environment |= {"PORT": "0", "ADMIN_PORT": "0", "PAY_CONCURRENCY": "1"}
+    environment |= {"PORT": "0", "ADMIN_PORT": "0"}
     environment["PORT_FILE"] = str(folder / "ports")
     database = environment["DATABASE_URL"].rsplit("/", 1)[1]
     environment["DATABASE_URL"] = f"sqlite:{data_folder(pod)}/{database}"

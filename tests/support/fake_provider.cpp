@@ -19,10 +19,6 @@ std::size_t content_length(const std::string& head) {
   return at == std::string::npos ? 0 : std::stoul(head.substr(at + kName.size()));
 }
 
-bool is_batch(const FakeProvider::Request& request) {
-  return request.head.starts_with("POST /payments/batch ");
-}
-
 }  // namespace
 
 FakeProvider::FakeProvider(Answer answer, const std::string& host)
@@ -87,6 +83,10 @@ std::string http_answer(const std::string& status, const std::string& content_ty
   return "HTTP/1.1 " + status + "\r\nContent-Type: " + content_type +
          "\r\nContent-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n" +
          more_headers + "\r\n" + body;
+}
+
+bool is_batch(const FakeProvider::Request& request) {
+  return request.head.starts_with("POST /payments/batch ");
 }
 
 std::string accepted(const FakeProvider::Request& request) {

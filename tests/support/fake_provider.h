@@ -54,6 +54,9 @@ class FakeProvider {
 std::string http_answer(const std::string& status, const std::string& content_type,
                         const std::string& body, const std::string& more_headers = "");
 
+// Whether it is a request to POST /payments/batch.
+bool is_batch(const FakeProvider::Request& request);
+
 // The answer of a provider that accepts the payment, or all payments of a batch.
 std::string accepted(const FakeProvider::Request& request);
 

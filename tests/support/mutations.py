@@ -183,7 +183,7 @@ MUTATIONS = [
     # Configuration
     ("invoice-app/configmap.yaml", "DRAIN_SECONDS:", "DRAIN_TIME:",
      "test_has_only_variables_that_the_program_reads"),
-    ("payment-provider/configmap.yaml", "  LOG_LEVEL", "  PAY_CONCURRENCY: '1'\n  LOG_LEVEL",
+    ("payment-provider/configmap.yaml", "  LOG_LEVEL", "  PAY_WAIT_SECONDS: '1'\n  LOG_LEVEL",
      "test_has_only_variables_that_the_program_reads"),
     ("invoice-app/configmap.yaml", 'PORT: "8081"\n  A', "PORT: 8081\n  A",
      "test_is_text_and_all_of_it_reaches_the_container"),
