@@ -1,5 +1,6 @@
 #include "tests/crash/clients.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <optional>
@@ -14,8 +15,8 @@ namespace {
 using nlohmann::json;
 
 constexpr int kPayers = 3;
-constexpr int kMaxBatch = 40;
-constexpr std::uint64_t kMaxBatches = 25;
+constexpr std::uint64_t kMaxGroups = 25;       // of invoices that are added in one request
+constexpr std::uint64_t kMaxInvoices = 4'000;  // no more groups than can have about as many
 
 std::string id_of(const json& invoice) { return invoice.at("InvoiceId").get<std::string>(); }
 
@@ -31,14 +32,14 @@ common::HttpClient client_of(const std::string& url) {
                              .max_response_bytes = std::size_t{64} << 20U});
 }
 
-// The n-th batch; always the same for a seed.
-json batch_of_invoices(std::uint64_t seed, std::uint64_t number) {
+// The n-th group; always the same for a seed.
+json group_of_invoices(std::uint64_t seed, std::uint64_t number, std::uint64_t most_invoices) {
   // DKK is refused; the others have 2, 0 and 3 decimals.
   constexpr std::array<const char*, 8> kCurrencies = {"EUR", "EUR", "EUR", "EUR",
                                                       "GBP", "JPY", "KWD", "DKK"};
   std::mt19937_64 random(seed * 1'013 + number);
   json invoices = json::array();
-  for (std::uint64_t left = 1 + random() % kMaxBatch; left > 0; --left) {
+  for (std::uint64_t left = 1 + random() % most_invoices; left > 0; --left) {
     invoices.push_back({{"InvoiceId", "C" + std::to_string(number) + "-" + std::to_string(left)},
                         {"Value", 1 + static_cast<std::int64_t>(random() % 1'000'000)},
                         {"Currency", kCurrencies[random() % kCurrencies.size()]}});
@@ -149,7 +150,8 @@ std::map<std::string, json> check_ledger_list(const json& ledger,
   return payments;
 }
 
-Clients::Clients(const Replicas& replicas, std::uint64_t seed) : replicas_(replicas), seed_(seed) {
+Clients::Clients(const Replicas& replicas, std::uint64_t seed, std::uint64_t most_invoices)
+    : replicas_(replicas), seed_(seed), most_invoices_(most_invoices) {
   const auto start = [&](void (Clients::*step)(Random&)) {
     const std::uint64_t own_seed = seed_ * 1'009 + threads_.size();
     threads_.emplace_back(
@@ -195,11 +197,13 @@ common::HttpClient Clients::invoice_app(Random& random) const {
                                                  : replicas_.proxied_invoice_app_url());
 }
 
-// Sends a batch until it is accepted. When all batches are added it sends old ones again, which
+// Sends a group until it is accepted. When all groups are added it sends old ones again, which
 // must change nothing.
 void Clients::add(Random& random) {
-  const bool is_new = next_batch_ < kMaxBatches;
-  const json invoices = batch_of_invoices(seed_, is_new ? next_batch_++ : random() % kMaxBatches);
+  const std::uint64_t groups = std::min(kMaxGroups, 1 + kMaxInvoices / most_invoices_);
+  const bool is_new = next_group_ < groups;
+  const json invoices =
+      group_of_invoices(seed_, is_new ? next_group_++ : random() % groups, most_invoices_);
   knowledge_.attempt(invoices);
   while (!stop_) {
     const auto reply = reply_to(invoice_app(random).post("/invoices", {}, invoices.dump()));

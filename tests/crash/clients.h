@@ -60,8 +60,8 @@ bool is_refusable(const nlohmann::json& invoice);
 
 class Clients {
  public:
-  // Starts the clients.
-  Clients(const Replicas& replicas, std::uint64_t seed);
+  // Starts the clients. `most_invoices`: in a request that adds invoices.
+  Clients(const Replicas& replicas, std::uint64_t seed, std::uint64_t most_invoices);
   ~Clients();
   Clients(const Clients&) = delete;
   Clients& operator=(const Clients&) = delete;
@@ -88,11 +88,12 @@ class Clients {
 
   const Replicas& replicas_;
   const std::uint64_t seed_;
+  const std::uint64_t most_invoices_;
   Knowledge knowledge_;
   std::atomic<bool> stop_ = false;
   std::atomic<std::int64_t> calls_ = 0;
   std::atomic<std::int64_t> lists_ = 0;
-  std::uint64_t next_batch_ = 0;  // for the thread that adds
+  std::uint64_t next_group_ = 0;  // for the thread that adds
   common::Mutex mutex_;
   std::exception_ptr failure_ GUARDED_BY(mutex_);
   std::vector<std::thread> threads_;

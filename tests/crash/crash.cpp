@@ -33,13 +33,14 @@ struct Totals {
     sum.lists += report.lists;
     sum.deaths += report.deaths;
     sum.harmed += report.harmed;
+    sum.batches += report.batches;
   }
 
   void print() const {
     std::cout << trials << " trials: " << sum.invoices << " invoices, " << sum.paid
               << " paid once each, " << sum.refused << " refused; " << sum.calls << " calls, "
-              << sum.lists << " lists, " << sum.deaths << " deaths, " << sum.harmed
-              << " pieces of traffic harmed; 0 violations" << std::endl;
+              << sum.lists << " lists, " << sum.batches << " batches, " << sum.deaths << " deaths, "
+              << sum.harmed << " pieces of traffic harmed; 0 violations" << std::endl;
   }
 };
 

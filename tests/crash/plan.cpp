@@ -1,6 +1,7 @@
 #include "tests/crash/plan.h"
 
 #include <array>
+#include <cstddef>
 #include <ostream>
 #include <random>
 #include <string_view>
@@ -106,10 +107,21 @@ std::vector<Misfortune> random_misfortunes(Random& random, int count) {
   return all;
 }
 
+// From now on batches are accepted, or not accepted any more.
+void insert_switches(std::vector<Misfortune>& misfortunes) {
+  constexpr std::size_t kInterval = 4;
+  for (std::size_t i = kInterval - 1; i < misfortunes.size(); i += kInterval) {
+    misfortunes.insert(misfortunes.begin() + static_cast<std::ptrdiff_t>(i),
+                       {milliseconds(0), Misfortune::Kind::kSwitchBatches, 0});
+  }
+}
+
 std::ostream& operator<<(std::ostream& out, const Misfortune& misfortune) {
-  constexpr std::array kNames = {"nothing", "SIGKILL", "SIGTERM", "SIGSTOP", "SIGCONT", "clock"};
+  constexpr std::array kNames = {"nothing", "SIGKILL", "SIGTERM",       "SIGSTOP",
+                                 "SIGCONT", "clock",   "switch batches"};
   out << "after " << misfortune.after.count() << " ms "
       << kNames[static_cast<std::size_t>(misfortune.kind)];
+  if (misfortune.kind == Misfortune::Kind::kSwitchBatches) return out;
   if (misfortune.kind == Misfortune::Kind::kStepClock) return out << ' ' << misfortune.step_ms;
   return out << " to " << Replicas::name(misfortune.process);
 }
@@ -131,16 +143,34 @@ std::uint64_t count_planned_deaths() { return planned_deaths(0).size(); }
 Plan make_plan(std::uint64_t seed, std::uint64_t number) {
   constexpr int kMisfortunes = 24;
   constexpr int kAfterPlannedDeath = 6;
-  Plan plan{.seed = seed * 1'000'000 + number, .planned_death = std::nullopt, .misfortunes = {}};
+  constexpr std::array<Load, 6> kLoads = {
+      {{2, 10}, {1'000, 40}, {7, 40}, {1'000, 3'000}, {50, 40}, {50, 200}}};
+  const std::uint64_t turn = seed + number;
+  Plan plan{.seed = seed * 1'000'000 + number,
+            .batches = Batches{static_cast<int>(turn % 3)},
+            .load = kLoads[turn / 3 % kLoads.size()],
+            .planned_death = std::nullopt,
+            .misfortunes = {}};
   const auto deaths = planned_deaths(seed);
   if (number < deaths.size()) plan.planned_death = deaths[number];
+  if (plan.planned_death && plan.planned_death->point.name.ends_with(" claim")) {
+    // More invoices are due than one batch has room for. So the next ones are claimed while a call
+    // is in flight, and there are no results to settle in the same commit.
+    plan.batches = Batches::kAccepted;
+    plan.load = {.batch_size = 2, .most_invoices = 40};
+  }
   Random random(plan.seed);
   plan.misfortunes =
       random_misfortunes(random, plan.planned_death ? kAfterPlannedDeath : kMisfortunes);
+  if (plan.batches == Batches::kSwitching) insert_switches(plan.misfortunes);
   return plan;
 }
 
 std::ostream& operator<<(std::ostream& out, const Plan& plan) {
+  constexpr std::array kNames = {"accepted", "not accepted", "switching"};
+  out << "batches of up to " << plan.load.batch_size << ": "
+      << kNames[static_cast<std::size_t>(plan.batches)] << "; requests with up to "
+      << plan.load.most_invoices << " invoices\n";
   if (const auto& planned = plan.planned_death) {
     out << Replicas::name(planned->process) << " dies at \"" << planned->death.point << "\", hit "
         << planned->death.hit << ", and in the next start at \"" << planned->again.point << "\"\n";

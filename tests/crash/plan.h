@@ -17,6 +17,15 @@
 
 namespace tests {
 
+// Whether the providers accept batches of payments.
+enum class Batches { kAccepted, kNotAccepted, kSwitching };
+
+// How many payments travel together.
+struct Load {
+  std::size_t batch_size;       // the most payments of a call
+  std::uint64_t most_invoices;  // in a request that adds invoices
+};
+
 // The trial fails if this death doesn't happen.
 struct PlannedDeath {
   std::size_t process;
@@ -26,15 +35,17 @@ struct PlannedDeath {
 };
 
 struct Misfortune {
-  enum class Kind { kNone, kKill, kStop, kPause, kResume, kStepClock };
+  enum class Kind { kNone, kKill, kStop, kPause, kResume, kStepClock, kSwitchBatches };
   std::chrono::milliseconds after;  // the previous one
   Kind kind;
-  std::size_t process;       // except for kNone and kStepClock
+  std::size_t process;       // except for kNone, kStepClock and kSwitchBatches
   std::int64_t step_ms = 0;  // kStepClock
 };
 
 struct Plan {
   std::uint64_t seed;  // of the clients and the proxies
+  Batches batches;
+  Load load;
   std::optional<PlannedDeath> planned_death;
   std::vector<Misfortune> misfortunes;
 

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 
 namespace tests {
 namespace {
@@ -66,7 +68,27 @@ TEST(Plan, HasEveryKindOfMisfortune) {
       kinds.insert(misfortune.kind);
     }
   }
-  EXPECT_EQ(kinds.size(), 6U);
+  EXPECT_EQ(kinds.size(), 7U);
+}
+
+TEST(Plan, HasEveryLoadWithAndWithoutBatches) {
+  std::map<std::pair<std::size_t, std::uint64_t>, std::set<Batches>> batches;
+  for (std::uint64_t number = count_planned_deaths(); number < kTrials; ++number) {
+    const Plan plan = make_plan(1, number);
+    batches[{plan.load.batch_size, plan.load.most_invoices}].insert(plan.batches);
+  }
+  EXPECT_EQ(batches.size(), 6U);
+  for (const auto& [load, ways] : batches) EXPECT_EQ(ways.size(), 3U) << load.first;
+}
+
+TEST(Plan, SwitchesBatchesOnlyInTrialsOfThatKind) {
+  for (std::uint64_t number = 0; number < kTrials; ++number) {
+    const Plan plan = make_plan(1, number);
+    const auto switches = std::count_if(
+        plan.misfortunes.begin(), plan.misfortunes.end(),
+        [](const auto& misfortune) { return misfortune.kind == Misfortune::Kind::kSwitchBatches; });
+    EXPECT_EQ(switches > 0, plan.batches == Batches::kSwitching) << number;
+  }
 }
 
 }  // namespace

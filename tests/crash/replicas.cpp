@@ -22,9 +22,11 @@ std::string known_fault_points() {
 
 }  // namespace
 
-Replicas::Replicas(std::filesystem::path binaries, std::filesystem::path data, std::uint64_t seed)
+Replicas::Replicas(std::filesystem::path binaries, std::filesystem::path data, std::uint64_t seed,
+                   std::size_t batch_size)
     : binaries_(std::move(binaries)),
       data_(std::move(data)),
+      batch_size_(batch_size),
       ports_(kProcesses),
       processes_(kProcesses),
       asked_to_stop_(kProcesses) {
@@ -57,7 +59,8 @@ Variables Replicas::variables(std::size_t process, std::optional<Death> death) c
   if (process < kPerService) {
     variables["DATABASE_URL"] = "sqlite:" + database("invoices").string();
     variables["PAYMENT_PROVIDER_URL"] = proxy_->url();
-    variables["PAY_CONCURRENCY"] = "8";
+    variables["FAULT_BATCH_SIZE"] = std::to_string(batch_size_);
+    variables["FAULT_BATCH_PAUSE_MS"] = "20";
     variables["PAY_WAIT_SECONDS"] = std::to_string(pay_wait_.count());
   } else {
     variables["DATABASE_URL"] = "sqlite:" + database("payments").string();

@@ -6,6 +6,7 @@
 #define TESTS_CRASH_REPLICAS_H_
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -33,8 +34,9 @@ class Replicas {
   static constexpr std::size_t kProcesses = 2 * kPerService;  // invoice-apps first
 
   // `binaries`: the directory of invoice-app and payment-provider; `data`: of databases and logs.
-  // Starts no process.
-  Replicas(std::filesystem::path binaries, std::filesystem::path data, std::uint64_t seed);
+  // `batch_size`: the most payments that invoice-app sends in a call. Starts no process.
+  Replicas(std::filesystem::path binaries, std::filesystem::path data, std::uint64_t seed,
+           std::size_t batch_size);
 
   static std::string name(std::size_t process);
   std::string invoice_app_url(std::size_t replica) const { return url(replica); }
@@ -57,6 +59,11 @@ class Replicas {
   // Whether SIGKILL ended the process.
   bool was_killed(std::size_t process);
 
+  // Whether the providers accept batches. At first they do.
+  void accept_batches(bool accepts) { proxy_->accept_batches(accepts); }
+  // How many batches the providers have answered.
+  std::int64_t batches() const { return proxy_->batches(); }
+
   // Kills all processes and starts them again, with proxies that pass everything on, and waits
   // until all are ready. Returns how many pieces of traffic the proxies have harmed.
   std::int64_t heal();
@@ -69,6 +76,7 @@ class Replicas {
 
   const std::filesystem::path binaries_;
   const std::filesystem::path data_;
+  const std::size_t batch_size_;
   std::int64_t clock_offset_ms_ = 0;
   std::chrono::seconds pay_wait_{1};
   const std::vector<ReservedPort> ports_;

@@ -16,11 +16,13 @@ namespace {
 // Executes a plan.
 class Chaos {
  public:
-  Chaos(Replicas& replicas, const Plan& plan) : replicas_(replicas), plan_(plan) {}
+  Chaos(Replicas& replicas, const Plan& plan)
+      : replicas_(replicas), plan_(plan), accepts_batches_(plan.batches != Batches::kNotAccepted) {}
 
   // Starts all processes. The one with a planned death starts first and alone, so that it creates
   // and fills the database.
   void start_all() {
+    replicas_.accept_batches(accepts_batches_);
     if (const auto& planned = plan_.planned_death) {
       replicas_.start(planned->process, planned->death);
       const bool got_ready = replicas_.gets_ready(planned->process);
@@ -106,11 +108,16 @@ class Chaos {
       case Kind::kStepClock:
         replicas_.step_clock(misfortune.step_ms);
         break;
+      case Kind::kSwitchBatches:
+        accepts_batches_ = !accepts_batches_;
+        replicas_.accept_batches(accepts_batches_);
+        break;
     }
   }
 
   Replicas& replicas_;
   const Plan& plan_;
+  bool accepts_batches_;
   std::array<std::uint64_t, Replicas::kProcesses> restarts_{};
   std::int64_t deaths_ = 0;
 };
@@ -135,10 +142,10 @@ void settle_everything(Replicas& replicas) {
 
 TrialReport run_trial(const Plan& plan, const std::filesystem::path& binaries,
                       const std::filesystem::path& data) {
-  Replicas replicas(binaries, data, plan.seed);
+  Replicas replicas(binaries, data, plan.seed, plan.load.batch_size);
   Chaos chaos(replicas, plan);
   chaos.start_all();
-  Clients clients(replicas, plan.seed);
+  Clients clients(replicas, plan.seed, plan.load.most_invoices);
   chaos.await_planned_death(clients);
   chaos.run();
   clients.begin_stop();
@@ -152,7 +159,8 @@ TrialReport run_trial(const Plan& plan, const std::filesystem::path& binaries,
           .calls = clients.calls(),
           .lists = clients.lists(),
           .deaths = chaos.deaths(),
-          .harmed = harmed};
+          .harmed = harmed,
+          .batches = replicas.batches()};
 }
 
 }  // namespace tests

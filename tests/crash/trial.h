@@ -26,10 +26,11 @@ struct TrialReport {
   std::int64_t invoices = 0;
   std::int64_t paid = 0;
   std::int64_t refused = 0;
-  std::int64_t calls = 0;   // of clients
-  std::int64_t lists = 0;   // that were checked
-  std::int64_t deaths = 0;  // of processes
-  std::int64_t harmed = 0;  // pieces of traffic
+  std::int64_t calls = 0;    // of clients
+  std::int64_t lists = 0;    // that were checked
+  std::int64_t deaths = 0;   // of processes
+  std::int64_t harmed = 0;   // pieces of traffic
+  std::int64_t batches = 0;  // that a provider answered
 };
 
 // `binaries`: the directory of invoice-app and payment-provider; `data`: an empty directory. Throws
