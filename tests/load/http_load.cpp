@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <asio/awaitable.hpp>
 #include <asio/buffer.hpp>
 #include <asio/co_spawn.hpp>
@@ -42,8 +41,14 @@ double Measurement::milliseconds_at(double share) const {
 
 class HttpLoad::Client {
  public:
-  Client(asio::io_context& context, const ClientPlan& plan, microseconds start_delay)
-      : plan_(plan), socket_(context), timer_(context), start_delay_(start_delay) {}
+  // The clients share the buffer: they run on one thread.
+  Client(asio::io_context& context, const ClientPlan& plan, microseconds start_delay,
+         std::vector<char>& buffer)
+      : plan_(plan),
+        socket_(context),
+        timer_(context),
+        start_delay_(start_delay),
+        buffer_(buffer) {}
 
   asio::awaitable<void> run() {
     co_await sleep(start_delay_);
@@ -112,8 +117,8 @@ class HttpLoad::Client {
     co_await asio::async_write(socket_, asio::buffer(request_), use_awaitable);
     ResponseReader response;
     while (true) {
-      const std::size_t count =
-          co_await socket_.async_read_some(asio::buffer(buffer_), use_awaitable);
+      co_await socket_.async_wait(tcp::socket::wait_read, use_awaitable);
+      const std::size_t count = socket_.read_some(asio::buffer(buffer_));
       if (response.take({buffer_.data(), count})) break;
     }
     plan_.measurement->latencies.push_back(steady_clock::now() - *sent_at_);
@@ -127,7 +132,7 @@ class HttpLoad::Client {
   const microseconds start_delay_;
   std::optional<steady_clock::time_point> sent_at_;  // of the request in flight
   std::string request_;
-  std::array<char, 4096> buffer_{};
+  std::vector<char>& buffer_;
 };
 
 HttpLoad::HttpLoad() = default;
@@ -136,8 +141,8 @@ HttpLoad::~HttpLoad() = default;
 void HttpLoad::add(int clients, const ClientPlan& plan) {
   plans_.push_back(plan);
   for (int i = 0; i < clients; ++i) {
-    clients_.push_back(
-        std::make_unique<Client>(context_, plans_.back(), plan.start_spread * i / clients));
+    clients_.push_back(std::make_unique<Client>(context_, plans_.back(),
+                                                plan.start_spread * i / clients, buffer_));
     asio::co_spawn(context_, clients_.back()->run(), [](const std::exception_ptr& error) {
       if (error) std::rethrow_exception(error);
     });

@@ -62,6 +62,7 @@ class HttpLoad {
 
   std::deque<ClientPlan> plans_;  // their addresses stay the same
   asio::io_context context_{1};
+  std::vector<char> buffer_ = std::vector<char>(256 * 1024);  // for long lists at a high rate
   std::vector<std::unique_ptr<Client>> clients_;
 };
 
