@@ -65,9 +65,7 @@ class Provider {
   common::HttpResponse pay_batch(const std::string& body, const common::HttpHeaders& headers = {}) {
     return client_.post("/payments/batch", body, headers);
   }
-  nlohmann::json payments() {
-    return nlohmann::json::parse(client_.get("/payments").body);
-  }
+  nlohmann::json payments() { return nlohmann::json::parse(client_.get("/payments").body); }
   tests::RouterClient& client() { return client_; }
 
  private:
