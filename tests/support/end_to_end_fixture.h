@@ -40,17 +40,9 @@ class EndToEnd : public testing::Test {
     return process;
   }
 
-  std::unique_ptr<ServiceProcess> start_provider(Variables environment = {}) {
-    environment.try_emplace("DATABASE_URL", database("payments"));
-    return start("payment-provider", PAYMENT_PROVIDER_BINARY, std::move(environment));
-  }
-
+  std::unique_ptr<ServiceProcess> start_provider(Variables environment = {});
   std::unique_ptr<ServiceProcess> start_invoice_app(const std::string& provider_url,
-                                                    Variables environment = {}) {
-    environment.try_emplace("DATABASE_URL", database("invoices"));
-    environment.try_emplace("PAYMENT_PROVIDER_URL", provider_url);
-    return start("invoice-app", INVOICE_APP_BINARY, std::move(environment));
-  }
+                                                    Variables environment = {});
 
   std::string database(const std::string& name) const {
     return "sqlite:" + (directory_ / (name + ".db")).string();

@@ -1,0 +1,17 @@
+#include "tests/support/end_to_end_fixture.h"
+
+namespace tests {
+
+std::unique_ptr<ServiceProcess> EndToEnd::start_provider(Variables environment) {
+  environment.try_emplace("DATABASE_URL", database("payments"));
+  return start("payment-provider", PAYMENT_PROVIDER_BINARY, std::move(environment));
+}
+
+std::unique_ptr<ServiceProcess> EndToEnd::start_invoice_app(const std::string& provider_url,
+                                                            Variables environment) {
+  environment.try_emplace("DATABASE_URL", database("invoices"));
+  environment.try_emplace("PAYMENT_PROVIDER_URL", provider_url);
+  return start("invoice-app", INVOICE_APP_BINARY, std::move(environment));
+}
+
+}  // namespace tests
