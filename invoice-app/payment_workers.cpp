@@ -117,10 +117,11 @@ void PaymentWorkers::keep_books() {
 
 PaymentWorkers::Books PaymentWorkers::take_books() {
   Books books{.settlements = {}, .requests = {}, .claim_limit = claimable()};
-  if (books.claim_limit > 0) look_now_ = false;  // so that a later change counts
   books.requests.swap(requests_);
-  // Settlements that could wait do not, if there is a commit anyway.
-  if (!books.is_empty() || must_settle()) books.settlements.swap(unsettled_);
+  // Settlements that could wait do not, if there will be a commit anyway.
+  const bool will_commit = !books.requests.empty() || (books.claim_limit > 0 && look_now_);
+  if (will_commit || must_settle()) books.settlements.swap(unsettled_);
+  if (books.claim_limit > 0) look_now_ = false;  // so that a later change counts
   return books;
 }
 
