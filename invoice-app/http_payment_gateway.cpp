@@ -18,6 +18,7 @@ namespace {
 
 using common::JsonArray;
 using common::JsonValue;
+using common::kIdempotencyKeyName;
 using common::kPaymentNames;
 
 // The deadline of a call includes connecting. Name resolution has no limit of ours.
@@ -29,8 +30,6 @@ static_assert(BatchSizeOptions{}.max <= common::kMaxBatchPayments);
 constexpr std::size_t kMaxGenerationDigits = 19;
 static_assert(sizeof("pay::") - 1 + common::kMaxIdBytes + kMaxGenerationDigits <=
               common::kMaxIdempotencyKeyBytes);
-
-constexpr std::string_view kKeyName = "idempotencyKey";
 
 std::optional<JsonValue> parse(const std::string& body) {
   auto parsed = common::parse_json(body);
@@ -87,7 +86,7 @@ std::vector<PaymentAnswer> match(const JsonArray& results, std::span<const Claim
                                      {Kind::kUnknown, "the batch has no result with this key"});
   std::vector<bool> is_answered(claims.size(), false);
   for (const JsonValue& result : results) {
-    const auto* key = text_member(result, kKeyName);
+    const auto* key = text_member(result, kIdempotencyKeyName);
     const auto* id = text_member(result, kPaymentNames.id);
     const auto found = key == nullptr ? index_of.end() : index_of.find(*key);
     if (found == index_of.end() || id == nullptr || *id != claims[found->second].id) continue;
@@ -161,7 +160,7 @@ BatchAnswer HttpPaymentGateway::pay_batch(std::span<const Claim> claims) {
     body += body.empty() ? '[' : ',';
     common::append_payable(body, kPaymentNames, claim.id, claim.amount);
     // An id needs no escaping, so the key needs none.
-    body.append(",\"").append(kKeyName).append("\":\"").append(claim.idempotency_key());
+    body.append(",\"").append(kIdempotencyKeyName).append("\":\"").append(claim.idempotency_key());
     body += "\"}";
   }
   body += ']';

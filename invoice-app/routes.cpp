@@ -43,17 +43,7 @@ NewInvoice read_invoice(const JsonValue& value) {
 std::vector<NewInvoice> read_invoices(const JsonValue& document) {
   const auto* array = document.as<JsonArray>();
   if (array == nullptr) return {read_invoice(document)};
-  std::vector<NewInvoice> invoices;
-  invoices.reserve(array->size());
-  for (const JsonValue& element : *array) {
-    try {
-      invoices.push_back(read_invoice(element));
-    } catch (const common::BadRequest& error) {
-      throw common::BadRequest("invoice " + std::to_string(invoices.size() + 1) +
-                               " of the array: " + error.what());
-    }
-  }
-  return invoices;
+  return common::read_elements(*array, "invoice", read_invoice);
 }
 
 std::string to_json(const std::vector<Invoice>& invoices, bool as_array) {

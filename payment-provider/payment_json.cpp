@@ -18,9 +18,8 @@ namespace {
 using common::HttpResponse;
 using common::JsonArray;
 using common::JsonValue;
+using common::kIdempotencyKeyName;
 using common::kPaymentNames;
-
-constexpr std::string_view kKeyName = "idempotencyKey";
 
 constexpr std::string_view kLongestResult =
     R"({"id":"","idempotencyKey":"","type":"urn:problem:idempotency-key-reused",)"
@@ -42,11 +41,11 @@ static_assert(common::kMaxBatchPayments * (kLongestResult.size() + common::kMaxI
 
 PaymentOrder read_order(const JsonValue& element, const PaymentRules& rules) {
   auto [id, amount] = common::read_payable(element, kPaymentNames);
-  const JsonValue* member = element.find(kKeyName);
-  if (member == nullptr) throw common::BadRequest(std::string(kKeyName) + " is missing");
+  const JsonValue* member = element.find(kIdempotencyKeyName);
+  if (member == nullptr) throw common::BadRequest(std::string(kIdempotencyKeyName) + " is missing");
   const auto* key = member->as<std::string>();
   if (key == nullptr || !is_idempotency_key(*key)) {
-    throw common::BadRequest(std::string(kKeyName) +
+    throw common::BadRequest(std::string(kIdempotencyKeyName) +
                              " must be a string of 1 to 255 printable ASCII characters");
   }
   return {.idempotency_key = *key,
@@ -77,7 +76,7 @@ std::optional<common::Problem> find_problem(const PaymentOutcome& outcome) {
 
 // Appends "idempotencyKey":"...". Of the printable characters, two need escaping (RFC 8259, 7).
 void append_key(std::string& out, std::string_view key) {
-  out.append("\"").append(kKeyName).append("\":\"");
+  out.append("\"").append(kIdempotencyKeyName).append("\":\"");
   for (const char c : key) {
     if (c == '"' || c == '\\') out += '\\';
     out += c;
@@ -106,17 +105,8 @@ std::vector<PaymentOrder> read_batch(std::string_view body, const PaymentRules& 
     throw common::BadRequest("expected a JSON array of 1 to " +
                              std::to_string(common::kMaxBatchPayments) + " payments");
   }
-  std::vector<PaymentOrder> orders;
-  orders.reserve(array->size());
-  for (const JsonValue& element : *array) {
-    try {
-      orders.push_back(read_order(element, rules));
-    } catch (const common::BadRequest& error) {
-      throw common::BadRequest("payment " + std::to_string(orders.size() + 1) +
-                               " of the array: " + error.what());
-    }
-  }
-  return orders;
+  return common::read_elements(
+      *array, "payment", [&rules](const JsonValue& element) { return read_order(element, rules); });
 }
 
 HttpResponse to_response(const PaymentOrder& order, const PaymentOutcome& outcome) {

@@ -14,6 +14,8 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/bad_request.h"
+
 namespace common {
 
 // Arrays and objects that are nested deeper than this are rejected.
@@ -59,6 +61,23 @@ std::variant<JsonValue, JsonError> parse_json(std::string_view text);
 
 // The same for the body of a request, but throws BadRequest.
 JsonValue read_json(std::string_view text);
+
+// Reads each element with `read_element`. If that throws BadRequest, throws one that also names the
+// element: "<what> <number, from 1> of the array: ...".
+template <typename ReadElement>
+auto read_elements(const JsonArray& array, std::string_view what, ReadElement read_element) {
+  std::vector<decltype(read_element(array.front()))> elements;
+  elements.reserve(array.size());
+  for (const JsonValue& element : array) {
+    try {
+      elements.push_back(read_element(element));
+    } catch (const BadRequest& error) {
+      throw BadRequest(std::string(what) + ' ' + std::to_string(elements.size() + 1) +
+                       " of the array: " + error.what());
+    }
+  }
+  return elements;
+}
 
 }  // namespace common
 

@@ -21,6 +21,8 @@ struct PayableNames {
 
 // A payment, in requests to the provider and in its responses.
 inline constexpr PayableNames kPaymentNames = {"id", "value", "currency"};
+// The member of a payment in a batch, and of its result.
+inline constexpr std::string_view kIdempotencyKeyName = "idempotencyKey";
 
 inline constexpr std::size_t kMaxIdBytes = 64;
 
