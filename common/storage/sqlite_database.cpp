@@ -200,13 +200,6 @@ std::uint32_t SqliteDatabase::current_generation() {
   return generation_;
 }
 
-void SqliteDatabase::end_generation(std::uint32_t generation) {
-  MutexLock lock(version_mutex_);
-  if (generation != generation_) return;
-  ++generation_;
-  version_reader_.reset();
-}
-
 void SqliteDatabase::check() {
   write("check", [this](SqliteConnection& connection) {
     const int version = number(connection, "PRAGMA user_version");

@@ -48,8 +48,6 @@ class SqliteConnection {
   // True if the file was moved or deleted: writes would be lost.
   bool has_lost_its_file();
 
-  std::uint32_t generation() const { return generation_; }
-
   // SqliteDatabase::version(), read from the file without a lock.
   std::optional<std::uint64_t> version();
 
@@ -119,7 +117,7 @@ class SqliteDatabase {
 
   // The version of the content: differs after every commit, of any process. Never waits for a lock.
   // It is SQLite's file change counter (https://www.sqlite.org/fileformat.html, section 1.3.7) with
-  // a number that differs after the file was replaced, which the next transaction notices. A commit
+  // a number that differs after the file was replaced. A commit
   // in progress may have written its version already, and can still be rolled back. So content that
   // is kept must have the committed_version(). Content with an equal version is up to date, because
   // a commit writes its version before it ends
@@ -165,7 +163,6 @@ class SqliteDatabase {
                SqliteConnection::Deadline deadline, Work& work, std::string_view what) {
     try {
       if (!connection || connection->has_lost_its_file()) {
-        if (connection) end_generation(connection->generation());
         connection =
             std::make_unique<SqliteConnection>(path_, access, deadline, current_generation());
       }
@@ -190,8 +187,6 @@ class SqliteDatabase {
   // Ends the generation if the file was moved or replaced.
   void drop_moved_file() REQUIRES(version_mutex_);
   std::uint32_t current_generation();
-  // The file of this generation's connections was moved or deleted.
-  void end_generation(std::uint32_t generation);
   void open_version_reader();
   // Called in a catch block. Rethrows the exception, one of SQLite as Unavailable.
   [[noreturn]] void rethrow() const;
