@@ -9,11 +9,8 @@
 // Exit status: 0 all results are right, 1 one is wrong or three replicas are too slow, 2 usage.
 // Other targets of speed do not change it.
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <array>
-#include <exception>
 #include <iostream>
 #include <string_view>
 #include <vector>
@@ -38,24 +35,9 @@ int usage() {
   return 2;
 }
 
-// 1,000 connections need as many descriptors.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 bool run(const Section& section, const Settings& settings) {
   Reports reports;
-  std::cout << section.name << std::endl;
-  try {
-    section.run(settings, reports);
-  } catch (const std::exception& error) {
-    std::cout << "FAIL  " << error.what() << std::endl;
-    return false;
-  }
-  return reports.required.has_passed();
+  return reports.required.run(section.name, [&] { section.run(settings, reports); });
 }
 
 int run(const std::vector<std::string_view>& arguments) {
@@ -76,7 +58,7 @@ int run(const std::vector<std::string_view>& arguments) {
     }
   }
   if (chosen.empty()) chosen.assign(kSections.begin(), kSections.end());
-  raise_descriptor_limit();
+  tests::raise_descriptor_limit();
   bool passed = true;
   for (const Section& section : chosen) passed = run(section, settings) && passed;
   return passed ? 0 : 1;

@@ -1,5 +1,6 @@
 #include "tests/load/http_load.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -156,6 +157,13 @@ void HttpLoad::run_for(std::chrono::milliseconds duration) {
 
 void HttpLoad::finish() {
   for (const auto& client : clients_) client->finish();
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 std::string http_request(const std::string& method, const std::string& path,

@@ -66,6 +66,9 @@ class HttpLoad {
   std::vector<std::unique_ptr<Client>> clients_;
 };
 
+// As many as the process may have: thousands of connections need one each.
+void raise_descriptor_limit();
+
 // A request with the headers that a service requires.
 std::string http_request(const std::string& method, const std::string& path,
                          const std::string& body = "", const std::string& host = "localhost");

@@ -10,12 +10,9 @@
 //
 // Exit status: 0 all points are met, 1 one is not, 2 usage.
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <exception>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -47,24 +44,9 @@ int usage() {
   return 2;
 }
 
-// 10,000 connections need as many descriptors.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 bool run(const Point& point, const Settings& settings) {
   Report report(!settings.is_quick);
-  std::cout << point.name << std::endl;
-  try {
-    point.run(settings, report);
-  } catch (const std::exception& error) {
-    std::cout << "FAIL  " << error.what() << std::endl;
-    return false;
-  }
-  return report.has_passed();
+  return report.run(point.name, [&] { point.run(settings, report); });
 }
 
 int run(const std::vector<std::string_view>& arguments) {

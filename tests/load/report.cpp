@@ -1,6 +1,7 @@
 #include "tests/load/report.h"
 
 #include <algorithm>
+#include <exception>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
@@ -35,6 +36,17 @@ void Report::check_latency(const std::string& what, const Measurement& measureme
 void Report::check_failures(const std::string& what, const Measurement& measurement) {
   check(!measurement.latencies.empty() && measurement.failure_count() == 0, what,
         to_string(measurement), "0 failures");
+}
+
+bool Report::run(std::string_view name, const std::function<void()>& work) {
+  std::cout << name << std::endl;
+  try {
+    work();
+  } catch (const std::exception& error) {
+    std::cout << "FAIL  " << error.what() << std::endl;
+    return false;
+  }
+  return has_passed_;
 }
 
 void Report::note(const std::string& what, const std::string& measured) {

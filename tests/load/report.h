@@ -3,7 +3,9 @@
 #ifndef TESTS_LOAD_REPORT_H_
 #define TESTS_LOAD_REPORT_H_
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "tests/load/http_load.h"
@@ -34,7 +36,9 @@ class Report {
   // Prints what has no limit.
   static void note(const std::string& what, const std::string& measured);
 
-  bool has_passed() const { return has_passed_; }
+  // Prints the name, then calls `work`; if it throws, prints why. Returns whether it returned and
+  // all checks have passed.
+  bool run(std::string_view name, const std::function<void()>& work);
 
  private:
   const bool limits_time_;
