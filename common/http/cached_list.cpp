@@ -63,44 +63,41 @@ CachedList::EncodedPtr CachedList::up_to_date() {
 }
 
 CachedList::EncodedPtr CachedList::read() {
-  const auto earlier = reading();
+  const Reading earlier = reading();
   if (earlier.valid()) {
     // If it fails, so would this: the others must not wait for the database one after the other.
-    if (!earlier.get()) return nullptr;
+    if (!earlier.get()()) return nullptr;
     // It may have begun before a change that this request must show.
     if (EncodedPtr list = up_to_date()) return list;
   }
-  std::promise<EncodedPtr> promise;
-  std::shared_future<EncodedPtr> other;
+  std::promise<Outcome<EncodedPtr>> promise;
+  Reading other;
   {
     MutexLock lock(mutex_);
     other = reading_;
     if (!other.valid()) reading_ = promise.get_future().share();
   }
-  if (other.valid()) return other.get();  // it has begun after `earlier` had ended
-  EncodedPtr list;
-  std::exception_ptr failure;
-  try {
-    list = encode();
-  } catch (...) {
-    failure = std::current_exception();
-  }
+  if (other.valid()) return other.get()();  // it has begun after `earlier` had ended
+  Outcome<EncodedPtr> outcome = try_encode();
   {
     MutexLock lock(mutex_);
     reading_ = {};  // before the others continue: they must not find it again
-    if (list && list->version) kept_ = list;
   }
-  if (failure) {
-    promise.set_exception(failure);
-    std::rethrow_exception(failure);
-  }
-  promise.set_value(list);
-  return list;
+  promise.set_value(outcome);
+  return outcome();
 }
 
-std::shared_future<CachedList::EncodedPtr> CachedList::reading() {
+CachedList::Reading CachedList::reading() {
   MutexLock lock(mutex_);
   return reading_;
+}
+
+Outcome<CachedList::EncodedPtr> CachedList::try_encode() {
+  try {
+    return [list = encode()] { return list; };
+  } catch (const std::exception& error) {
+    return failed<EncodedPtr>(error);
+  }
 }
 
 CachedList::EncodedPtr CachedList::encode() {
@@ -116,14 +113,22 @@ CachedList::EncodedPtr CachedList::encode() {
     return nullptr;
   }
   if (version_() != version) version = std::nullopt;
+  Encoded list{.version = version, .body = nullptr, .etag = {}};
   const EncodedPtr before = kept();
   if (before && *before->body == body) {
-    return std::make_shared<const Encoded>(Encoded{version, before->body, before->etag});
+    list.body = before->body;
+    list.etag = before->etag;
+  } else {
+    body.shrink_to_fit();
+    list.etag = etag_of(body);
+    list.body = std::make_shared<const std::string>(std::move(body));
   }
-  body.shrink_to_fit();
-  std::string etag = etag_of(body);
-  return std::make_shared<const Encoded>(
-      Encoded{version, std::make_shared<const std::string>(std::move(body)), std::move(etag)});
+  const auto encoded = std::make_shared<const Encoded>(std::move(list));
+  if (version) {
+    MutexLock lock(mutex_);
+    kept_ = encoded;
+  }
+  return encoded;
 }
 
 }  // namespace common

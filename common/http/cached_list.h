@@ -17,6 +17,7 @@
 #include <string>
 
 #include "common/base/mutex.h"
+#include "common/base/outcome.h"
 #include "common/http/limits.h"
 #include "common/http/list.h"
 #include "common/http/message.h"
@@ -58,15 +59,18 @@ class CachedList {
     std::string etag;
   };
   using EncodedPtr = std::shared_ptr<const Encoded>;  // nullptr: the list is too long
+  using Reading = std::shared_future<Outcome<EncodedPtr>>;
 
   static HttpResponse respond(const HttpRequest& request, const Encoded& list);
   EncodedPtr kept();
-  std::shared_future<EncodedPtr> reading();
+  // What a thread is reading; not valid if no thread is.
+  Reading reading();
   // The kept list if it is up to date, else nullptr.
   EncodedPtr up_to_date();
   // A list that was read after the call, by this or another thread.
   EncodedPtr read();
-  EncodedPtr encode();
+  Outcome<EncodedPtr> try_encode();
+  EncodedPtr encode();  // and keeps it
 
   const std::function<Version()> version_;
   const std::function<Version()> committed_version_;
@@ -76,7 +80,7 @@ class CachedList {
 
   Mutex mutex_;  // never held while the store is read
   EncodedPtr kept_ GUARDED_BY(mutex_);
-  std::shared_future<EncodedPtr> reading_ GUARDED_BY(mutex_);  // valid while a thread reads
+  Reading reading_ GUARDED_BY(mutex_);
 };
 
 }  // namespace common

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <functional>
 #include <future>
 #include <optional>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "common/base/mutex.h"
+#include "common/base/unavailable.h"
 #include "tests/support/eventually.h"
 
 namespace common {
@@ -230,6 +232,41 @@ TEST_F(CachedListTest, RequestsThatArriveDuringAReadShareTheNextRead) {
   // The read in progress had begun before the change, so none of them has its result.
   for (auto& response : later) EXPECT_EQ(response.get(), "[\"a\"]\n");
   EXPECT_LE(store_.reads, kRequests);
+}
+
+// ThreadSanitizer would report an exception that threads share.
+TEST_F(CachedListTest, RequestsThatShareAReadThatFailsThrowAnExceptionEach) {
+  constexpr int kRequests = 8;
+  std::atomic<int> started = 0;
+  store_.after_read = [&started] {
+    EXPECT_TRUE(tests::eventually([&started] { return started % kRequests == 0; }));
+    throw Unavailable("gone");
+  };
+  const auto failure_of_get = [&]() -> std::exception_ptr {
+    ++started;
+    try {
+      list_.get({});
+      return nullptr;
+    } catch (const Unavailable&) {
+      return std::current_exception();
+    }
+  };
+  int rounds = 0;
+  EXPECT_TRUE(tests::eventually([&] {  // until a read was shared
+    std::vector<std::future<std::exception_ptr>> requests;
+    requests.reserve(kRequests);
+    for (int i = 0; i < kRequests; ++i) {
+      requests.push_back(std::async(std::launch::async, failure_of_get));
+    }
+    std::vector<std::exception_ptr> failures;
+    failures.reserve(kRequests);
+    for (auto& request : requests) failures.push_back(request.get());
+    for (auto failure = failures.begin(); failure != failures.end(); ++failure) {
+      EXPECT_NE(*failure, nullptr);
+      EXPECT_EQ(std::count(failures.begin(), failures.end(), *failure), 1);
+    }
+    return store_.reads < ++rounds * kRequests;
+  }));
 }
 
 TEST_F(CachedListTest, IsRightWhileTheStoreChangesAllTheTime) {
