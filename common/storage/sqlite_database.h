@@ -27,12 +27,9 @@
 #include <vector>
 
 #include "common/base/mutex.h"
+#include "common/storage/lock_wait.h"
 
 namespace common {
-
-// One wait is shorter than the 5 s timeouts of probes and of invoice-app's calls, so that they get
-// a response. A transaction that waits twice, to begin and to commit, may exceed them.
-inline constexpr std::chrono::seconds kLongestLockWait{3};
 
 // A connection with its prepared statements. Not thread-safe.
 class SqliteConnection {

@@ -1,0 +1,289 @@
+#include "common/storage/postgres_connection.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <limits>
+
+#include "common/base/fault_point.h"
+
+namespace common {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// libpq's messages have a newline at the end, and some have several lines.
+std::string one_line(std::string_view message) {
+  while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) {
+    message.remove_suffix(1);
+  }
+  std::string line(message);
+  for (std::size_t end = line.find('\n'); end != std::string::npos; end = line.find('\n', end)) {
+    line.replace(end, 1, "; ");
+  }
+  return line;
+}
+
+std::string sqlstate_of(const PGresult* result) {
+  const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  return state == nullptr ? "" : state;
+}
+
+// An element of an array, quoted: https://www.postgresql.org/docs/current/arrays.html, section
+// "Array Input and Output Syntax".
+void append_quoted(std::string& array, std::string_view text) {
+  array += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') array += '\\';
+    array += c;
+  }
+  array += '"';
+}
+
+template <typename Elements, typename Append>
+std::string array_of(const Elements& elements, Append append) {
+  std::string array = "{";
+  for (const auto& element : elements) {
+    if (array.size() > 1) array += ',';
+    append(array, element);
+  }
+  return array += '}';
+}
+
+}  // namespace
+
+PostgresParameters::PostgresParameters(const std::string& url) {
+  char* error = nullptr;
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
+      PQconninfoParse(url.c_str(), &error), PQconninfoFree);
+  if (!options) {
+    const std::unique_ptr<char, decltype(&PQfreemem)> text(error, PQfreemem);
+    // The text quotes the URL, which may have a password in it.
+    throw std::invalid_argument("libpq does not accept the URL");
+  }
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    if (option->val != nullptr) values_.emplace_back(option->keyword, option->val);
+  }
+  set_default("client_encoding", "UTF8");
+  set_default("application_name", "invoice-services");
+  // A standby may have an old state.
+  set_default("target_session_attrs", "read-write");
+  // Seconds for each server of the URL; libpq's least.
+  set_default("connect_timeout", "2");
+  // A server that vanishes without a word is noticed after seconds, not after hours.
+  set_default("tcp_user_timeout", "5000");
+  set_default("keepalives_idle", "5");
+  set_default("keepalives_interval", "2");
+  set_default("keepalives_count", "2");
+}
+
+std::string PostgresParameters::value(std::string_view keyword) const {
+  for (const auto& [name, value] : values_) {
+    if (name == keyword) return value;
+  }
+  return "";
+}
+
+void PostgresParameters::set_default(std::string_view keyword, std::string_view value) {
+  if (this->value(keyword).empty()) values_.emplace_back(keyword, value);
+}
+
+std::string PostgresParameters::description() const {
+  const std::string port = value("port");
+  return "postgresql://" + value("host") + (port.empty() ? "" : ":" + port) + "/" + value("dbname");
+}
+
+std::int64_t PostgresRows::changed() const {
+  const std::string_view text = PQcmdTuples(result_.get());
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+std::string PostgresRows::text(int row, int column) const {
+  return {PQgetvalue(result_.get(), row, column),
+          static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
+}
+
+std::int64_t PostgresRows::number(int row, int column) const {
+  const std::string digits = text(row, column);
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    throw PostgresError("\"" + digits + "\" is not a number", "");
+  }
+  return number;
+}
+
+PostgresValue postgres_value(std::int64_t number) { return std::to_string(number); }
+
+PostgresValue postgres_value(std::string text) { return text; }
+
+PostgresValue postgres_value(const std::vector<std::int64_t>& numbers) {
+  return array_of(numbers,
+                  [](std::string& array, std::int64_t number) { array += std::to_string(number); });
+}
+
+PostgresValue postgres_value(const std::vector<std::string>& texts) {
+  return array_of(texts, append_quoted);
+}
+
+PostgresValue postgres_value(const std::vector<std::optional<std::string>>& texts) {
+  return array_of(texts, [](std::string& array, const std::optional<std::string>& text) {
+    if (text) {
+      append_quoted(array, *text);
+    } else {
+      array += "NULL";
+    }
+  });
+}
+
+PostgresConnection::PostgresConnection(const PostgresParameters& parameters)
+    : deadline_(Deadline::max()) {
+  std::vector<const char*> keywords;
+  std::vector<const char*> values;
+  for (const auto& [keyword, value] : parameters.values()) {
+    keywords.push_back(keyword.c_str());
+    values.push_back(value.c_str());
+  }
+  keywords.push_back(nullptr);
+  values.push_back(nullptr);
+  connection_.reset(PQconnectdbParams(keywords.data(), values.data(), 0));
+  if (PQstatus(connection_.get()) != CONNECTION_OK) fail(nullptr);
+  PQsetnonblocking(connection_.get(), 1);
+  PQsetNoticeReceiver(connection_.get(), on_notice, this);
+
+  deadline_ = steady_clock::now() + std::chrono::seconds(2);
+  const std::string durability = run("SHOW synchronous_commit").text(0, 0);
+  if (durability == "off" || durability == "local") {
+    throw PostgresError(
+        "synchronous_commit is " + durability +
+            ", so the server would confirm payments that a crash or a failover loses",
+        "");
+  }
+}
+
+WallTime PostgresConnection::begin(Access access, Deadline deadline,
+                                   milliseconds statement_timeout) {
+  deadline_ = deadline;
+  // A client whose machine has vanished must not keep its locks.
+  constexpr const char* kIdleTimeout = "5s";
+  const char* isolation = access == Access::kRead ? "REPEATABLE READ" : "READ COMMITTED";
+  const auto rows =
+      run_all(std::string("BEGIN ISOLATION LEVEL ") + isolation +
+              "; SET LOCAL statement_timeout = " + std::to_string(statement_timeout.count()) +
+              "; SET LOCAL idle_in_transaction_session_timeout = '" + kIdleTimeout +
+              "'; SHOW transaction_read_only; "
+              "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::BIGINT");
+  const std::size_t count = rows.size();
+  if (rows.at(count - 2).text(0, 0) != "off") {
+    is_broken_ = true;
+    throw PostgresError("the server is read-only", "25006");
+  }
+  return WallTime(milliseconds(rows.at(count - 1).number(0, 0)));
+}
+
+std::vector<PostgresRows> PostgresConnection::run_all(const std::string& sql) {
+  if (PQsendQuery(connection_.get(), sql.c_str()) != 1) fail(nullptr);
+  return await_results();
+}
+
+PostgresRows PostgresConnection::run_with(const std::string& sql,
+                                          const std::vector<PostgresValue>& values) {
+  std::vector<const char*> texts;
+  texts.reserve(values.size());
+  for (const PostgresValue& value : values) texts.push_back(value ? value->c_str() : nullptr);
+  if (PQsendQueryParams(connection_.get(), sql.c_str(), static_cast<int>(texts.size()), nullptr,
+                        texts.data(), nullptr, nullptr, 0) != 1) {
+    fail(nullptr);
+  }
+  return await_results().at(0);
+}
+
+void PostgresConnection::commit(Access access, std::string_view what, Deadline deadline) {
+  deadline_ = deadline;
+  if (access == Access::kRead) {
+    run_all("COMMIT");
+    return;
+  }
+  has_warning_ = false;
+  fault_point("before-commit", what);
+  // Not the statement_timeout: a server that stops waiting for its standbys has committed, and
+  // would lose the commit in a failover.
+  const std::string sql = "SET LOCAL statement_timeout = 0; COMMIT";
+  fault_point("in-commit", what, [this, &sql] {
+    PQsendQuery(connection_.get(), sql.c_str());
+    PQflush(connection_.get());
+  });
+  const auto rows = run_all(sql);
+  fault_point("after-commit", what);
+  if (rows.back().command() != "COMMIT") {
+    throw PostgresError("the server has undone the transaction", "40000");
+  }
+  // "canceling wait for synchronous replication due to user request", for example.
+  if (has_warning_) {
+    throw PostgresError("the server has committed, but maybe not on its standbys", "01000");
+  }
+}
+
+void PostgresConnection::on_notice(void* self, const PGresult* notice) {
+  const char* severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+  if (severity != nullptr && std::string_view(severity) == "WARNING") {
+    static_cast<PostgresConnection*>(self)->has_warning_ = true;
+  }
+}
+
+bool PostgresConnection::poll_ended() {
+  return PQconsumeInput(connection_.get()) != 1 || PQisBusy(connection_.get()) == 0;
+}
+
+std::vector<PostgresRows> PostgresConnection::await_results() {
+  std::vector<PostgresRows> results;
+  while (true) {
+    await_result();
+    PGresult* const result = PQgetResult(connection_.get());
+    if (result == nullptr) break;
+    results.emplace_back(result);
+    const ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) fail(result);
+  }
+  if (results.empty()) fail(nullptr);
+  return results;
+}
+
+// Returns when the next result is there.
+void PostgresConnection::await_result() {
+  while (true) {
+    const int unsent = PQflush(connection_.get());
+    if (unsent < 0) fail(nullptr);
+    if (unsent == 0 && PQisBusy(connection_.get()) == 0) return;
+    await_socket(unsent == 0 ? POLLIN : POLLIN | POLLOUT);
+    if (PQconsumeInput(connection_.get()) != 1) fail(nullptr);
+  }
+}
+
+void PostgresConnection::await_socket(short events) {
+  pollfd socket{.fd = PQsocket(connection_.get()), .events = events, .revents = 0};
+  while (true) {
+    const auto left = std::chrono::ceil<milliseconds>(deadline_ - steady_clock::now()).count();
+    if (left <= 0) {
+      is_broken_ = true;
+      throw PostgresError("no response in time", "");
+    }
+    const int most = std::numeric_limits<int>::max();
+    const int ready = ::poll(&socket, 1, static_cast<int>(std::min<std::int64_t>(left, most)));
+    if (ready > 0 || (ready < 0 && errno != EINTR)) return;
+  }
+}
+
+void PostgresConnection::fail(const PGresult* result) {
+  is_broken_ = true;
+  const char* const message =
+      result == nullptr ? PQerrorMessage(connection_.get()) : PQresultErrorMessage(result);
+  throw PostgresError(one_line(message), result == nullptr ? "" : sqlstate_of(result));
+}
+
+}  // namespace common
