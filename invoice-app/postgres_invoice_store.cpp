@@ -1,0 +1,359 @@
+#include "invoice-app/postgres_invoice_store.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "common/storage/unix_time.h"
+
+namespace invoice_app {
+namespace {
+
+using common::PostgresConnection;
+using common::PostgresRows;
+using common::to_unix_ms;
+
+// The same meaning as in sqlite_invoice_store.cpp. Sequences come from invoice_counter, not from
+// the database's own sequences: its row stays locked until the commit, so the order of sequences is
+// the order of commits. The indexes begin with "sequence" and have an order, because distributed
+// databases spread rows over their primary key.
+constexpr std::array kVersion1 = {
+    R"sql(CREATE TABLE IF NOT EXISTS invoices (
+        sequence        BIGINT PRIMARY KEY,
+        id              TEXT   NOT NULL UNIQUE,
+        amount_minor    BIGINT NOT NULL CHECK (amount_minor > 0),
+        currency        TEXT   NOT NULL,
+        state           BIGINT NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 3),
+        generation      BIGINT NOT NULL DEFAULT 1,
+        attempt         BIGINT NOT NULL DEFAULT 0,
+        claimable_at_ms BIGINT NOT NULL DEFAULT 0,
+        lease_owner     TEXT,
+        refusal         TEXT))sql",
+    "CREATE UNIQUE INDEX IF NOT EXISTS invoices_in_order ON invoices (sequence ASC)",
+    "CREATE INDEX IF NOT EXISTS invoices_due ON invoices (claimable_at_ms ASC, sequence ASC) "
+    "WHERE state IN (0, 1)",
+    "CREATE INDEX IF NOT EXISTS invoices_refused ON invoices (sequence ASC) WHERE state = 3",
+    "CREATE TABLE IF NOT EXISTS invoice_counter "
+    "(only_row BIGINT PRIMARY KEY CHECK (only_row = 1), last BIGINT NOT NULL)",
+    "INSERT INTO invoice_counter (only_row, last) VALUES (1, 0) ON CONFLICT DO NOTHING",
+    "CREATE TABLE IF NOT EXISTS payment_request "
+    "(only_row BIGINT PRIMARY KEY CHECK (only_row = 1), through BIGINT NOT NULL)",
+    "INSERT INTO payment_request (only_row, through) VALUES (1, 0) ON CONFLICT DO NOTHING"};
+
+constexpr std::array kMigrations = {common::PostgresMigration{kVersion1}};
+
+constexpr common::PostgresSchema kSchema = {.application = "invoice-app",
+                                            .migrations = kMigrations};
+
+common::Money money(const PostgresRows& rows, int row, int minor_units, int currency) {
+  return {rows.number(row, minor_units), common::Currency::find(rows.text(row, currency)).value()};
+}
+
+constexpr const char* kInvoiceColumns = "sequence, id, amount_minor, currency, state";
+
+std::vector<Invoice> read_invoices(const PostgresRows& rows) {
+  std::vector<Invoice> invoices;
+  invoices.reserve(static_cast<std::size_t>(rows.size()));
+  for (int row = 0; row < rows.size(); ++row) {
+    invoices.push_back({.sequence = rows.number(row, 0),
+                        .id = rows.text(row, 1),
+                        .amount = money(rows, row, 2, 3),
+                        .state = static_cast<InvoiceState>(rows.number(row, 4))});
+  }
+  return invoices;
+}
+
+// Adds groups in one transaction. The lock of the counter keeps other additions out, so what this
+// has read stays true.
+class Addition {
+ public:
+  explicit Addition(PostgresConnection& connection)
+      : connection_(connection),
+        last_(connection.run("SELECT last FROM invoice_counter FOR UPDATE").number(0, 0)) {}
+
+  std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) {
+    read_stored(groups);
+    std::vector<AddOutcome> outcomes;
+    outcomes.reserve(groups.size());
+    for (const auto& group : groups) outcomes.push_back(add_group(group));
+    insert_added();
+    return outcomes;
+  }
+
+ private:
+  void read_stored(std::span<const std::vector<NewInvoice>> groups) {
+    std::vector<std::string> ids;
+    for (const auto& group : groups) {
+      for (const NewInvoice& invoice : group) ids.push_back(invoice.id);
+    }
+    const auto rows = connection_.run(
+        std::string("SELECT ") + kInvoiceColumns + " FROM invoices WHERE id = ANY($1::TEXT[])",
+        ids);
+    for (Invoice& invoice : read_invoices(rows)) invoices_.emplace(invoice.id, std::move(invoice));
+  }
+
+  AddOutcome add_group(const std::vector<NewInvoice>& group) {
+    AddOutcome outcome;
+    const std::size_t before = added_.size();
+    for (const auto& [id, amount] : group) {
+      const auto [invoice, is_new] = invoices_.try_emplace(
+          id, Invoice{.sequence = last_ + 1, .id = id, .amount = amount, .state = {}});
+      if (is_new) {
+        ++last_;
+        added_.push_back(invoice->second);
+      } else if (invoice->second.amount != amount) {
+        undo_after(before);
+        return {.invoices = {}, .added = 0, .conflict = id};
+      }
+      outcome.invoices.push_back(invoice->second);
+    }
+    outcome.added = added_.size() - before;
+    return outcome;
+  }
+
+  void undo_after(std::size_t count) {
+    last_ -= static_cast<std::int64_t>(added_.size() - count);
+    for (; added_.size() > count; added_.pop_back()) invoices_.erase(added_.back().id);
+  }
+
+  void insert_added() {
+    if (added_.empty()) return;
+    std::vector<std::int64_t> sequences;
+    std::vector<std::string> ids;
+    std::vector<std::int64_t> amounts;
+    std::vector<std::string> currencies;
+    for (const Invoice& invoice : added_) {
+      sequences.push_back(invoice.sequence);
+      ids.push_back(invoice.id);
+      amounts.push_back(invoice.amount.minor_units);
+      currencies.emplace_back(invoice.amount.currency.code());
+    }
+    connection_.run(
+        "INSERT INTO invoices (sequence, id, amount_minor, currency) "
+        "SELECT unnest($1::BIGINT[]), unnest($2::TEXT[]), unnest($3::BIGINT[]), unnest($4::TEXT[])",
+        sequences, ids, amounts, currencies);
+    connection_.run("UPDATE invoice_counter SET last = $1", last_);
+  }
+
+  PostgresConnection& connection_;
+  std::int64_t last_;
+  std::map<std::string, Invoice> invoices_;  // by id: stored, or added by an earlier group
+  std::vector<Invoice> added_;
+};
+
+constexpr const char* kAtOnce =
+    "state IN (0, 1) AND claimable_at_ms = 0 AND sequence <= (SELECT through FROM payment_request)";
+constexpr const char* kExpired = "state IN (0, 1) AND claimable_at_ms BETWEEN 1 AND ";
+// Written before the clock was set back.
+constexpr const char* kTooLate = "state IN (0, 1) AND claimable_at_ms > ";
+
+// What InvoiceStore::claim() claims first, second and last.
+std::array<std::string, 3> claimable(const Lease& lease) {
+  return {kAtOnce, kExpired + std::to_string(to_unix_ms(lease.now)),
+          kTooLate + std::to_string(to_unix_ms(lease.until + (lease.until - lease.now)))};
+}
+
+std::int64_t count_pending(PostgresConnection& connection, std::int64_t through) {
+  return connection
+      .run("SELECT count(*) FROM invoices WHERE state IN (0, 1) AND sequence <= $1", through)
+      .number(0, 0);
+}
+
+class Transaction final : public InvoiceTransaction {
+ public:
+  Transaction(PostgresConnection& connection, const PostgresInvoiceStoreOptions& options)
+      : connection_(connection), options_(options) {}
+
+  PayRun request_payment() override {
+    // Concurrent requests take turns, so that one does not wait for another's invoices.
+    connection_.run("SELECT through FROM payment_request FOR UPDATE");
+    const std::int64_t through = connection_.run("SELECT last FROM invoice_counter").number(0, 0);
+    connection_.run("UPDATE payment_request SET through = GREATEST(through, $1::BIGINT)", through);
+    connection_.run(
+        "UPDATE invoices SET state = 0, generation = generation + 1, refusal = NULL "
+        "WHERE state = 3");
+    restart_retries();
+    return {.through = through, .due = count_pending(connection_, through)};
+  }
+
+  std::vector<Claim> claim(const Lease& lease, std::size_t limit) override {
+    std::vector<Claim> claims;
+    for (const std::string& condition : claimable(lease)) {
+      if (claims.size() < limit) claim_if(condition, lease, limit - claims.size(), claims);
+    }
+    return claims;
+  }
+
+  void settle(const std::string& owner, std::span<const Settlement> settlements) override {
+    using Kind = Settlement::Kind;
+    settle_refused(owner, of_kind(settlements, Kind::kRefused));
+    settle_retry(owner, of_kind(settlements, Kind::kRetry));
+    // Last, because paid is final.
+    settle_paid(of_kind(settlements, Kind::kPaid));
+  }
+
+ private:
+  using Settlements = std::vector<const Settlement*>;
+
+  static Settlements of_kind(std::span<const Settlement> settlements, Settlement::Kind kind) {
+    Settlements chosen;
+    for (const Settlement& settlement : settlements) {
+      if (settlement.kind == kind) chosen.push_back(&settlement);
+    }
+    return chosen;
+  }
+
+  template <typename Value, typename Member>
+  static std::vector<Value> values(const Settlements& settlements, Member member) {
+    std::vector<Value> values;
+    values.reserve(settlements.size());
+    for (const Settlement* settlement : settlements) values.push_back(member(*settlement));
+    return values;
+  }
+
+  static std::vector<std::int64_t> sequences(const Settlements& settlements) {
+    return values<std::int64_t>(settlements, [](const Settlement& one) { return one.sequence; });
+  }
+
+  static std::vector<std::int64_t> attempts(const Settlements& settlements) {
+    return values<std::int64_t>(settlements, [](const Settlement& one) { return one.attempt; });
+  }
+
+  // Makes retries claimable at once. Not those that another transaction has changed: it may wait
+  // for this one, and it settles, claims or releases them.
+  void restart_retries() {
+    connection_.run(
+        std::string("WITH picked (picked_sequence) AS (SELECT sequence FROM invoices "
+                    "WHERE state IN (0, 1) AND claimable_at_ms > 0 AND lease_owner IS NULL") +
+        skip_locked() +
+        ") UPDATE invoices SET claimable_at_ms = 0 FROM picked "
+        "WHERE sequence = picked_sequence "
+        "AND state IN (0, 1) AND claimable_at_ms > 0 AND lease_owner IS NULL");
+  }
+
+  void claim_if(const std::string& condition, const Lease& lease, std::size_t limit,
+                std::vector<Claim>& claims) {
+    const auto rows = connection_.run(
+        "WITH picked (picked_sequence) AS (SELECT sequence FROM invoices WHERE " + condition +
+            " ORDER BY claimable_at_ms, sequence LIMIT $1" + skip_locked() +
+            ") UPDATE invoices SET state = 1, attempt = attempt + 1, lease_owner = $2, "
+            "claimable_at_ms = $3 FROM picked WHERE sequence = picked_sequence AND " +
+            condition + " RETURNING sequence, id, amount_minor, currency, generation, attempt",
+        static_cast<std::int64_t>(limit), lease.owner, to_unix_ms(lease.until));
+    const std::size_t before = claims.size();
+    for (int row = 0; row < rows.size(); ++row) {
+      claims.push_back({.sequence = rows.number(row, 0),
+                        .id = rows.text(row, 1),
+                        .amount = money(rows, row, 2, 3),
+                        .generation = rows.number(row, 4),
+                        .attempt = rows.number(row, 5)});
+    }
+    std::sort(claims.begin() + static_cast<std::ptrdiff_t>(before), claims.end(),
+              [](const Claim& a, const Claim& b) { return a.sequence < b.sequence; });
+  }
+
+  const char* skip_locked() const { return options_.skip_locked ? " FOR UPDATE SKIP LOCKED" : ""; }
+
+  void settle_paid(const Settlements& paid) {
+    if (paid.empty()) return;
+    connection_.run(
+        "UPDATE invoices SET state = 2, claimable_at_ms = 0, lease_owner = NULL, refusal = NULL "
+        "WHERE sequence = ANY($1::BIGINT[]) AND state <> 2",
+        sequences(paid));
+  }
+
+  void settle_refused(const std::string& owner, const Settlements& refused) {
+    if (refused.empty()) return;
+    connection_.run(
+        "UPDATE invoices SET state = 3, claimable_at_ms = 0, lease_owner = NULL, "
+        "refusal = settled_refusal "
+        "FROM (SELECT unnest($2::BIGINT[]) AS settled, unnest($3::BIGINT[]) AS settled_attempt, "
+        "unnest($4::TEXT[]) AS settled_refusal) AS settlements "
+        "WHERE sequence = settled AND state = 1 AND lease_owner = $1 AND attempt = settled_attempt",
+        owner, sequences(refused), attempts(refused),
+        values<std::string>(refused, [](const Settlement& one) { return one.refusal; }));
+  }
+
+  void settle_retry(const std::string& owner, const Settlements& retries) {
+    if (retries.empty()) return;
+    connection_.run(
+        "UPDATE invoices SET claimable_at_ms = settled_retry, lease_owner = NULL "
+        "FROM (SELECT unnest($2::BIGINT[]) AS settled, unnest($3::BIGINT[]) AS settled_attempt, "
+        "unnest($4::BIGINT[]) AS settled_retry) AS settlements "
+        "WHERE sequence = settled AND state = 1 AND lease_owner = $1 AND attempt = settled_attempt",
+        owner, sequences(retries), attempts(retries),
+        values<std::int64_t>(retries, [](const Settlement& one) {
+          return std::max<std::int64_t>(1, to_unix_ms(one.retry_at));
+        }));
+  }
+
+  PostgresConnection& connection_;
+  const PostgresInvoiceStoreOptions& options_;
+};
+
+}  // namespace
+
+PostgresInvoiceStore::PostgresInvoiceStore(const std::string& url,
+                                           PostgresInvoiceStoreOptions options)
+    : database_(url, kSchema), options_(options) {}
+
+std::vector<AddOutcome> PostgresInvoiceStore::add(std::span<const std::vector<NewInvoice>> groups) {
+  return database_.write(
+      "add", [&](PostgresConnection& connection) { return Addition(connection).add(groups); });
+}
+
+std::vector<Invoice> PostgresInvoiceStore::list(std::int64_t after, std::size_t limit) {
+  return database_.read([&](PostgresConnection& connection) {
+    return read_invoices(
+        connection.run(std::string("SELECT ") + kInvoiceColumns +
+                           " FROM invoices WHERE sequence > $1 ORDER BY sequence LIMIT $2",
+                       after, static_cast<std::int64_t>(limit)));
+  });
+}
+
+void PostgresInvoiceStore::write(std::string_view what, const Work& work) {
+  database_.write(what, [&](PostgresConnection& connection) {
+    Transaction transaction(connection, options_);
+    work(transaction);
+  });
+}
+
+PayProgress PostgresInvoiceStore::progress(const PayRun& run) {
+  return database_.read([&](PostgresConnection& connection) {
+    return PayProgress{
+        .pending = count_pending(connection, run.through),
+        .refused = connection
+                       .run("SELECT count(*) FROM invoices WHERE state = 3 AND sequence <= $1",
+                            run.through)
+                       .number(0, 0)};
+  });
+}
+
+bool PostgresInvoiceStore::is_pending(const PayRun& run) {
+  return database_.read([&](PostgresConnection& connection) {
+    return connection
+               .run("SELECT 1 FROM invoices WHERE state IN (0, 1) AND sequence <= $1 LIMIT 1",
+                    run.through)
+               .size() > 0;
+  });
+}
+
+bool PostgresInvoiceStore::is_claimable(const Lease& lease) {
+  return database_.read([&](PostgresConnection& connection) {
+    const auto conditions = claimable(lease);
+    return std::any_of(conditions.begin(), conditions.end(), [&](const std::string& condition) {
+      return connection.run("SELECT 1 FROM invoices WHERE " + condition + " LIMIT 1").size() > 0;
+    });
+  });
+}
+
+void PostgresInvoiceStore::release(const std::string& owner) {
+  database_.write("release", [&](PostgresConnection& connection) {
+    connection.run(
+        "UPDATE invoices SET claimable_at_ms = 0, lease_owner = NULL "
+        "WHERE state = 1 AND claimable_at_ms > 0 AND lease_owner = $1",
+        owner);
+  });
+}
+
+}  // namespace invoice_app

@@ -1,0 +1,184 @@
+#include "payment-provider/postgres_ledger.h"
+
+#include <array>
+#include <map>
+#include <utility>
+
+#include "common/storage/unix_time.h"
+
+namespace payment_provider {
+namespace {
+
+using common::PostgresConnection;
+using common::PostgresRows;
+
+// Sequences come from payment_counter: its row stays locked until the commit, so the order of
+// sequences is the order of commits.
+constexpr std::array kVersion1 = {
+    R"sql(CREATE TABLE IF NOT EXISTS payments (
+        sequence        BIGINT PRIMARY KEY,
+        idempotency_key TEXT   NOT NULL UNIQUE,
+        invoice_id      TEXT   NOT NULL,
+        amount_minor    BIGINT NOT NULL CHECK (amount_minor > 0),
+        currency        TEXT   NOT NULL,
+        refusal         TEXT,
+        decided_at_ms   BIGINT NOT NULL))sql",
+    "CREATE UNIQUE INDEX IF NOT EXISTS one_accepted_payment_per_invoice ON payments (invoice_id) "
+    "WHERE refusal IS NULL",
+    "CREATE UNIQUE INDEX IF NOT EXISTS accepted_payments_in_order ON payments (sequence ASC) "
+    "WHERE refusal IS NULL",
+    "CREATE TABLE IF NOT EXISTS payment_counter "
+    "(only_row BIGINT PRIMARY KEY CHECK (only_row = 1), last BIGINT NOT NULL)",
+    "INSERT INTO payment_counter (only_row, last) VALUES (1, 0) ON CONFLICT DO NOTHING"};
+
+constexpr std::array kMigrations = {common::PostgresMigration{kVersion1}};
+
+constexpr common::PostgresSchema kSchema = {.application = "payment-provider",
+                                            .migrations = kMigrations};
+
+common::Money money(const PostgresRows& rows, int row, int minor_units, int currency) {
+  return {rows.number(row, minor_units), common::Currency::find(rows.text(row, currency)).value()};
+}
+
+struct Decision {
+  std::string invoice_id;
+  common::Money amount;
+  std::optional<std::string> refusal;
+
+  PaymentOutcome replayed() const {
+    using Kind = PaymentOutcome::Kind;
+    return {refusal ? Kind::kRefused : Kind::kAccepted, true, refusal.value_or("")};
+  }
+};
+
+// Decides orders in one transaction. The lock of the counter keeps other decisions out, so what
+// this has read stays true.
+class Deciding {
+ public:
+  Deciding(PostgresConnection& connection, std::int64_t now_ms)
+      : connection_(connection),
+        now_ms_(now_ms),
+        last_(connection.run("SELECT last FROM payment_counter FOR UPDATE").number(0, 0)) {}
+
+  std::vector<PaymentOutcome> decide(std::span<const PaymentOrder> orders) {
+    read_recorded(orders);
+    std::vector<PaymentOutcome> outcomes;
+    outcomes.reserve(orders.size());
+    for (const PaymentOrder& order : orders) outcomes.push_back(decide_one(order));
+    insert_decisions();
+    return outcomes;
+  }
+
+ private:
+  void read_recorded(std::span<const PaymentOrder> orders) {
+    std::vector<std::string> keys;
+    std::vector<std::string> invoices;
+    for (const PaymentOrder& order : orders) {
+      keys.push_back(order.idempotency_key);
+      invoices.push_back(order.invoice_id);
+    }
+    constexpr const char* kColumns =
+        "SELECT idempotency_key, invoice_id, amount_minor, currency, refusal FROM payments WHERE ";
+    remember(connection_.run(std::string(kColumns) + "idempotency_key = ANY($1::TEXT[])", keys));
+    remember(connection_.run(
+        std::string(kColumns) + "refusal IS NULL AND invoice_id = ANY($1::TEXT[])", invoices));
+  }
+
+  void remember(const PostgresRows& rows) {
+    for (int row = 0; row < rows.size(); ++row) {
+      Decision decision{.invoice_id = rows.text(row, 1),
+                        .amount = money(rows, row, 2, 3),
+                        .refusal = std::nullopt};
+      if (!rows.is_null(row, 4)) decision.refusal = rows.text(row, 4);
+      remember(rows.text(row, 0), std::move(decision));
+    }
+  }
+
+  void remember(const std::string& key, Decision decision) {
+    if (!decision.refusal) accepted_.emplace(decision.invoice_id, decision);
+    by_key_.emplace(key, std::move(decision));
+  }
+
+  PaymentOutcome decide_one(const PaymentOrder& order) {
+    using Kind = PaymentOutcome::Kind;
+    if (const auto known = by_key_.find(order.idempotency_key); known != by_key_.end()) {
+      const bool same =
+          known->second.invoice_id == order.invoice_id && known->second.amount == order.amount;
+      return same ? known->second.replayed() : PaymentOutcome{Kind::kKeyReused};
+    }
+    if (const auto paid = accepted_.find(order.invoice_id); paid != accepted_.end()) {
+      return paid->second.amount == order.amount ? paid->second.replayed()
+                                                 : PaymentOutcome{Kind::kAmountMismatch};
+    }
+    Decision decision{.invoice_id = order.invoice_id, .amount = order.amount, .refusal = {}};
+    if (!order.refusal.empty()) decision.refusal = order.refusal;
+    remember(order.idempotency_key, std::move(decision));
+    decided_.push_back(&order);
+    return {order.refusal.empty() ? Kind::kAccepted : Kind::kRefused, false, order.refusal};
+  }
+
+  void insert_decisions() {
+    if (decided_.empty()) return;
+    std::vector<std::int64_t> sequences;
+    std::vector<std::string> keys;
+    std::vector<std::string> invoices;
+    std::vector<std::int64_t> amounts;
+    std::vector<std::string> currencies;
+    std::vector<std::optional<std::string>> refusals;
+    for (const PaymentOrder* order : decided_) {
+      sequences.push_back(++last_);
+      keys.push_back(order->idempotency_key);
+      invoices.push_back(order->invoice_id);
+      amounts.push_back(order->amount.minor_units);
+      currencies.emplace_back(order->amount.currency.code());
+      refusals.emplace_back();
+      if (!order->refusal.empty()) refusals.back() = order->refusal;
+    }
+    connection_.run(
+        "INSERT INTO payments (sequence, idempotency_key, invoice_id, amount_minor, currency, "
+        "refusal, decided_at_ms) "
+        "SELECT unnest($1::BIGINT[]), unnest($2::TEXT[]), unnest($3::TEXT[]), "
+        "unnest($4::BIGINT[]), unnest($5::TEXT[]), unnest($6::TEXT[]), $7::BIGINT",
+        sequences, keys, invoices, amounts, currencies, refusals, now_ms_);
+    connection_.run("UPDATE payment_counter SET last = $1", last_);
+  }
+
+  PostgresConnection& connection_;
+  const std::int64_t now_ms_;
+  std::int64_t last_;
+  std::map<std::string, Decision> by_key_;
+  std::map<std::string, Decision> accepted_;  // by invoice
+  std::vector<const PaymentOrder*> decided_;
+};
+
+}  // namespace
+
+PostgresLedger::PostgresLedger(const std::string& url, const common::Clock* clock)
+    : database_(url, kSchema), clock_(clock == nullptr ? database_.clock() : *clock) {}
+
+std::vector<PaymentOutcome> PostgresLedger::record(std::span<const PaymentOrder> orders) {
+  return database_.write("record", [&](PostgresConnection& connection) {
+    return Deciding(connection, common::to_unix_ms(clock_.now())).decide(orders);
+  });
+}
+
+std::vector<LedgerEntry> PostgresLedger::list(std::int64_t after, std::size_t limit) {
+  return database_.read([&](PostgresConnection& connection) {
+    const auto rows = connection.run(
+        "SELECT sequence, idempotency_key, invoice_id, amount_minor, currency, decided_at_ms "
+        "FROM payments WHERE sequence > $1 AND refusal IS NULL ORDER BY sequence LIMIT $2",
+        after, static_cast<std::int64_t>(limit));
+    std::vector<LedgerEntry> entries;
+    entries.reserve(static_cast<std::size_t>(rows.size()));
+    for (int row = 0; row < rows.size(); ++row) {
+      entries.push_back({.sequence = rows.number(row, 0),
+                         .idempotency_key = rows.text(row, 1),
+                         .invoice_id = rows.text(row, 2),
+                         .amount = money(rows, row, 3, 4),
+                         .accepted_at = common::from_unix_ms(rows.number(row, 5))});
+    }
+    return entries;
+  });
+}
+
+}  // namespace payment_provider
