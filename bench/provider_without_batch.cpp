@@ -16,7 +16,7 @@ constexpr common::About kAbout = {.name = "payment-provider",
 
 void serve(const Config& config) {
   const common::SystemClock clock;
-  SqliteLedger ledger(config.service.database_path, clock);
+  SqliteLedger ledger(config.service.database.location, clock);
   common::Service service(config.service, [&ledger] { ledger.check(); });
   // Of two handlers for one path, the router keeps the first.
   service.router().post("/payments/batch", {}, [](const common::HttpRequest&) {

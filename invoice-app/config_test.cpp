@@ -26,7 +26,7 @@ TEST(InvoiceAppConfig, HasDefaultsForEverything) {
   const Config config = read({});
   EXPECT_EQ(config.service.port, 8081);
   EXPECT_EQ(config.service.admin_port, 9081);
-  EXPECT_EQ(config.service.database_path, "invoices.db");
+  EXPECT_EQ(config.service.database.location, "invoices.db");
   EXPECT_EQ(config.service.provider_token, std::nullopt);
   EXPECT_EQ(config.payment_provider_url, "http://127.0.0.1:8082");
   EXPECT_EQ(config.pay_wait, std::chrono::seconds(25));
@@ -42,7 +42,7 @@ TEST(InvoiceAppConfig, ReadsWhatIsSet) {
                               {"SEED_INVOICES", "false"}});
   EXPECT_EQ(config.service.port, 0);
   EXPECT_EQ(config.service.admin_port, 19081);
-  EXPECT_EQ(config.service.database_path, "/data/invoices.db");
+  EXPECT_EQ(config.service.database.location, "/data/invoices.db");
   EXPECT_EQ(config.payment_provider_url, "http://payment-provider.payments:8082/v1");
   EXPECT_EQ(config.pay_wait, std::chrono::seconds(1));
   EXPECT_FALSE(config.seed_invoices);

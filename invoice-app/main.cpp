@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/fault_point.h"
@@ -18,6 +19,7 @@
 #include "invoice-app/pay_invoices.h"
 #include "invoice-app/pay_metrics.h"
 #include "invoice-app/payment_workers.h"
+#include "invoice-app/postgres_invoice_store.h"
 #include "invoice-app/routes.h"
 #include "invoice-app/seed.h"
 #include "invoice-app/sqlite_invoice_store.h"
@@ -46,14 +48,29 @@ PaymentWorkersOptions worker_options() {
   return options;
 }
 
+struct Storage {
+  std::unique_ptr<InvoiceStore> store;
+  const common::Clock* clock;  // for leases
+};
+
+Storage open_storage(const common::DatabaseUrl& database, const common::Clock& system_clock) {
+  if (database.kind == common::DatabaseUrl::Kind::kPostgres) {
+    auto store = std::make_unique<PostgresInvoiceStore>(database.location);
+    const common::Clock& clock = store->clock();
+    return {std::move(store), &clock};
+  }
+  return {std::make_unique<SqliteInvoiceStore>(database.location), &system_clock};
+}
+
 void serve(const Config& config) {
-  SqliteInvoiceStore store(config.service.database_path);
+  const common::SystemClock system_clock;
+  const Storage storage = open_storage(config.service.database, system_clock);
+  InvoiceStore& store = *storage.store;
   if (config.seed_invoices) seed(store);
 
   common::Service service(config.service, [&store] { store.check(); });
-  const common::SystemClock clock;
   PayMetrics metrics(service.registry());
-  PaymentWorkers workers(store, gateways(config), clock, metrics, worker_options());
+  PaymentWorkers workers(store, gateways(config), *storage.clock, metrics, worker_options());
   PayInvoices pay_invoices(store, workers, {.longest_wait = config.pay_wait});
   Routes routes(store, pay_invoices);
   routes.add_to(service.router());

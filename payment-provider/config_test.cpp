@@ -33,7 +33,7 @@ TEST(PaymentProviderConfig, HasDefaultsForEverything) {
   const Config config = read({});
   EXPECT_EQ(config.service.port, 8082);
   EXPECT_EQ(config.service.admin_port, 9082);
-  EXPECT_EQ(config.service.database_path, "payments.db");
+  EXPECT_EQ(config.service.database.location, "payments.db");
   EXPECT_EQ(config.service.provider_token, std::nullopt);
   EXPECT_TRUE(config.rules.accepted_currencies.empty());
 }
@@ -43,7 +43,7 @@ TEST(PaymentProviderConfig, ReadsWhatIsSet) {
       read({{"PORT", "18082"}, {"ADMIN_PORT", "0"}, {"DATABASE_URL", "sqlite:/data/payments.db"}});
   EXPECT_EQ(config.service.port, 18082);
   EXPECT_EQ(config.service.admin_port, 0);
-  EXPECT_EQ(config.service.database_path, "/data/payments.db");
+  EXPECT_EQ(config.service.database.location, "/data/payments.db");
 }
 
 TEST(PaymentProviderConfig, ReadsAcceptedCurrencies) {

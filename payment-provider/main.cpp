@@ -1,9 +1,12 @@
 // payment-provider: builds the parts and connects them.
 
+#include <memory>
+
 #include "common/base/clock.h"
 #include "common/service/run.h"
 #include "common/service/service.h"
 #include "payment-provider/config.h"
+#include "payment-provider/postgres_ledger.h"
 #include "payment-provider/routes.h"
 #include "payment-provider/sqlite_ledger.h"
 
@@ -13,11 +16,20 @@ namespace {
 constexpr common::About kAbout = {.name = "payment-provider",
                                   .summary = "accepts payments and keeps the ledger"};
 
+// `clock` dates the payments of a ledger in SQLite.
+std::unique_ptr<Ledger> open_ledger(const common::DatabaseUrl& database,
+                                    const common::Clock& clock) {
+  if (database.kind == common::DatabaseUrl::Kind::kPostgres) {
+    return std::make_unique<PostgresLedger>(database.location);
+  }
+  return std::make_unique<SqliteLedger>(database.location, clock);
+}
+
 void serve(const Config& config) {
   const common::SystemClock clock;
-  SqliteLedger ledger(config.service.database_path, clock);
-  common::Service service(config.service, [&ledger] { ledger.check(); });
-  Routes routes(ledger, config.rules, config.service.provider_token);
+  const auto ledger = open_ledger(config.service.database, clock);
+  common::Service service(config.service, [&ledger] { ledger->check(); });
+  Routes routes(*ledger, config.rules, config.service.provider_token);
   routes.add_to(service.router());
   service.run([] {});
 }

@@ -74,7 +74,7 @@ void prepare_process() {
 void start_logging(const About& about, const ServiceConfig& config) {
   init_logging(std::string(about.name), config.log_level, config.log_format);
   log_info("starting", {{"version", PROJECT_VERSION},
-                        {"database", config.database_path},
+                        {"database", config.database.description},
                         {"token", config.provider_token ? "set" : "none"},
                         {"http_threads", config.http_threads}});
 }

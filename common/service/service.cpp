@@ -26,8 +26,6 @@
 namespace common {
 namespace {
 
-constexpr std::string_view kSqliteScheme = "sqlite:";
-
 sigset_t stop_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -124,6 +122,22 @@ void write_port_file(const std::string& path, int port, int admin_port) {
   throw std::system_error(error, std::generic_category(), "can't write PORT_FILE " + path);
 }
 
+DatabaseUrl read_database(Environment& environment, const std::string& default_url) {
+  constexpr const char* kAccepted = "sqlite:PATH or postgresql://[USER@]HOST[:PORT]/DATABASE[?...]";
+  const std::string url =
+      environment.text("DATABASE_URL", default_url, kAccepted,
+                       "database; a file of SQLite is created if it doesn't exist",
+                       [](const std::string&) { return true; });
+  const auto from_file = environment.secret_file(
+      "DATABASE_URL_FILE", "file with the URL of the database, which replaces DATABASE_URL");
+  auto database = DatabaseUrl::parse(from_file.value_or(url));
+  if (database) return *database;
+  // A URL may have a password in it.
+  const bool may_have_secret = from_file || url.find("://") != std::string::npos;
+  throw ConfigError(from_file ? "DATABASE_URL_FILE" : "DATABASE_URL",
+                    may_have_secret ? "(not shown)" : url, kAccepted);
+}
+
 }  // namespace
 
 ServiceConfig read_service_config(Environment& environment, const ServiceDefaults& defaults) {
@@ -138,14 +152,7 @@ ServiceConfig read_service_config(Environment& environment, const ServiceDefault
       "file to write the lines PORT=N and ADMIN_PORT=N to when both ports are open; "
       "it stays after a stop, so remove it before the next start",
       [](const std::string&) { return true; });
-  const std::string url = environment.text(
-      "DATABASE_URL", defaults.database_url, "sqlite:PATH",
-      "database file; created if it doesn't exist", [](const std::string& value) {
-        // Not ":memory:": each connection would have a database of its own.
-        return value.starts_with(kSqliteScheme) && value.size() > kSqliteScheme.size() &&
-               value[kSqliteScheme.size()] != ':';
-      });
-  config.database_path = url.substr(kSqliteScheme.size());
+  config.database = read_database(environment, defaults.database_url);
   config.provider_token = environment.secret_file(
       "PROVIDER_TOKEN_FILE", "file with the bearer token that payment-provider requires");
   config.http_threads =

@@ -17,6 +17,7 @@
 #include "common/http/server.h"
 #include "common/log/log.h"
 #include "common/service/environment.h"
+#include "common/storage/database_url.h"
 
 namespace common {
 
@@ -33,7 +34,7 @@ struct ServiceConfig {
   std::string port_file;  // gets the ports once both are open; "": none
   int http_threads;
   std::chrono::seconds drain_time;
-  std::string database_path;
+  DatabaseUrl database;
   std::optional<std::string> provider_token;
   LogLevel log_level;
   LogFormat log_format;

@@ -42,7 +42,7 @@ ServiceConfig config(const std::string& port_file = "", std::chrono::seconds dra
           .port_file = port_file,
           .http_threads = 2,
           .drain_time = drain_time,
-          .database_path = {},
+          .database = {},
           .provider_token = {},
           .log_level = LogLevel::kInfo,
           .log_format = LogFormat::kJson};
@@ -262,7 +262,7 @@ TEST(ServiceConfig, HasDefaults) {
   EXPECT_EQ(config.port_file, "");
   EXPECT_EQ(config.http_threads, kServerWorkers);
   EXPECT_EQ(config.drain_time, std::chrono::seconds(0));
-  EXPECT_EQ(config.database_path, "default.db");
+  EXPECT_EQ(config.database.location, "default.db");
   EXPECT_EQ(config.provider_token, std::nullopt);
   EXPECT_EQ(config.log_level, LogLevel::kInfo);
   EXPECT_EQ(config.log_format, LogFormat::kAuto);
@@ -281,7 +281,7 @@ TEST(ServiceConfig, RefusesBadValuesAndNamesThem) {
       {"DATABASE_URL", "sqlite:"},
       {"LOG_LEVEL", "loud"},
       {"LOG_FORMAT", "xml"},
-      {"DATABASE_URL", "postgresql://h"},
+      {"DATABASE_URL", "postgresql://h?nonsense=1"},
       {"DATABASE_URL", "sqlite::memory:"},
       {"PORT", " 1"},
       {"HTTP_THREADS", "999999"},
