@@ -141,11 +141,15 @@ class Addition {
   std::vector<Invoice> added_;
 };
 
+// Conditions and orders that only the index invoices_due fits, so that the planner takes it also
+// before it knows anything of the table.
 constexpr const char* kAtOnce =
-    "state IN (0, 1) AND claimable_at_ms = 0 AND sequence <= (SELECT through FROM payment_request)";
+    "state IN (0, 1) AND claimable_at_ms <= 0 AND sequence <= (SELECT through FROM "
+    "payment_request)";
 constexpr const char* kExpired = "state IN (0, 1) AND claimable_at_ms BETWEEN 1 AND ";
 // Written before the clock was set back.
 constexpr const char* kTooLate = "state IN (0, 1) AND claimable_at_ms > ";
+constexpr const char* kInOrder = " ORDER BY claimable_at_ms, sequence LIMIT ";
 
 // What InvoiceStore::claim() claims first, second and last.
 std::array<std::string, 3> claimable(const Lease& lease) {
@@ -223,23 +227,29 @@ class Transaction final : public InvoiceTransaction {
   // for this one, and it settles, claims or releases them.
   void restart_retries() {
     connection_.run(
-        std::string("WITH picked (picked_sequence) AS (SELECT sequence FROM invoices "
-                    "WHERE state IN (0, 1) AND claimable_at_ms > 0 AND lease_owner IS NULL") +
-        skip_locked() +
-        ") UPDATE invoices SET claimable_at_ms = 0 FROM picked "
-        "WHERE sequence = picked_sequence "
-        "AND state IN (0, 1) AND claimable_at_ms > 0 AND lease_owner IS NULL");
+        std::string("UPDATE invoices SET claimable_at_ms = 0 WHERE sequence IN ("
+                    "SELECT sequence FROM invoices WHERE state IN (0, 1) AND claimable_at_ms > 0 "
+                    "AND lease_owner IS NULL") +
+        skip_locked() + ") AND claimable_at_ms > 0 AND lease_owner IS NULL");
   }
 
+  // The second statement looks again, because without the locks of the first one another
+  // transaction may have claimed the same ones meanwhile.
   void claim_if(const std::string& condition, const Lease& lease, std::size_t limit,
                 std::vector<Claim>& claims) {
+    const auto found =
+        connection_.run("SELECT sequence, attempt, claimable_at_ms FROM invoices WHERE " +
+                        condition + kInOrder + std::to_string(limit) + skip_locked());
+    if (found.size() == 0) return;
     const auto rows = connection_.run(
-        "WITH picked (picked_sequence) AS (SELECT sequence FROM invoices WHERE " + condition +
-            " ORDER BY claimable_at_ms, sequence LIMIT $1" + skip_locked() +
-            ") UPDATE invoices SET state = 1, attempt = attempt + 1, lease_owner = $2, "
-            "claimable_at_ms = $3 FROM picked WHERE sequence = picked_sequence AND " +
-            condition + " RETURNING sequence, id, amount_minor, currency, generation, attempt",
-        static_cast<std::int64_t>(limit), lease.owner, to_unix_ms(lease.until));
+        "UPDATE invoices SET state = 1, attempt = attempt + 1, lease_owner = $1, "
+        "claimable_at_ms = $2 "
+        "FROM (SELECT unnest($3::BIGINT[]) AS found, unnest($4::BIGINT[]) AS found_attempt, "
+        "unnest($5::BIGINT[]) AS found_claimable) AS found_rows "
+        "WHERE sequence = found AND state < 2 AND attempt = found_attempt "
+        "AND claimable_at_ms = found_claimable "
+        "RETURNING sequence, id, amount_minor, currency, generation, attempt",
+        lease.owner, to_unix_ms(lease.until), found.numbers(0), found.numbers(1), found.numbers(2));
     const std::size_t before = claims.size();
     for (int row = 0; row < rows.size(); ++row) {
       claims.push_back({.sequence = rows.number(row, 0),
@@ -332,7 +342,8 @@ PayProgress PostgresInvoiceStore::progress(const PayRun& run) {
 bool PostgresInvoiceStore::is_pending(const PayRun& run) {
   return database_.read([&](PostgresConnection& connection) {
     return connection
-               .run("SELECT 1 FROM invoices WHERE state IN (0, 1) AND sequence <= $1 LIMIT 1",
+               .run(std::string("SELECT 1 FROM invoices WHERE state IN (0, 1) AND sequence <= $1") +
+                        kInOrder + "1",
                     run.through)
                .size() > 0;
   });
@@ -342,7 +353,8 @@ bool PostgresInvoiceStore::is_claimable(const Lease& lease) {
   return database_.read([&](PostgresConnection& connection) {
     const auto conditions = claimable(lease);
     return std::any_of(conditions.begin(), conditions.end(), [&](const std::string& condition) {
-      return connection.run("SELECT 1 FROM invoices WHERE " + condition + " LIMIT 1").size() > 0;
+      return connection.run("SELECT 1 FROM invoices WHERE " + condition + kInOrder + "1").size() >
+             0;
     });
   });
 }

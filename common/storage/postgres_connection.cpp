@@ -118,6 +118,13 @@ std::int64_t PostgresRows::number(int row, int column) const {
   return number;
 }
 
+std::vector<std::int64_t> PostgresRows::numbers(int column) const {
+  std::vector<std::int64_t> numbers;
+  numbers.reserve(static_cast<std::size_t>(size()));
+  for (int row = 0; row < size(); ++row) numbers.push_back(number(row, column));
+  return numbers;
+}
+
 PostgresValue postgres_value(std::int64_t number) { return std::to_string(number); }
 
 PostgresValue postgres_value(std::string text) { return text; }

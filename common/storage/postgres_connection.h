@@ -68,6 +68,7 @@ class PostgresRows {
   bool is_null(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
   std::string text(int row, int column) const;
   std::int64_t number(int row, int column) const;
+  std::vector<std::int64_t> numbers(int column) const;
 
  private:
   std::shared_ptr<PGresult> result_;
