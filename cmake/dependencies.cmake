@@ -13,6 +13,9 @@ find_package(SQLiteCpp REQUIRED)      # SQLiteCpp
 # (libcurl, civetweb), which we don't link: metrics are served by our own admin listener.
 pkg_check_modules(PROMETHEUS_CPP_CORE REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 
+# Through pkg-config, because some versions of FindPostgreSQL also demand the server's headers.
+pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)  # PkgConfig::LIBPQ
+
 include(cmake/httplib.cmake)  # httplib
 
 # asio: sockets, timers and coroutines of the server. Header only, without Boost.
