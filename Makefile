@@ -43,7 +43,7 @@ build: ## Build build/bin/invoice-app and build/bin/payment-provider
 
 .PHONY: test
 test: ## Build with warnings as errors and run all tests
-	@scripts/install-packages.sh build run test
+	@scripts/install-packages.sh build run test postgresql
 	$(CONFIGURE) dev
 	$(BUILD) dev
 	$(CTEST) dev
@@ -71,21 +71,21 @@ lint: ## Check format, clang-tidy's findings and the scripts
 
 .PHONY: asan
 asan: ## Run all tests with AddressSanitizer and UndefinedBehaviorSanitizer
-	@scripts/install-packages.sh build run test
+	@scripts/install-packages.sh build run test postgresql
 	$(CONFIGURE) asan
 	$(BUILD) asan
 	$(CTEST) asan
 
 .PHONY: tsan
 tsan: ## Run all tests with ThreadSanitizer
-	@scripts/install-packages.sh build run test
+	@scripts/install-packages.sh build run test postgresql
 	$(CONFIGURE) tsan
 	$(BUILD) tsan
 	$(FIXED_ADDRESSES) $(CTEST) tsan
 
 .PHONY: faults
 faults:
-	@scripts/install-packages.sh build run test
+	@scripts/install-packages.sh build run test postgresql
 	$(CONFIGURE) faults -DBUILD_TESTING=OFF
 	$(BUILD) faults
 

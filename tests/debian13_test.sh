@@ -58,7 +58,7 @@ WORKDIR /project
 COPY packages.txt ./
 COPY scripts/install-packages.sh scripts/
 RUN apt-get update && apt-get install --yes --no-install-recommends make \
- && scripts/install-packages.sh build run test
+ && scripts/install-packages.sh build run test postgresql
 END
   say "packages installed in $((SECONDS - started)) s"
 }
