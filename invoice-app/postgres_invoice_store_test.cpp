@@ -1,0 +1,36 @@
+#include "invoice-app/postgres_invoice_store.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "invoice-app/testing/invoice_store_contract.h"
+#include "tests/support/postgres_server.h"
+
+namespace invoice_app {
+namespace {
+
+OpenInvoiceStore stores_on(const std::string& url, PostgresInvoiceStoreOptions options = {}) {
+  return [url, options] { return std::make_shared<PostgresInvoiceStore>(url, options); };
+}
+
+OpenInvoiceStore new_storage() { return stores_on(tests::shared_postgres().create_database()); }
+
+OpenInvoiceStore new_storage_without_skip_locked() {
+  return stores_on(tests::shared_postgres().create_database(), {.skip_locked = false});
+}
+
+OpenInvoiceStore new_storage_through_pgbouncer() {
+  static const tests::PgBouncer pgbouncer(tests::shared_postgres());
+  return stores_on(pgbouncer.url(tests::shared_postgres().create_database()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Postgres, InvoiceStoreContract, testing::Values(new_storage));
+INSTANTIATE_TEST_SUITE_P(PostgresWithoutSkipLocked, InvoiceStoreContract,
+                         testing::Values(new_storage_without_skip_locked));
+INSTANTIATE_TEST_SUITE_P(PgBouncer, InvoiceStoreContract,
+                         testing::Values(new_storage_through_pgbouncer));
+
+}  // namespace
+}  // namespace invoice_app
