@@ -16,7 +16,7 @@ using common::to_unix_ms;
 //   >0  Unix time from which on it may be claimed again: the end of its lease (lease_owner is set)
 //       or the time of its retry (lease_owner is NULL)
 // The index `due` has only unpaid and sending invoices, so the others do not make claims slower.
-constexpr std::array kMigrations = {
+constexpr std::array kMigrations = {common::SqliteMigration{
     R"sql(
       CREATE TABLE invoices (
         sequence        INTEGER PRIMARY KEY,
@@ -38,7 +38,7 @@ constexpr std::array kMigrations = {
         through  INTEGER NOT NULL   -- payment is requested for every invoice up to this sequence
       ) STRICT;
       INSERT INTO payment_request VALUES (1, 0);
-    )sql"};
+    )sql"}};
 
 constexpr common::SqliteSchema kSchema = {.application_id = 0x696e766f,  // "invo"
                                           .migrations = kMigrations};

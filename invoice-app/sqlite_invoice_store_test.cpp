@@ -103,16 +103,5 @@ TEST_F(SqliteInvoiceStoreTest, IsNotReadyWhenItsFileWasEmptied) {
   EXPECT_EQ(std::filesystem::file_size(path()), 0U);
 }
 
-TEST_F(SqliteInvoiceStoreTest, IsNotReadyOnceANewerVersionHasMigratedAndLeavesThatAlone) {
-  SqliteInvoiceStore store(path());
-  store.check();
-  {
-    SQLite::Database newer(path(), SQLite::OPEN_READWRITE);
-    newer.exec("PRAGMA user_version = 7");
-  }
-  EXPECT_THROW(store.check(), common::Unavailable);
-  EXPECT_EQ(run_sql("PRAGMA user_version"), 7);
-}
-
 }  // namespace
 }  // namespace invoice_app

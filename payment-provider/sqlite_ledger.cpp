@@ -10,7 +10,7 @@ namespace {
 
 using common::SqliteConnection;
 
-constexpr std::array kMigrations = {
+constexpr std::array kMigrations = {common::SqliteMigration{
     R"sql(
       CREATE TABLE payments (
         sequence        INTEGER PRIMARY KEY,
@@ -23,7 +23,7 @@ constexpr std::array kMigrations = {
       ) STRICT;
       CREATE UNIQUE INDEX one_accepted_payment_per_invoice ON payments (invoice_id)
         WHERE refusal IS NULL;
-    )sql"};
+    )sql"}};
 
 constexpr common::SqliteSchema kSchema = {.application_id = 0x70617973,  // "pays"
                                           .migrations = kMigrations};

@@ -25,15 +25,25 @@
 namespace common {
 namespace {
 
-// Each migration adds a row, so that a test sees how often it ran.
-constexpr const char* kMigrations[] = {
-    "CREATE TABLE migrations (version INTEGER); INSERT INTO migrations VALUES (1);"
-    "CREATE TABLE numbers (n INTEGER PRIMARY KEY)",
-    "INSERT INTO migrations VALUES (2)",
+// Each migration adds a row, so that a test sees how often it ran. The second one only adds. The
+// third one removes what programs of version 1 use.
+constexpr SqliteMigration kMigrations[] = {
+    {"CREATE TABLE migrations (version INTEGER); INSERT INTO migrations VALUES (1);"
+     "CREATE TABLE numbers (n INTEGER PRIMARY KEY)"},
+    {"INSERT INTO migrations VALUES (2); ALTER TABLE numbers ADD COLUMN note TEXT;"
+     "CREATE VIEW notes AS SELECT n, note FROM numbers"},
+    {"INSERT INTO migrations VALUES (3); DROP VIEW notes;"
+     "ALTER TABLE numbers RENAME TO numbers_with_notes",
+     2},
 };
 constexpr int kApplicationId = 0x74657374;
-constexpr SqliteSchema kSchema{kApplicationId, kMigrations};
-constexpr SqliteSchema kOldSchema{kApplicationId, std::span(kMigrations).first(1)};
+
+constexpr SqliteSchema schema_of_version(std::size_t version) {
+  return {kApplicationId, std::span(kMigrations).first(version)};
+}
+constexpr SqliteSchema kOldSchema = schema_of_version(1);
+constexpr SqliteSchema kSchema = schema_of_version(2);
+constexpr SqliteSchema kContractedSchema = schema_of_version(3);
 
 int number(SqliteConnection& connection, const char* sql) {
   SQLite::Statement& query = connection.query(sql);
@@ -60,7 +70,7 @@ std::vector<int> all(SqliteDatabase& database) {
 
 void insert(SqliteDatabase& database, int n) {
   database.write("test", [n](SqliteConnection& connection) {
-    connection.run("INSERT INTO numbers VALUES (?1)", n);
+    connection.run("INSERT INTO numbers (n) VALUES (?1)", n);
   });
 }
 
@@ -79,14 +89,19 @@ class SqliteDatabaseTest : public testing::Test {
     return std::make_unique<SqliteDatabase>(path(), schema);
   }
 
-  // Why the file can't be opened; "" when it can.
-  std::string refusal(const SqliteSchema& schema = kSchema) const {
+  // Why `action` is unavailable; "" when it is not.
+  static std::string failure(const std::function<void()>& action) {
     try {
-      open(schema);
+      action();
       return "";
     } catch (const Unavailable& error) {
       return error.what();
     }
+  }
+
+  // Why the file can't be opened; "" when it can.
+  std::string refusal(const SqliteSchema& schema = kSchema) const {
+    return failure([&] { open(schema); });
   }
 
   // A connection of another program: without our settings, and without waiting for locks.
@@ -149,17 +164,69 @@ TEST_F(SqliteDatabaseTest, RunsMigrationsOnceWhenManyProcessesOpenAtOnce) {
 
 TEST_F(SqliteDatabaseTest, LeavesNothingOfAMigrationThatFails) {
   open(kOldSchema);
-  const char* const broken[] = {kMigrations[0], "INSERT INTO migrations VALUES (2); NOT SQL"};
+  const SqliteMigration broken[] = {kMigrations[0], {"INSERT INTO migrations VALUES (2); NOT SQL"}};
   EXPECT_NE(refusal({kApplicationId, broken}), "");
   EXPECT_EQ(migrations(*open(kOldSchema)), std::vector<int>{1});
 }
 
-TEST_F(SqliteDatabaseTest, RefusesANewerVersionAndLeavesItAsItIs) {
-  open();
+TEST_F(SqliteDatabaseTest, AnOlderProgramRunsNextToANewerSchemaThatOnlyAdds) {
+  const auto older = open(kOldSchema);
+  insert(*older, 1);
+  const auto newer = open();
+  in_threads(2, [&](int thread) {
+    SqliteDatabase& database = thread == 0 ? *older : *newer;
+    for (int i = 1; i <= 20; ++i) {
+      EXPECT_NO_THROW(insert(database, 100 * (thread + 1) + i));
+      EXPECT_NO_THROW(database.check());
+    }
+  });
+  EXPECT_EQ(all(*older).size(), 41U);
+  EXPECT_EQ(all(*older), all(*newer));
+  EXPECT_EQ(numbers(*newer, "SELECT n FROM notes WHERE note IS NULL").size(), 41U);
+}
+
+TEST_F(SqliteDatabaseTest, AnOlderProgramStartsOnANewerSchemaThatOnlyAddsAndLeavesItAsItIs) {
+  insert(*open(), 1);
   const std::string before = content();
-  EXPECT_EQ(refusal(kOldSchema),
-            "database " + path() + " has schema version 2, which is newer than this program's 1");
+  const auto older = open(kOldSchema);
   EXPECT_EQ(content(), before);
+  EXPECT_EQ(all(*older), std::vector<int>{1});
+  insert(*older, 2);
+  EXPECT_NO_THROW(older->check());
+  EXPECT_EQ(migrations(*open()), (std::vector<int>{1, 2}));
+  EXPECT_EQ(foreign().execAndGet("PRAGMA user_version").getInt(), 2);
+}
+
+TEST_F(SqliteDatabaseTest, ASchemaThatTheProgramMayNotUseStopsItAndStaysAsItIs) {
+  const auto older = open(kOldSchema);
+  const auto permitted = open();
+  const auto newest = open(kContractedSchema);
+  EXPECT_EQ(foreign().execAndGet("PRAGMA user_version").getInt(), 2 * 65536 + 3);
+  const std::string before = content();
+  const std::string expected = "database " + path() +
+                               " has schema version 3, for programs that know version 2 or later; "
+                               "this program knows version 1";
+  EXPECT_EQ(failure([&] { older->check(); }), expected);
+  EXPECT_EQ(refusal(kOldSchema), expected);
+  EXPECT_EQ(content(), before);
+  EXPECT_EQ(failure([&] { permitted->check(); }), "");
+  EXPECT_EQ(refusal(), "");
+  EXPECT_EQ(failure([&] { newest->check(); }), "");
+  EXPECT_EQ(foreign().execAndGet("PRAGMA user_version").getInt(), 2 * 65536 + 3);
+}
+
+TEST_F(SqliteDatabaseTest, FailsTheCheckOnASchemaThatIsTooOld) {
+  const auto database = open();
+  foreign().exec("PRAGMA user_version = 1");  // as after a restore
+  EXPECT_EQ(failure([&] { database->check(); }),
+            "database " + path() + " has schema version 1; this program needs version 2");
+  EXPECT_EQ(foreign().execAndGet("PRAGMA user_version").getInt(), 1);
+}
+
+TEST_F(SqliteDatabaseTest, RefusesAVersionThatNoProgramWrites) {
+  open();
+  foreign().exec("PRAGMA user_version = -1");
+  EXPECT_NE(refusal(), "");
 }
 
 TEST_F(SqliteDatabaseTest, RefusesFilesOfOtherApplicationsAndLeavesThemAsTheyAre) {
@@ -222,7 +289,8 @@ TEST_F(SqliteDatabaseTest, ReturnsTheResultOfTheWork) {
   const auto database = open();
   EXPECT_EQ(database->write("test",
                             [](SqliteConnection& connection) {
-                              return connection.run("INSERT INTO numbers VALUES (?1), (?2)", 1, 2);
+                              return connection.run("INSERT INTO numbers (n) VALUES (?1), (?2)", 1,
+                                                    2);
                             }),
             2);
   EXPECT_EQ(database->read([](SqliteConnection& connection) {
@@ -234,7 +302,7 @@ TEST_F(SqliteDatabaseTest, ReturnsTheResultOfTheWork) {
 TEST_F(SqliteDatabaseTest, RollsBackWhenTheWorkThrowsAndWorksAgain) {
   const auto database = open();
   const auto throw_after_insert = [](SqliteConnection& connection) {
-    connection.run("INSERT INTO numbers VALUES (?1)", 1);
+    connection.run("INSERT INTO numbers (n) VALUES (?1)", 1);
     throw std::runtime_error("the work's own");
   };
   EXPECT_THROW(database->write("test", throw_after_insert), std::runtime_error);
@@ -247,8 +315,8 @@ TEST_F(SqliteDatabaseTest, ThrowsUnavailableWhenSqliteFailsAndWorksAgain) {
   const auto database = open();
   insert(*database, 1);
   const auto insert_twice = [](SqliteConnection& connection) {
-    connection.run("INSERT INTO numbers VALUES (?1)", 2);
-    connection.run("INSERT INTO numbers VALUES (?1)", 1);
+    connection.run("INSERT INTO numbers (n) VALUES (?1)", 2);
+    connection.run("INSERT INTO numbers (n) VALUES (?1)", 1);
   };
   EXPECT_THROW(database->write("test", insert_twice), Unavailable);
   EXPECT_THROW(numbers(*database, "SELECT x FROM missing"), Unavailable);
@@ -275,7 +343,7 @@ TEST_F(SqliteDatabaseTest, ReplacesTheConnectionOnWhichWorkFailed) {
 TEST_F(SqliteDatabaseTest, LetsReadersWriteNothing) {
   const auto database = open();
   EXPECT_THROW(database->read([](SqliteConnection& connection) {
-    connection.run("INSERT INTO numbers VALUES (1)");
+    connection.run("INSERT INTO numbers (n) VALUES (1)");
   }),
                Unavailable);
   EXPECT_EQ(all(*database), std::vector<int>{});
@@ -291,7 +359,7 @@ TEST_F(SqliteDatabaseTest, ForgetsAQueryThatWasNotReadToItsEnd) {
   EXPECT_EQ(database->read(first), 1);
   EXPECT_EQ(database->read(first), 1);
   SQLite::Database other = foreign();
-  other.exec("INSERT INTO numbers VALUES (3)");  // fails if the file is locked
+  other.exec("INSERT INTO numbers (n) VALUES (3)");  // fails if the file is locked
   EXPECT_EQ(all(*database), (std::vector<int>{1, 2, 3}));
 }
 
@@ -300,10 +368,10 @@ TEST_F(SqliteDatabaseTest, KeepsOthersFromCommittingDuringARead) {
   SQLite::Database other = foreign();
   database->read([&other](SqliteConnection& connection) {
     EXPECT_EQ(number(connection, "SELECT count(*) FROM numbers"), 0);
-    EXPECT_THROW(other.exec("INSERT INTO numbers VALUES (1)"), SQLite::Exception);
+    EXPECT_THROW(other.exec("INSERT INTO numbers (n) VALUES (1)"), SQLite::Exception);
     EXPECT_EQ(number(connection, "SELECT count(*) FROM numbers"), 0);
   });
-  EXPECT_NO_THROW(other.exec("INSERT INTO numbers VALUES (1)"));
+  EXPECT_NO_THROW(other.exec("INSERT INTO numbers (n) VALUES (1)"));
 }
 
 TEST_F(SqliteDatabaseTest, KeepsOthersFromWritingFromTheStartOfAWrite) {
