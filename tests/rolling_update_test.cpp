@@ -1,5 +1,5 @@
-// Programs next to a schema that a newer release has changed, on the same files. The test makes the
-// changes, so the programs are the older release.
+// Programs on files that another release has written: with a newer schema, or with rows in a
+// currency that was active then. The test changes the files.
 
 #include <SQLiteCpp/Database.h>
 #include <gtest/gtest.h>
@@ -132,6 +132,22 @@ TEST_F(RollingUpdate, ASchemaForNewerProgramsOnlyStopsOlderOnes) {
     EXPECT_NE(process.log().find(reason), std::string::npos) << process.log();
     EXPECT_EQ(user_version(name), kVersion3ForPrograms2);
   }
+}
+
+TEST_F(RollingUpdate, ARowInAWithdrawnCurrencyIsListedAndHoldsUpNoPayment) {
+  const ServiceProcess& app = *apps_[0];
+  change("invoices", "UPDATE invoices SET currency = 'BGN' WHERE id = 'I2'");
+  json expected = kSeedUnpaid;
+  expected[1]["Currency"] = "BGN";
+  EXPECT_EQ(invoices(app), expected);
+
+  expect_status(pay(app), 502);
+  expected = all_paid(expected);
+  expected[1]["IsPaid"] = false;
+  EXPECT_EQ(invoices(app), expected);
+  EXPECT_EQ(attempts(app, "paid"), 2);
+  EXPECT_EQ(attempts(app, "refused"), 1);
+  EXPECT_EQ(payments(*providers_[0]).size(), 2U);
 }
 
 }  // namespace
