@@ -60,7 +60,8 @@ class InvoiceTransaction {
   // Claims up to `limit` due invoices: they become kSending, under this lease, with attempt + 1.
   // First those that were never claimed, were released, or were requested again, oldest first; then
   // those whose lease has expired or whose retry time has come. An end later than `lease.now` plus
-  // two lease lengths was written before the clock was set back. It counts as expired.
+  // two lease lengths was written before the clock was set back. It counts as expired. Invoices in
+  // currencies that this program does not know stay due for others; they are skipped.
   virtual std::vector<Claim> claim(const Lease& lease, std::size_t limit) = 0;
 
   // Stores outcomes of `owner`'s workers. Drops outcomes other than kPaid whose lease is lost
@@ -79,7 +80,8 @@ class InvoiceStore {
   // the outcomes in the order of the groups.
   virtual std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) = 0;
 
-  // Up to `limit` invoices with a sequence greater than `after`, in order of creation.
+  // Up to `limit` invoices with a sequence greater than `after`, in order of creation. Throws
+  // common::Unavailable if one is in a currency that this program does not know.
   virtual std::vector<Invoice> list(std::int64_t after, std::size_t limit) = 0;
 
   // The version of the stored content: differs after every change that a list can show, by any

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
+#include "common/base/unavailable.h"
 #include "common/storage/unix_time.h"
 
 namespace invoice_app {
@@ -45,20 +47,25 @@ constexpr std::array kMigrations = {common::PostgresMigration{kVersion1}};
 constexpr common::PostgresSchema kSchema = {.application = "invoice-app",
                                             .migrations = kMigrations};
 
-common::Money money(const PostgresRows& rows, int row, int minor_units, int currency) {
-  return {rows.number(row, minor_units), common::Currency::find(rows.text(row, currency)).value()};
-}
-
 constexpr const char* kInvoiceColumns = "sequence, id, amount_minor, currency, state";
+
+Invoice read_invoice(const PostgresRows& rows, int row) {
+  const auto amount = common::stored_money(rows.number(row, 2), rows.text(row, 3));
+  if (!amount) {
+    throw common::Unavailable("invoice " + rows.text(row, 1) + " is in the currency " +
+                              rows.text(row, 3) + ", which this program does not know");
+  }
+  return {.sequence = rows.number(row, 0),
+          .id = rows.text(row, 1),
+          .amount = *amount,
+          .state = static_cast<InvoiceState>(rows.number(row, 4))};
+}
 
 std::vector<Invoice> read_invoices(const PostgresRows& rows) {
   std::vector<Invoice> invoices;
   invoices.reserve(static_cast<std::size_t>(rows.size()));
   for (int row = 0; row < rows.size(); ++row) {
-    invoices.push_back({.sequence = rows.number(row, 0),
-                        .id = rows.text(row, 1),
-                        .amount = money(rows, row, 2, 3),
-                        .state = static_cast<InvoiceState>(rows.number(row, 4))});
+    invoices.push_back(read_invoice(rows, row));
   }
   return invoices;
 }
@@ -89,7 +96,13 @@ class Addition {
     const auto rows = connection_.run(
         std::string("SELECT ") + kInvoiceColumns + " FROM invoices WHERE id = ANY($1::TEXT[])",
         ids);
-    for (Invoice& invoice : read_invoices(rows)) invoices_.emplace(invoice.id, std::move(invoice));
+    for (int row = 0; row < rows.size(); ++row) {
+      if (common::Currency::find_any(rows.text(row, 3))) {
+        invoices_.emplace(rows.text(row, 1), read_invoice(rows, row));
+      } else {
+        unknown_.insert(rows.text(row, 1));
+      }
+    }
   }
 
   AddOutcome add_group(const std::vector<NewInvoice>& group) {
@@ -101,7 +114,8 @@ class Addition {
       if (is_new) {
         ++last_;
         added_.push_back(invoice->second);
-      } else if (invoice->second.amount != amount) {
+      }
+      if (invoice->second.amount != amount || unknown_.contains(id)) {
         undo_after(before);
         return {.invoices = {}, .added = 0, .conflict = id};
       }
@@ -138,6 +152,8 @@ class Addition {
   PostgresConnection& connection_;
   std::int64_t last_;
   std::map<std::string, Invoice> invoices_;  // by id: stored, or added by an earlier group
+  std::set<std::string>
+      unknown_;  // ids of those stored in currencies that this program does not know
   std::vector<Invoice> added_;
 };
 
@@ -151,10 +167,24 @@ constexpr const char* kExpired = "state IN (0, 1) AND claimable_at_ms BETWEEN 1 
 constexpr const char* kTooLate = "state IN (0, 1) AND claimable_at_ms > ";
 constexpr const char* kInOrder = " ORDER BY claimable_at_ms, sequence LIMIT ";
 
+// " AND currency IN ('AED', ...": those that this program knows.
+const std::string& known_currency() {
+  static const std::string condition = [] {
+    std::string codes;
+    for (const std::string_view code : common::Currency::all_codes()) {
+      codes += (codes.empty() ? "'" : ", '") + std::string(code) + '\'';
+    }
+    return " AND currency IN (" + codes + ")";
+  }();
+  return condition;
+}
+
 // What InvoiceStore::claim() claims first, second and last.
 std::array<std::string, 3> claimable(const Lease& lease) {
-  return {kAtOnce, kExpired + std::to_string(to_unix_ms(lease.now)),
-          kTooLate + std::to_string(to_unix_ms(lease.until + (lease.until - lease.now)))};
+  return {kAtOnce + known_currency(),
+          kExpired + std::to_string(to_unix_ms(lease.now)) + known_currency(),
+          kTooLate + std::to_string(to_unix_ms(lease.until + (lease.until - lease.now))) +
+              known_currency()};
 }
 
 std::int64_t count_pending(PostgresConnection& connection, std::int64_t through) {
@@ -252,11 +282,12 @@ class Transaction final : public InvoiceTransaction {
         lease.owner, to_unix_ms(lease.until), found.numbers(0), found.numbers(1), found.numbers(2));
     const std::size_t before = claims.size();
     for (int row = 0; row < rows.size(); ++row) {
-      claims.push_back({.sequence = rows.number(row, 0),
-                        .id = rows.text(row, 1),
-                        .amount = money(rows, row, 2, 3),
-                        .generation = rows.number(row, 4),
-                        .attempt = rows.number(row, 5)});
+      claims.push_back(
+          {.sequence = rows.number(row, 0),
+           .id = rows.text(row, 1),
+           .amount = common::stored_money(rows.number(row, 2), rows.text(row, 3)).value(),
+           .generation = rows.number(row, 4),
+           .attempt = rows.number(row, 5)});
     }
     std::sort(claims.begin() + static_cast<std::ptrdiff_t>(before), claims.end(),
               [](const Claim& a, const Claim& b) { return a.sequence < b.sequence; });

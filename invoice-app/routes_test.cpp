@@ -73,6 +73,17 @@ TEST_F(InvoiceRoutes, AnInvoiceThatIsSentAgainIsAddedOnce) {
   EXPECT_EQ(list(), "[" + std::string(kI1AsShown) + "]\n");
 }
 
+TEST_F(InvoiceRoutes, AnInvoiceInAWithdrawnCurrencyIsListedAndPaidButNotAdded) {
+  const std::string shown = R"({"InvoiceId":"old","Value":12.15,"Currency":"BGN","IsPaid":)";
+  const std::vector<NewInvoice> stored = {
+      {"old", {1215, common::Currency::find_any("BGN").value()}}};
+  store_.add({&stored, 1});
+  EXPECT_EQ(list(), "[" + shown + "false}]\n");
+  EXPECT_EQ(problem(add(R"({"InvoiceId":"new","Value":1,"Currency":"BGN"})")), "400 about:blank");
+  EXPECT_EQ(pay().status, 200);
+  EXPECT_EQ(list(), "[" + shown + "true}]\n");
+}
+
 TEST_F(InvoiceRoutes, AmountsAreShownWithTheDecimalsOfTheirCurrency) {
   const std::vector<std::pair<std::string, std::string>> values = {
       {R"("Value":10.5,"Currency":"EUR")", R"("Value":10.50,"Currency":"EUR")"},

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <utility>
 
+#include "common/base/unavailable.h"
+#include "common/log/log.h"
 #include "common/storage/unix_time.h"
 
 namespace invoice_app {
@@ -16,7 +20,7 @@ using common::to_unix_ms;
 //   >0  Unix time from which on it may be claimed again: the end of its lease (lease_owner is set)
 //       or the time of its retry (lease_owner is NULL)
 // The index `due` has only unpaid and sending invoices, so the others do not make claims slower.
-constexpr std::array kMigrations = {
+constexpr std::array kMigrations = {common::SqliteMigration{
     R"sql(
       CREATE TABLE invoices (
         sequence        INTEGER PRIMARY KEY,
@@ -38,19 +42,28 @@ constexpr std::array kMigrations = {
         through  INTEGER NOT NULL   -- payment is requested for every invoice up to this sequence
       ) STRICT;
       INSERT INTO payment_request VALUES (1, 0);
-    )sql"};
+    )sql"}};
 
 constexpr common::SqliteSchema kSchema = {.application_id = 0x696e766f,  // "invo"
                                           .migrations = kMigrations};
 
-common::Money money(const SQLite::Column& minor_units, const SQLite::Column& currency) {
-  return {minor_units.getInt64(), common::Currency::find(currency.getString()).value()};
+std::optional<common::Money> find_money(const SQLite::Column& minor_units,
+                                        const SQLite::Column& currency) {
+  return common::stored_money(minor_units.getInt64(), currency.getString());
+}
+
+std::string unknown_currency(const std::string& id, const SQLite::Column& currency) {
+  return "invoice " + id + " is in the currency " + currency.getString() +
+         ", which this program does not know";
 }
 
 Invoice read_invoice(SQLite::Statement& row) {
+  const std::string id = row.getColumn(1).getString();
+  const auto amount = find_money(row.getColumn(2), row.getColumn(3));
+  if (!amount) throw common::Unavailable(unknown_currency(id, row.getColumn(3)));
   return {.sequence = row.getColumn(0).getInt64(),
-          .id = row.getColumn(1).getString(),
-          .amount = money(row.getColumn(2), row.getColumn(3)),
+          .id = id,
+          .amount = *amount,
           .state = static_cast<InvoiceState>(row.getColumn(4).getInt())};
 }
 
@@ -72,40 +85,53 @@ AddOutcome add_group(SqliteConnection& connection, const std::vector<NewInvoice>
     SQLite::Statement& row = connection.query(
         "SELECT sequence, id, amount_minor, currency, state FROM invoices WHERE id = ?1", id);
     row.executeStep();
-    outcome.invoices.push_back(read_invoice(row));
-    if (outcome.invoices.back().amount != amount) {
+    if (find_money(row.getColumn(2), row.getColumn(3)) != amount) {
       row.reset();
       connection.run("ROLLBACK TO a_group");
       outcome = {.invoices = {}, .added = 0, .conflict = id};
       break;
     }
+    outcome.invoices.push_back(read_invoice(row));
   }
   connection.run("RELEASE a_group");
   return outcome;
 }
 
+struct Claimable {
+  std::vector<Claim> claims;
+  // Why the first one was skipped; empty if none was. Invoices in unknown currencies are left to
+  // programs that know them, and do not hold up the others.
+  std::string skipped_because;
+};
+
 // The invoices that may be claimed now, in the order of InvoiceStore::claim. Another process may
 // have read the clock later than this one and written earlier, so a valid end may be a little later
 // than the end of this lease. An end that is more than a lease length later was written before the
 // clock was set back.
-std::vector<Claim> find_claimable(SqliteConnection& connection, const Lease& lease,
-                                  std::size_t limit) {
-  std::vector<Claim> claims;
+Claimable find_claimable(SqliteConnection& connection, const Lease& lease, std::size_t limit) {
+  Claimable found;
   const auto take = [&](SQLite::Statement& rows) {
-    while (claims.size() < limit && rows.executeStep()) {
-      claims.push_back({.sequence = rows.getColumn(0).getInt64(),
-                        .id = rows.getColumn(1).getString(),
-                        .amount = money(rows.getColumn(2), rows.getColumn(3)),
-                        .generation = rows.getColumn(4).getInt64(),
-                        .attempt = rows.getColumn(5).getInt64() + 1});
+    while (found.claims.size() < limit && rows.executeStep()) {
+      std::string id = rows.getColumn(1).getString();
+      const auto amount = find_money(rows.getColumn(2), rows.getColumn(3));
+      if (!amount) {
+        if (found.skipped_because.empty()) {
+          found.skipped_because = unknown_currency(id, rows.getColumn(3));
+        }
+        continue;
+      }
+      found.claims.push_back({.sequence = rows.getColumn(0).getInt64(),
+                              .id = std::move(id),
+                              .amount = *amount,
+                              .generation = rows.getColumn(4).getInt64(),
+                              .attempt = rows.getColumn(5).getInt64() + 1});
     }
     rows.reset();
   };
   take(connection.query(
       "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
       "WHERE state IN (0, 1) AND claimable_at_ms = 0 "
-      "AND sequence <= (SELECT through FROM payment_request) ORDER BY sequence LIMIT ?1",
-      static_cast<std::int64_t>(limit)));
+      "AND sequence <= (SELECT through FROM payment_request) ORDER BY sequence"));
   take(connection.query(
       "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
       "WHERE state IN (0, 1) AND claimable_at_ms BETWEEN 1 AND ?1 ORDER BY claimable_at_ms",
@@ -114,7 +140,7 @@ std::vector<Claim> find_claimable(SqliteConnection& connection, const Lease& lea
       "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
       "WHERE state IN (0, 1) AND claimable_at_ms > ?1",
       to_unix_ms(lease.until + (lease.until - lease.now))));
-  return claims;
+  return found;
 }
 
 void settle_one(SqliteConnection& connection, const std::string& owner,
@@ -168,14 +194,17 @@ class Transaction final : public InvoiceTransaction {
   }
 
   std::vector<Claim> claim(const Lease& lease, std::size_t limit) override {
-    std::vector<Claim> claims = find_claimable(connection_, lease, limit);
-    for (const Claim& claim : claims) {
+    Claimable found = find_claimable(connection_, lease, limit);
+    if (!found.skipped_because.empty()) {
+      common::log_error("invoices are not paid", {{"reason", found.skipped_because}});
+    }
+    for (const Claim& claim : found.claims) {
       connection_.run(
           "UPDATE invoices SET state = 1, attempt = ?2, lease_owner = ?3, claimable_at_ms = ?4 "
           "WHERE sequence = ?1",
           claim.sequence, claim.attempt, lease.owner, to_unix_ms(lease.until));
     }
-    return claims;
+    return std::move(found.claims);
   }
 
   void settle(const std::string& owner, std::span<const Settlement> settlements) override {
@@ -238,8 +267,9 @@ bool SqliteInvoiceStore::is_pending(const PayRun& run) {
 }
 
 bool SqliteInvoiceStore::is_claimable(const Lease& lease) {
-  return database_.read(
-      [&](SqliteConnection& connection) { return !find_claimable(connection, lease, 1).empty(); });
+  return database_.read([&](SqliteConnection& connection) {
+    return !find_claimable(connection, lease, 1).claims.empty();
+  });
 }
 
 void SqliteInvoiceStore::release(const std::string& owner) {

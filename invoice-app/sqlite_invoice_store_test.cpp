@@ -103,15 +103,67 @@ TEST_F(SqliteInvoiceStoreTest, IsNotReadyWhenItsFileWasEmptied) {
   EXPECT_EQ(std::filesystem::file_size(path()), 0U);
 }
 
-TEST_F(SqliteInvoiceStoreTest, IsNotReadyOnceANewerVersionHasMigratedAndLeavesThatAlone) {
-  SqliteInvoiceStore store(path());
-  store.check();
-  {
-    SQLite::Database newer(path(), SQLite::OPEN_READWRITE);
-    newer.exec("PRAGMA user_version = 7");
+// A row in a currency that this program does not know: written by a newer one, or by hand.
+class UnknownCurrency : public SqliteInvoiceStoreTest {
+ protected:
+  UnknownCurrency() {
+    for (const char* id : {"unknown", "known"}) add(store_, id);
+    rename_currency("EUR", "QQQ");
   }
-  EXPECT_THROW(store.check(), common::Unavailable);
-  EXPECT_EQ(run_sql("PRAGMA user_version"), 7);
+
+  void rename_currency(const std::string& from, const std::string& to) const {
+    SQLite::Database(path(), SQLite::OPEN_READWRITE)
+        .exec("UPDATE invoices SET currency = '" + to + "' WHERE id = 'unknown' AND currency = '" +
+              from + "'");
+  }
+
+  const Lease lease_{"a", common::WallTime(std::chrono::seconds(1'000)),
+                     common::WallTime(std::chrono::seconds(1'010))};
+  SqliteInvoiceStore store_{path()};
+};
+
+TEST_F(UnknownCurrency, IsNamedByTheListUntilAProgramKnowsIt) {
+  try {
+    store_.list(0, 10);
+    ADD_FAILURE() << "a list without the invoice, or with a wrong amount";
+  } catch (const common::Unavailable& error) {
+    EXPECT_STREQ(error.what(),
+                 "invoice unknown is in the currency QQQ, which this program does not know");
+  }
+  rename_currency("QQQ", "BGN");
+  EXPECT_EQ(store_.list(0, 10).size(), 2U);
+}
+
+TEST_F(UnknownCurrency, LeavesAdditionsOfOtherInvoicesAlone) {
+  const common::Money amount{100, common::Currency::find("EUR").value()};
+  const std::vector<std::vector<NewInvoice>> groups = {{{"unknown", amount}}, {{"other", amount}}};
+  const auto outcomes = store_.add(groups);
+  EXPECT_EQ(outcomes.at(0).conflict, "unknown");
+  EXPECT_EQ(outcomes.at(1).added, 1U);
+}
+
+TEST_F(UnknownCurrency, LeavesPaymentsOfOtherInvoicesAlone) {
+  EXPECT_EQ(request_payment(store_).due, 2);
+  std::vector<Claim> claims = claim_due(store_, lease_, 1);
+  ASSERT_EQ(claims.size(), 1U);
+  EXPECT_EQ(claims[0].id, "known");
+
+  add(store_, "next");
+  const std::vector<Settlement> paid = {{.kind = Settlement::Kind::kPaid,
+                                         .sequence = claims[0].sequence,
+                                         .attempt = claims[0].attempt}};
+  store_.write("settle", [&](InvoiceTransaction& changes) {
+    changes.settle("a", paid);
+    changes.request_payment();
+    claims = changes.claim(lease_, 10);
+  });
+  EXPECT_EQ(run_sql("SELECT state FROM invoices WHERE id = 'known'"), 2);
+  ASSERT_EQ(claims.size(), 1U);
+  EXPECT_EQ(claims[0].id, "next");
+  EXPECT_FALSE(store_.is_claimable(lease_));
+
+  rename_currency("QQQ", "BGN");
+  EXPECT_EQ(claim_due(store_, lease_, 10).at(0).id, "unknown");
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ class Ledger {
   // - else: recorded as kAccepted
   virtual std::vector<PaymentOutcome> record(std::span<const PaymentOrder> orders) = 0;
 
-  // Up to `limit` accepted payments with a sequence greater than `after`, oldest first.
+  // Up to `limit` accepted payments with a sequence greater than `after`, oldest first. Throws
+  // common::Unavailable if one is in a currency that this program does not know.
   virtual std::vector<LedgerEntry> list(std::int64_t after, std::size_t limit) = 0;
 
   // The version of the stored content: differs after every change that a list can show, by any

@@ -38,7 +38,7 @@ struct PaymentOutcome {
 
 // Which payments the provider accepts.
 struct PaymentRules {
-  std::vector<common::Currency> accepted_currencies;  // empty: all active currencies of ISO 4217
+  std::vector<common::Currency> accepted_currencies;  // active ones; empty: all of them
 };
 
 // The reason if the rules refuse the payment, else empty. For people.

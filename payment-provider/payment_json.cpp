@@ -8,8 +8,6 @@
 #include "common/base/clock.h"
 #include "common/http/limits.h"
 #include "common/http/problem.h"
-#include "common/json/json.h"
-#include "common/json/payable.h"
 #include "payment-provider/idempotency_key.h"
 
 namespace payment_provider {
@@ -40,7 +38,7 @@ static_assert(common::kMaxBatchPayments * (kLongestResult.size() + common::kMaxI
               "a batch of invoice-app whose payments are all refused gets a response that fits");
 
 PaymentOrder read_order(const JsonValue& element, const PaymentRules& rules) {
-  auto [id, amount] = common::read_payable(element, kPaymentNames);
+  auto [id, amount] = read_payment(element);
   const JsonValue* member = element.find(kIdempotencyKeyName);
   if (member == nullptr) throw common::BadRequest(std::string(kIdempotencyKeyName) + " is missing");
   const auto* key = member->as<std::string>();
@@ -97,6 +95,10 @@ void append_result(std::string& out, const PaymentOrder& order, const PaymentOut
 }
 
 }  // namespace
+
+common::Payable read_payment(const JsonValue& object) {
+  return common::read_payable(object, kPaymentNames, common::Currency::find_any);
+}
 
 std::vector<PaymentOrder> read_batch(std::string_view body, const PaymentRules& rules) {
   const JsonValue document = common::read_json(body);

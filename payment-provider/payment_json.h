@@ -9,10 +9,17 @@
 #include <vector>
 
 #include "common/http/message.h"
+#include "common/json/json.h"
+#include "common/json/payable.h"
 #include "payment-provider/ledger.h"
 #include "payment-provider/payment.h"
 
 namespace payment_provider {
+
+// Reads the id and the amount of a payment, also one in a withdrawn currency: the ledger may have
+// it, and a retry must get the recorded decision. find_refusal() refuses it if it is new. Throws
+// BadRequest, which names the wrong member.
+common::Payable read_payment(const common::JsonValue& object);
 
 // Reads the body of a batch: an array of 1 to kMaxBatchPayments objects. Each is a payment with its
 // "idempotencyKey", 1 to kMaxIdempotencyKeyBytes printable ASCII characters, which may contain

@@ -25,5 +25,10 @@ TEST(PaymentRules, RefuseOtherCurrenciesAndSayWhich) {
   EXPECT_EQ(find_refusal(rules, {6613, currency("DKK")}), "payments in DKK are not accepted");
 }
 
+TEST(PaymentRules, RefuseWithdrawnCurrencies) {
+  const common::Currency lev = common::Currency::find_any("BGN").value();
+  EXPECT_EQ(find_refusal({}, {1215, lev}), "payments in BGN are not accepted");
+}
+
 }  // namespace
 }  // namespace payment_provider

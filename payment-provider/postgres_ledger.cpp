@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "common/base/unavailable.h"
 #include "common/storage/unix_time.h"
 
 namespace payment_provider {
@@ -36,13 +37,23 @@ constexpr std::array kMigrations = {common::PostgresMigration{kVersion1}};
 constexpr common::PostgresSchema kSchema = {.application = "payment-provider",
                                             .migrations = kMigrations};
 
-common::Money money(const PostgresRows& rows, int row, int minor_units, int currency) {
-  return {rows.number(row, minor_units), common::Currency::find(rows.text(row, currency)).value()};
+LedgerEntry read_entry(const PostgresRows& rows, int row) {
+  const auto amount = common::stored_money(rows.number(row, 3), rows.text(row, 4));
+  if (!amount) {
+    throw common::Unavailable("the payment of invoice " + rows.text(row, 2) +
+                              " is in the currency " + rows.text(row, 4) +
+                              ", which this program does not know");
+  }
+  return {.sequence = rows.number(row, 0),
+          .idempotency_key = rows.text(row, 1),
+          .invoice_id = rows.text(row, 2),
+          .amount = *amount,
+          .accepted_at = common::from_unix_ms(rows.number(row, 5))};
 }
 
 struct Decision {
   std::string invoice_id;
-  common::Money amount;
+  std::optional<common::Money> amount;  // nullopt: in a currency that this program does not know
   std::optional<std::string> refusal;
 
   PaymentOutcome replayed() const {
@@ -87,7 +98,7 @@ class Deciding {
   void remember(const PostgresRows& rows) {
     for (int row = 0; row < rows.size(); ++row) {
       Decision decision{.invoice_id = rows.text(row, 1),
-                        .amount = money(rows, row, 2, 3),
+                        .amount = common::stored_money(rows.number(row, 2), rows.text(row, 3)),
                         .refusal = std::nullopt};
       if (!rows.is_null(row, 4)) decision.refusal = rows.text(row, 4);
       remember(rows.text(row, 0), std::move(decision));
@@ -171,11 +182,7 @@ std::vector<LedgerEntry> PostgresLedger::list(std::int64_t after, std::size_t li
     std::vector<LedgerEntry> entries;
     entries.reserve(static_cast<std::size_t>(rows.size()));
     for (int row = 0; row < rows.size(); ++row) {
-      entries.push_back({.sequence = rows.number(row, 0),
-                         .idempotency_key = rows.text(row, 1),
-                         .invoice_id = rows.text(row, 2),
-                         .amount = money(rows, row, 3, 4),
-                         .accepted_at = common::from_unix_ms(rows.number(row, 5))});
+      entries.push_back(read_entry(rows, row));
     }
     return entries;
   });

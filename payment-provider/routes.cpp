@@ -10,7 +10,6 @@
 #include "common/http/limits.h"
 #include "common/http/problem.h"
 #include "common/json/json.h"
-#include "common/json/payable.h"
 #include "payment-provider/idempotency_key.h"
 #include "payment-provider/payment_json.h"
 
@@ -20,7 +19,6 @@ namespace {
 using common::HttpRequest;
 using common::HttpRespond;
 using common::HttpResponse;
-using common::kPaymentNames;
 
 // One full batch, or as many smaller requests as weigh no more. A longer commit would keep other
 // replicas and readers waiting.
@@ -91,7 +89,7 @@ void Routes::add_to(common::HttpRouter& router) {
 }
 
 void Routes::pay(const HttpRequest& request, const HttpRespond& respond) {
-  const auto [id, amount] = common::read_payable(common::read_json(request.body), kPaymentNames);
+  const auto [id, amount] = read_payment(common::read_json(request.body));
   const auto orders = std::make_shared<const std::vector<PaymentOrder>>(
       1, PaymentOrder{.idempotency_key = read_idempotency_key(request, id),
                       .invoice_id = id,

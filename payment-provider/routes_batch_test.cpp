@@ -128,6 +128,13 @@ TEST_F(PaymentRoutes, ARefusalInABatchIsAProblemWithIdAndKey) {
   EXPECT_EQ(single, json::parse(refusal + '}'));
 }
 
+TEST_F(PaymentRoutes, AWithdrawnCurrencyInABatchDoesNotAffectOtherPayments) {
+  const json results = json::parse(
+      provider_.pay_batch(array({payment("a", "I1", "1", "BGN"), payment("b", "I2")})).body);
+  EXPECT_EQ(results.at(0).at("type"), "urn:problem:payment-refused");
+  EXPECT_EQ(results.at(1).at("status"), 200);
+}
+
 TEST_F(PaymentRoutes, AMalformedPaymentRefusesItsBatchAndNothingIsWritten) {
   std::vector<std::string> bad = tests::bad_payables(common::kPaymentNames);
   for (std::string& element : bad) {

@@ -103,6 +103,29 @@ TEST_F(PaymentRoutes, ARefusalIsStoredSoARetryCanNotTurnItIntoAPayment) {
   EXPECT_EQ(strict.pay_with_key(R"({"id":"I2","value":1,"currency":"GBP"})", "g").status, 200);
 }
 
+TEST_F(PaymentRoutes, APaymentInAWithdrawnCurrencyIsRefusedUnlessItIsInTheLedger) {
+  const common::Money levs{1215, common::Currency::find_any("BGN").value()};
+  const PaymentOrder earlier{
+      .idempotency_key = "k", .invoice_id = "I1", .amount = levs, .refusal = {}};
+  ledger_.record({&earlier, 1});
+  const std::string old = R"({"id":"I1","value":12.15,"currency":"BGN"})";
+  for (const char* key : {"k", "another"}) {
+    const HttpResponse again = provider_.pay_with_key(old, key);
+    EXPECT_EQ(again.status, 200);
+    EXPECT_EQ(header(again, kReplayed), "true");
+  }
+  const std::string first = R"({"id":"I2","value":12.15,"currency":"BGN"})";
+  for (const auto& replayed : {kFirst, std::string("true")}) {
+    const HttpResponse refused = provider_.pay_with_key(first, "k2");
+    EXPECT_EQ(problem(refused), "422 urn:problem:payment-refused");
+    EXPECT_NE(refused.body.find("payments in BGN are not accepted"), std::string::npos);
+    EXPECT_EQ(header(refused, kReplayed), replayed);
+  }
+  const json payments = provider_.payments();
+  ASSERT_EQ(payments.size(), 1U);
+  EXPECT_EQ(payments[0]["currency"], "BGN");
+}
+
 TEST_F(PaymentRoutes, BadPaymentsAreRefusedAndNothingIsWritten) {
   auto bad = tests::bad_payables({"id", "value", "currency"});
   bad.push_back("[" + std::string(kI1) + "]");  // one payment per call

@@ -2,7 +2,9 @@
 
 #include <array>
 #include <optional>
+#include <utility>
 
+#include "common/base/unavailable.h"
 #include "common/storage/unix_time.h"
 
 namespace payment_provider {
@@ -10,7 +12,7 @@ namespace {
 
 using common::SqliteConnection;
 
-constexpr std::array kMigrations = {
+constexpr std::array kMigrations = {common::SqliteMigration{
     R"sql(
       CREATE TABLE payments (
         sequence        INTEGER PRIMARY KEY,
@@ -23,14 +25,14 @@ constexpr std::array kMigrations = {
       ) STRICT;
       CREATE UNIQUE INDEX one_accepted_payment_per_invoice ON payments (invoice_id)
         WHERE refusal IS NULL;
-    )sql"};
+    )sql"}};
 
 constexpr common::SqliteSchema kSchema = {.application_id = 0x70617973,  // "pays"
                                           .migrations = kMigrations};
 
 struct Decision {
   std::string invoice_id;
-  common::Money amount;
+  std::optional<common::Money> amount;  // nullopt: in a currency that this program does not know
   std::optional<std::string> refusal;
 
   PaymentOutcome replayed() const {
@@ -41,12 +43,27 @@ struct Decision {
 
 std::optional<Decision> read_decision(SQLite::Statement& query) {
   if (!query.executeStep()) return std::nullopt;
-  Decision decision{.invoice_id = query.getColumn(0).getString(),
-                    .amount = {query.getColumn(1).getInt64(),
-                               common::Currency::find(query.getColumn(2).getString()).value()},
-                    .refusal = std::nullopt};
+  Decision decision{
+      .invoice_id = query.getColumn(0).getString(),
+      .amount = common::stored_money(query.getColumn(1).getInt64(), query.getColumn(2).getString()),
+      .refusal = std::nullopt};
   if (!query.getColumn(3).isNull()) decision.refusal = query.getColumn(3).getString();
   return decision;
+}
+
+LedgerEntry read_entry(SQLite::Statement& row) {
+  std::string invoice_id = row.getColumn(2).getString();
+  const std::string currency = row.getColumn(4).getString();
+  const auto amount = common::stored_money(row.getColumn(3).getInt64(), currency);
+  if (!amount) {
+    throw common::Unavailable("the payment of invoice " + invoice_id + " is in the currency " +
+                              currency + ", which this program does not know");
+  }
+  return {.sequence = row.getColumn(0).getInt64(),
+          .idempotency_key = row.getColumn(1).getString(),
+          .invoice_id = std::move(invoice_id),
+          .amount = *amount,
+          .accepted_at = common::from_unix_ms(row.getColumn(5).getInt64())};
 }
 
 std::optional<Decision> find_by_key(SqliteConnection& connection, const std::string& key) {
@@ -122,14 +139,7 @@ std::vector<LedgerEntry> SqliteLedger::list(std::int64_t after, std::size_t limi
         "FROM payments WHERE sequence > ?1 AND refusal IS NULL ORDER BY sequence LIMIT ?2",
         after, static_cast<std::int64_t>(limit));
     std::vector<LedgerEntry> entries;
-    while (query.executeStep()) {
-      entries.push_back({.sequence = query.getColumn(0).getInt64(),
-                         .idempotency_key = query.getColumn(1).getString(),
-                         .invoice_id = query.getColumn(2).getString(),
-                         .amount = {query.getColumn(3).getInt64(),
-                                    common::Currency::find(query.getColumn(4).getString()).value()},
-                         .accepted_at = common::from_unix_ms(query.getColumn(5).getInt64())});
-    }
+    while (query.executeStep()) entries.push_back(read_entry(query));
     return entries;
   });
 }

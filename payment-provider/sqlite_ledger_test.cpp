@@ -1,5 +1,6 @@
 #include "payment-provider/sqlite_ledger.h"
 
+#include <SQLiteCpp/Database.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -64,6 +65,27 @@ TEST_F(SqliteLedgerTest, IsUnavailableWithoutItsFileAndMakesNoNewOne) {
   EXPECT_THROW(ledger.list(0, 10), common::Unavailable);
   EXPECT_THROW(ledger.check(), common::Unavailable);
   EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+// A row in a currency that this program does not know: written by a newer one, or by hand.
+TEST_F(SqliteLedgerTest, NamesAPaymentInAnUnknownCurrencyAndDecidesOthers) {
+  SqliteLedger ledger(path_, clock_);
+  record(ledger, "");
+  SQLite::Database(path_, SQLite::OPEN_READWRITE).exec("UPDATE payments SET currency = 'QQQ'");
+  EXPECT_EQ(record(ledger, "").at(0).kind, PaymentOutcome::Kind::kKeyReused);
+  const common::Money amount{1215, common::Currency::find("EUR").value()};
+  const std::vector<PaymentOrder> orders = {{"k1", "I1", amount, ""}, {"k2", "I2", amount, ""}};
+  const auto outcomes = ledger.record(orders);
+  EXPECT_EQ(outcomes.at(0).kind, PaymentOutcome::Kind::kAmountMismatch);
+  EXPECT_EQ(outcomes.at(1).kind, PaymentOutcome::Kind::kAccepted);
+  try {
+    ledger.list(0, 10);
+    ADD_FAILURE() << "a list without the payment, or with a wrong amount";
+  } catch (const common::Unavailable& error) {
+    EXPECT_STREQ(error.what(),
+                 "the payment of invoice I1 is in the currency QQQ, which this program does not "
+                 "know");
+  }
 }
 
 }  // namespace

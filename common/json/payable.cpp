@@ -1,7 +1,6 @@
 #include "common/json/payable.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "common/base/ascii.h"
 #include "common/base/bad_request.h"
@@ -20,7 +19,8 @@ bool is_id(std::string_view text) {
 
 }  // namespace
 
-Payable read_payable(const JsonValue& object, const PayableNames& names) {
+Payable read_payable(const JsonValue& object, const PayableNames& names,
+                     FindCurrency find_currency) {
   if (object.as<JsonObject>() == nullptr) throw BadRequest("expected a JSON object");
   for (const std::string_view name : {names.id, names.value, names.currency}) {
     if (object.find(name) == nullptr) refuse(name, "is missing");
@@ -31,7 +31,7 @@ Payable read_payable(const JsonValue& object, const PayableNames& names) {
     refuse(names.id, "must be a string of 1 to 64 characters from A-Z a-z 0-9 . _ -");
   }
   const auto* code = object.find(names.currency)->as<std::string>();
-  const auto currency = code == nullptr ? std::nullopt : Currency::find(*code);
+  const auto currency = code == nullptr ? std::nullopt : find_currency(*code);
   if (!currency) {
     refuse(names.currency, "must be an active ISO 4217 code in upper case, like \"EUR\"");
   }

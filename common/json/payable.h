@@ -5,6 +5,7 @@
 #define COMMON_JSON_PAYABLE_H_
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,8 +33,11 @@ struct Payable {
   Money amount;
 };
 
+using FindCurrency = std::optional<Currency> (*)(std::string_view code);
+
 // Throws BadRequest, which names the wrong member. Ignores members with other names.
-Payable read_payable(const JsonValue& object, const PayableNames& names);
+Payable read_payable(const JsonValue& object, const PayableNames& names,
+                     FindCurrency find_currency = Currency::find);
 
 // Appends {"<id>":"I1","<value>":12.15,"<currency>":"EUR" without the closing brace, so that the
 // caller can append more members.

@@ -92,6 +92,13 @@ TEST(ReadPayable, RefusesInvalidCurrencies) {
   }
 }
 
+TEST(ReadPayable, ReadsWithdrawnCurrenciesOnlyIfTheCallerFindsThem) {
+  const std::string levs = R"({"InvoiceId":"I1","Value":12.15,"Currency":"BGN"})";
+  EXPECT_NE(refusal(levs), "");
+  EXPECT_EQ(read_payable(read_json(levs), kNames, Currency::find_any).amount,
+            (Money{1215, *Currency::find_any("BGN")}));
+}
+
 TEST(ReadPayable, SaysWhatIsMissing) {
   EXPECT_EQ(refusal("{}"), "InvoiceId is missing");
   EXPECT_EQ(refusal(R"({"Value":1,"Currency":"EUR"})"), "InvoiceId is missing");

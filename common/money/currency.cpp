@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <span>
 
 namespace common {
 namespace {
@@ -13,8 +14,9 @@ struct Entry {
 };
 
 // ISO 4217:2015, list one (active codes), as its maintenance agency publishes it in 2026. Includes
-// the funds codes, but no code without a minor unit. Sorted by code.
-constexpr std::array kCurrencies = {
+// the funds codes, but no code without a minor unit. Sorted by code. An entry that ISO 4217
+// withdraws moves to kWithdrawn.
+constexpr std::array kActive = {
     Entry{"AED", 2}, Entry{"AFN", 2}, Entry{"ALL", 2}, Entry{"AMD", 2}, Entry{"AOA", 2},
     Entry{"ARS", 2}, Entry{"AUD", 2}, Entry{"AWG", 2}, Entry{"AZN", 2}, Entry{"BAM", 2},
     Entry{"BBD", 2}, Entry{"BDT", 2}, Entry{"BHD", 3}, Entry{"BIF", 0}, Entry{"BMD", 2},
@@ -49,23 +51,58 @@ constexpr std::array kCurrencies = {
     Entry{"XAD", 2}, Entry{"XAF", 0}, Entry{"XCD", 2}, Entry{"XCG", 2}, Entry{"XOF", 0},
     Entry{"XPF", 0}, Entry{"YER", 2}, Entry{"ZAR", 2}, Entry{"ZMW", 2}, Entry{"ZWG", 2}};
 
-constexpr bool code_less(const Entry& entry, std::string_view code) { return entry.code < code; }
+// List three (historic denominations): withdrawn since 2009. Sorted by code.
+constexpr std::array kWithdrawn = {
+    Entry{"ANG", 2}, Entry{"BGN", 2}, Entry{"BYR", 0}, Entry{"CUC", 2}, Entry{"EEK", 2},
+    Entry{"HRK", 2}, Entry{"LTL", 2}, Entry{"LVL", 2}, Entry{"MRO", 2}, Entry{"SKK", 2},
+    Entry{"SLL", 2}, Entry{"STD", 2}, Entry{"TMM", 2}, Entry{"USS", 2}, Entry{"VEF", 2},
+    Entry{"ZMK", 2}, Entry{"ZWL", 2}, Entry{"ZWR", 2}};
 
-static_assert(std::is_sorted(kCurrencies.begin(), kCurrencies.end(),
-                             [](const Entry& a, const Entry& b) { return a.code < b.code; }));
-static_assert(kCurrencies.size() <= 256, "an index is one byte");
+constexpr bool is_sorted(std::span<const Entry> entries) {
+  return std::is_sorted(entries.begin(), entries.end(),
+                        [](const Entry& a, const Entry& b) { return a.code < b.code; });
+}
+static_assert(is_sorted(kActive) && is_sorted(kWithdrawn));
+static_assert(kActive.size() + kWithdrawn.size() <= 256, "an index is one byte");
+
+std::optional<std::size_t> index_of(std::span<const Entry> entries, std::string_view code) {
+  const auto found =
+      std::lower_bound(entries.begin(), entries.end(), code,
+                       [](const Entry& entry, std::string_view key) { return entry.code < key; });
+  if (found == entries.end() || found->code != code) return std::nullopt;
+  return static_cast<std::size_t>(found - entries.begin());
+}
+
+const Entry& entry_at(std::size_t index) {
+  return index < kActive.size() ? kActive[index] : kWithdrawn[index - kActive.size()];
+}
 
 }  // namespace
 
 std::optional<Currency> Currency::find(std::string_view code) {
-  const auto* const found =
-      std::lower_bound(kCurrencies.begin(), kCurrencies.end(), code, code_less);
-  if (found == kCurrencies.end() || found->code != code) return std::nullopt;
-  return Currency(static_cast<std::uint8_t>(found - kCurrencies.begin()));
+  const auto index = index_of(kActive, code);
+  return index ? std::optional(Currency(static_cast<std::uint8_t>(*index))) : std::nullopt;
 }
 
-std::string_view Currency::code() const { return kCurrencies[index_].code; }
+std::optional<Currency> Currency::find_any(std::string_view code) {
+  if (const auto active = find(code)) return active;
+  const auto index = index_of(kWithdrawn, code);
+  if (!index) return std::nullopt;
+  return Currency(static_cast<std::uint8_t>(kActive.size() + *index));
+}
 
-int Currency::exponent() const { return kCurrencies[index_].exponent; }
+std::vector<std::string_view> Currency::all_codes() {
+  std::vector<std::string_view> codes;
+  codes.reserve(kActive.size() + kWithdrawn.size());
+  for (const Entry& entry : kActive) codes.push_back(entry.code);
+  for (const Entry& entry : kWithdrawn) codes.push_back(entry.code);
+  return codes;
+}
+
+bool Currency::is_active() const { return index_ < kActive.size(); }
+
+std::string_view Currency::code() const { return entry_at(index_).code; }
+
+int Currency::exponent() const { return entry_at(index_).exponent; }
 
 }  // namespace common

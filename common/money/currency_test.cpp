@@ -2,21 +2,24 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace common {
 namespace {
 
-// All currencies whose code has three upper-case letters, in alphabetical order.
-std::vector<Currency> all_currencies() {
+// All currencies that `find` finds for codes of three upper-case letters, in alphabetical order.
+std::vector<Currency> all_currencies(
+    std::optional<Currency> (*find)(std::string_view) = Currency::find) {
   std::vector<Currency> found;
   std::string code = "AAA";
   for (code[0] = 'A'; code[0] <= 'Z'; ++code[0]) {
     for (code[1] = 'A'; code[1] <= 'Z'; ++code[1]) {
       for (code[2] = 'A'; code[2] <= 'Z'; ++code[2]) {
-        if (const auto currency = Currency::find(code)) found.push_back(*currency);
+        if (const auto currency = find(code)) found.push_back(*currency);
       }
     }
   }
@@ -77,9 +80,29 @@ TEST(Currency, FindsNothingForCodesWithoutMinorUnit) {
   }
 }
 
-TEST(Currency, FindsNothingForWithdrawnCodes) {
-  for (const std::string code : {"ANG", "BGN", "CUC", "DEM", "HRK", "SLL", "VEF", "ZWL"}) {
-    EXPECT_FALSE(Currency::find(code)) << code;
+TEST(Currency, FindsWithdrawnCodesOnlyWhenTheyAreAskedFor) {
+  Codes withdrawn;
+  for (const Currency currency : all_currencies(Currency::find_any)) {
+    EXPECT_EQ(Currency::find_any(currency.code()), currency);
+    EXPECT_EQ(currency.is_active(), Currency::find(currency.code()).has_value());
+    if (!currency.is_active()) withdrawn.emplace(currency.code());
+  }
+  EXPECT_EQ(withdrawn, (Codes{"ANG", "BGN", "BYR", "CUC", "EEK", "HRK", "LTL", "LVL", "MRO", "SKK",
+                              "SLL", "STD", "TMM", "USS", "VEF", "ZMK", "ZWL", "ZWR"}));
+  EXPECT_EQ(all_currencies(Currency::find_any).size(), all_currencies().size() + withdrawn.size());
+}
+
+TEST(Currency, HasTheCodeAndExponentOfAWithdrawnOne) {
+  const Currency lev = Currency::find_any("BGN").value();
+  EXPECT_EQ(lev.code(), "BGN");
+  EXPECT_EQ(lev.exponent(), 2);
+  EXPECT_EQ(Currency::find_any("BYR").value().exponent(), 0);
+  EXPECT_NE(lev, Currency::find("EUR"));
+}
+
+TEST(Currency, FindsOnlyCurrenciesEvenWhenWithdrawnOnesCount) {
+  for (const std::string code : {"", "bgn", "BGNX", "XXX", "XAU", "ZZZ"}) {
+    EXPECT_FALSE(Currency::find_any(code)) << code;
   }
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 
 namespace common {
 namespace {
@@ -71,6 +70,11 @@ std::optional<Decimal> parse_decimal(std::string_view text) {
 }
 
 }  // namespace
+
+std::optional<Money> stored_money(std::int64_t minor_units, std::string_view code) {
+  const auto currency = Currency::find_any(code);
+  return currency ? std::optional(Money{minor_units, *currency}) : std::nullopt;
+}
 
 std::variant<Money, AmountError> parse_amount(std::string_view number_text, Currency currency) {
   const auto decimal = parse_decimal(number_text);

@@ -7,6 +7,7 @@
 #define COMMON_MONEY_MONEY_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -32,6 +33,10 @@ enum class AmountError {
   kTooPrecise,   // more decimals than the currency has: 10.001 EUR, but not 10.500 EUR
   kTooLarge,     // over kMaxMinorUnits
 };
+
+// An amount that is stored with the code of its currency, active or withdrawn. Returns nullopt if
+// this program does not know the code, and so not the number of decimals either.
+std::optional<Money> stored_money(std::int64_t minor_units, std::string_view code);
 
 // Reads the text of a JSON number, with or without fraction and exponent: "10.5" EUR is 1050. The
 // time depends on the length of the text, not on its exponent ("1e999999999").

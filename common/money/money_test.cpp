@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <ostream>
 #include <random>
 #include <string>
@@ -238,6 +239,12 @@ TEST(DescribeAmountError, EndsASentenceForPeople) {
   EXPECT_EQ(text(AmountError::kTooLarge, "EUR"),
             "must not be greater than 9999999999999.99 in EUR");
   EXPECT_EQ(text(AmountError::kTooLarge, "JPY"), "must not be greater than 999999999999999 in JPY");
+}
+
+TEST(StoredMoney, IsInAnActiveOrWithdrawnCurrency) {
+  EXPECT_EQ(stored_money(1050, "EUR"), money(1050, "EUR"));
+  EXPECT_EQ(to_decimal(stored_money(1050, "BGN").value()), "10.50");
+  EXPECT_EQ(stored_money(1050, "QQQ"), std::nullopt);
 }
 
 }  // namespace

@@ -163,7 +163,7 @@ void PostgresDatabase::migrate() {
 }
 
 bool PostgresDatabase::migrate_step(PostgresConnection& connection, const std::string& owner) {
-  const std::int64_t version = schema_version(connection);
+  const int version = schema_version(connection);
   if (version >= known_version()) return true;
   // Ends by itself if this process dies.
   const auto turn = connection.run(
@@ -179,16 +179,17 @@ bool PostgresDatabase::migrate_step(PostgresConnection& connection, const std::s
   for (const char* statement : migration.statements) connection.run(statement);
   write("migrate", [&](PostgresConnection& writer) {
     writer.run(
-        "UPDATE schema_version SET version = version + 1, migrating_by = NULL "
+        "UPDATE schema_version SET version = version + 1, "
+        "oldest_program = GREATEST(oldest_program, $3::BIGINT), migrating_by = NULL "
         "WHERE version = $1 AND migrating_by = $2",
-        version, owner);
+        version, owner, migration.oldest_program);
   });
   log_info("database migrated",
            {{"database", name_}, {"from_version", version}, {"to_version", version + 1}});
   return false;
 }
 
-std::int64_t PostgresDatabase::schema_version(PostgresConnection& connection) {
+int PostgresDatabase::schema_version(PostgresConnection& connection) {
   const auto tables = connection.run(
       "SELECT count(*), count(CASE WHEN table_name = 'schema_version' THEN 1 END) "
       "FROM information_schema.tables WHERE table_schema = current_schema()");
@@ -212,19 +213,16 @@ std::int64_t PostgresDatabase::schema_version(PostgresConnection& connection) {
       connection.run("SELECT application, version, oldest_program FROM schema_version"));
 }
 
-std::int64_t PostgresDatabase::allowed_version(const PostgresRows& rows) const {
+int PostgresDatabase::allowed_version(const PostgresRows& rows) const {
   if (rows.size() != 1 || rows.text(0, 0) != schema_.application) {
     throw Unavailable(name_ + " belongs to another application");
   }
-  const std::int64_t version = rows.number(0, 1);
-  const std::int64_t oldest_program = rows.number(0, 2);
-  if (oldest_program > known_version()) {
-    throw Unavailable(name_ + " has schema version " + std::to_string(version) +
-                      ", which programs may use that know version " +
-                      std::to_string(oldest_program) + "; this one knows " +
-                      std::to_string(known_version()));
+  const SchemaVersion found{.version = static_cast<int>(rows.number(0, 1)),
+                            .oldest_program = static_cast<int>(rows.number(0, 2))};
+  if (!found.allows_program(known_version())) {
+    throw Unavailable(name_ + " " + describe_refusal(found, known_version()));
   }
-  return version;
+  return found.version;
 }
 
 void PostgresDatabase::check() {
@@ -234,7 +232,7 @@ void PostgresDatabase::check() {
                                        "RETURNING application, version, oldest_program"));
     if (version < known_version()) {
       throw Unavailable(name_ + " has schema version " + std::to_string(version) +
-                        "; this program needs " + std::to_string(known_version()));
+                        "; this program needs version " + std::to_string(known_version()));
     }
   });
 }

@@ -27,6 +27,7 @@
 #include "common/base/clock.h"
 #include "common/base/mutex.h"
 #include "common/storage/postgres_connection.h"
+#include "common/storage/schema_version.h"
 
 namespace common {
 
@@ -34,6 +35,7 @@ struct PostgresMigration {
   // Each runs outside a transaction, because not every database can undo a change of the schema. So
   // each must do nothing if it was done before.
   std::span<const char* const> statements;
+  int oldest_program = 0;  // as SqliteMigration has it
 };
 
 struct PostgresSchema {
@@ -124,12 +126,10 @@ class PostgresDatabase {
   // Returns true if there is nothing left to migrate. `owner` is unique to this process.
   bool migrate_step(PostgresConnection& connection, const std::string& owner);
   // Makes the table schema_version in a new database.
-  std::int64_t schema_version(PostgresConnection& connection);
+  int schema_version(PostgresConnection& connection);
   // The version in the row (application, version, oldest_program), if this program may use it.
-  std::int64_t allowed_version(const PostgresRows& rows) const;
-  std::int64_t known_version() const {
-    return static_cast<std::int64_t>(schema_.migrations.size());
-  }
+  int allowed_version(const PostgresRows& rows) const;
+  int known_version() const { return static_cast<int>(schema_.migrations.size()); }
 
   const PostgresParameters parameters_;
   const std::string name_;  // for messages

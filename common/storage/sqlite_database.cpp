@@ -30,7 +30,33 @@ int number(SqliteConnection& connection, const char* sql) {
   return query.getColumn(0).getInt();
 }
 
+// PRAGMA user_version has the version in its low 16 bits and the oldest program in its high bits.
+// So a schema that every program may use has its version as a plain number.
+constexpr unsigned kVersionBits = 16;
+
+int to_user_version(const SchemaVersion& schema) {
+  return schema.oldest_program << kVersionBits | schema.version;
+}
+
+SchemaVersion read_schema_version(SqliteConnection& connection) {
+  const auto number_pair = static_cast<std::uint32_t>(number(connection, "PRAGMA user_version"));
+  return {.version = static_cast<int>(number_pair & ((1U << kVersionBits) - 1)),
+          .oldest_program = static_cast<int>(number_pair >> kVersionBits)};
+}
+
+void write_schema_version(SqliteConnection& connection, const SchemaVersion& schema) {
+  connection.run_once("PRAGMA user_version = " + std::to_string(to_user_version(schema)));
+}
+
 }  // namespace
+
+SchemaVersion SqliteSchema::version() const {
+  SchemaVersion version{.version = static_cast<int>(migrations.size())};
+  for (const SqliteMigration& migration : migrations) {
+    version.oldest_program = std::max(version.oldest_program, migration.oldest_program);
+  }
+  return version;
+}
 
 SqliteConnection::SqliteConnection(const std::string& path, Access access, Deadline deadline,
                                    std::uint32_t generation)
@@ -115,7 +141,7 @@ void SqliteConnection::commit(std::string_view what) {
 }
 
 SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
-    : path_(std::move(path)), schema_version_(static_cast<int>(schema.migrations.size())) {
+    : path_(std::move(path)), known_version_(schema.version().version) {
   try {
     writer_ = std::make_unique<SqliteConnection>(path_, SqliteConnection::Access::kCreate,
                                                  lock_deadline(), current_generation());
@@ -128,25 +154,28 @@ SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
 
 void SqliteDatabase::migrate(SqliteConnection& connection, const SqliteSchema& schema) const {
   const int application_id = number(connection, "PRAGMA application_id");
-  const int version = number(connection, "PRAGMA user_version");
+  const SchemaVersion found = read_schema_version(connection);
   // Few applications set the two numbers, so a file without them is new only if it has no tables.
-  const bool is_new = application_id == 0 && version == 0 &&
+  const bool is_new = application_id == 0 && found == SchemaVersion{} &&
                       number(connection, "SELECT count(*) FROM sqlite_master") == 0;
   if (application_id != schema.application_id && !is_new) {
     throw Unavailable("database " + path_ + " belongs to another application");
   }
-  if (version > schema_version_) {
-    throw Unavailable("database " + path_ + " has schema version " + std::to_string(version) +
-                      ", which is newer than this program's " + std::to_string(schema_version_));
-  }
-  if (version == schema_version_) return;
-  for (const char* migration : schema.migrations.subspan(static_cast<std::size_t>(version))) {
-    connection.run_once(migration);
+  check_allowed(found);
+  if (found.version >= known_version_) return;
+  for (const SqliteMigration& migration :
+       schema.migrations.subspan(static_cast<std::size_t>(found.version))) {
+    connection.run_once(migration.sql);
   }
   connection.run_once("PRAGMA application_id = " + std::to_string(schema.application_id));
-  connection.run_once("PRAGMA user_version = " + std::to_string(schema_version_));
+  write_schema_version(connection, schema.version());
   log_info("database migrated",
-           {{"database", path_}, {"from_version", version}, {"to_version", schema_version_}});
+           {{"database", path_}, {"from_version", found.version}, {"to_version", known_version_}});
+}
+
+void SqliteDatabase::check_allowed(const SchemaVersion& found) const {
+  if (found.allows_program(known_version_)) return;
+  throw Unavailable("database " + path_ + " " + describe_refusal(found, known_version_));
 }
 
 void SqliteDatabase::rethrow() const {
@@ -202,13 +231,15 @@ std::uint32_t SqliteDatabase::current_generation() {
 
 void SqliteDatabase::check() {
   write("check", [this](SqliteConnection& connection) {
-    const int version = number(connection, "PRAGMA user_version");
-    if (version != schema_version_) {
-      throw Unavailable("database " + path_ + " has schema version " + std::to_string(version) +
-                        "; this program needs " + std::to_string(schema_version_));
+    const SchemaVersion found = read_schema_version(connection);
+    check_allowed(found);
+    if (found.version < known_version_) {
+      throw Unavailable("database " + path_ + " has schema version " +
+                        std::to_string(found.version) + "; this program needs version " +
+                        std::to_string(known_version_));
     }
     // Writes the same value again, which tests the whole way to the disk.
-    connection.run_once("PRAGMA user_version = " + std::to_string(version));
+    write_schema_version(connection, found);
   });
 }
 

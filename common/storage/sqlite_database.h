@@ -28,6 +28,7 @@
 
 #include "common/base/mutex.h"
 #include "common/storage/lock_wait.h"
+#include "common/storage/schema_version.h"
 
 namespace common {
 
@@ -82,18 +83,30 @@ class SqliteConnection {
   std::map<const char*, SQLite::Statement> statements_;
 };
 
+struct SqliteMigration {
+  const char* sql;
+  // SchemaVersion::oldest_program from this migration on. 0 if it only adds what programs that do
+  // not know it can ignore: tables, indexes that are not unique, columns that may be NULL or have
+  // a default.
+  int oldest_program = 0;
+};
+
 struct SqliteSchema {
   // Identifies the application that owns a file (PRAGMA application_id).
   int application_id;
-  // migrations[i] changes version i to i + 1 (PRAGMA user_version). Only append to them.
-  std::span<const char* const> migrations;
+  // migrations[i] changes version i to i + 1. Only append to them.
+  std::span<const SqliteMigration> migrations;
+
+  // After all migrations.
+  SchemaVersion version() const;
 };
 
 class SqliteDatabase {
  public:
   // Opens or creates the file and runs the migrations that it needs. Each runs once, also when
-  // several processes start concurrently. Throws Unavailable if the file can't be used, belongs to
-  // another application, or has the schema of a newer version.
+  // several processes start concurrently. A newer schema that allows this program stays as it is.
+  // Throws Unavailable if the file can't be used, belongs to another application, or has a schema
+  // that does not allow this program.
   SqliteDatabase(std::string path, const SqliteSchema& schema);
 
   // Calls `work` with a connection in a write transaction, and commits when it returns. If `work`
@@ -126,8 +139,8 @@ class SqliteDatabase {
   // process was killed. What is read after this is of this version if version() is still the same.
   std::optional<std::uint64_t> committed_version();
 
-  // Throws Unavailable unless the database can be read and written now and still has the schema of
-  // this version.
+  // Throws Unavailable unless the database can be read and written now and still has a schema that
+  // this program can use.
   void check();
 
  private:
@@ -188,9 +201,11 @@ class SqliteDatabase {
   // Called in a catch block. Rethrows the exception, one of SQLite as Unavailable.
   [[noreturn]] void rethrow() const;
   void migrate(SqliteConnection& connection, const SqliteSchema& schema) const;
+  // Throws Unavailable if this program may not use a schema of this version.
+  void check_allowed(const SchemaVersion& found) const;
 
   const std::string path_;
-  int schema_version_ = 0;  // set by the constructor
+  const int known_version_;  // of the schema
   // The turn to write is a lock with a timeout. Not std::timed_mutex: GCC 12's ThreadSanitizer
   // reports it wrongly.
   Mutex turn_mutex_;

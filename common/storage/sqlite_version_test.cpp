@@ -17,7 +17,7 @@
 namespace common {
 namespace {
 
-constexpr const char* kMigrations[] = {"CREATE TABLE numbers (n INTEGER PRIMARY KEY)"};
+constexpr SqliteMigration kMigrations[] = {{"CREATE TABLE numbers (n INTEGER PRIMARY KEY)"}};
 constexpr SqliteSchema kSchema{0x74657374, kMigrations};
 
 void insert(SqliteDatabase& database, int n) {

@@ -23,7 +23,7 @@ constexpr common::WallTime kNow(1'700'000'000s);
 constexpr milliseconds kLease = 10s;
 
 common::Money money(std::int64_t minor_units, const char* currency = "EUR") {
-  return {minor_units, common::Currency::find(currency).value()};
+  return {minor_units, common::Currency::find_any(currency).value()};
 }
 
 // I1, I2, ... of 1.01 EUR, 1.02 EUR, ...
@@ -108,6 +108,18 @@ TEST_P(InvoiceStoreContract, InvoicesAreListedAsAddedInOrderOfCreation) {
   EXPECT_LT(listed[0].sequence, listed[1].sequence);
   EXPECT_LT(listed[1].sequence, listed[2].sequence);
   for (const Invoice& invoice : listed) EXPECT_EQ(invoice.state, InvoiceState::kUnpaid);
+}
+
+TEST_P(InvoiceStoreContract, AnInvoiceInAWithdrawnCurrencyIsListedAndClaimed) {
+  add(*store_, {{"lev", money(1215, "BGN")}, {"rouble", money(7, "BYR")}});
+  EXPECT_EQ(add(*store_, {{"lev", money(1215, "EUR")}}).conflict, "lev");
+  request_payment(*store_);
+  const std::vector<Invoice> listed = store_->list(0, 10);
+  const std::vector<Claim> claims = claim_due(*store_, lease("a"), 10);
+  ASSERT_EQ(ids(listed), (Ids{"lev", "rouble"}));
+  ASSERT_EQ(ids(claims), (Ids{"lev", "rouble"}));
+  EXPECT_EQ(listed[0].amount, money(1215, "BGN"));
+  EXPECT_EQ(claims[1].amount, money(7, "BYR"));
 }
 
 TEST_P(InvoiceStoreContract, ALongListIsReadInPages) {

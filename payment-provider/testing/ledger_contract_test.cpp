@@ -25,7 +25,7 @@ PaymentOrder order(const std::string& key, const std::string& invoice, std::int6
                    const char* currency = "EUR") {
   return {.idempotency_key = key,
           .invoice_id = invoice,
-          .amount = {value, common::Currency::find(currency).value()},
+          .amount = {value, common::Currency::find_any(currency).value()},
           .refusal = {}};
 }
 
@@ -59,6 +59,14 @@ TEST_P(LedgerContract, AnAcceptedPaymentIsListedAsItWasOrdered) {
   EXPECT_EQ(entries[0].invoice_id, "I1");
   EXPECT_EQ(entries[0].amount, order("", "", common::kMaxMinorUnits, "KWD").amount);
   EXPECT_EQ(entries[0].accepted_at, clock_.now());
+}
+
+TEST_P(LedgerContract, APaymentInAWithdrawnCurrencyIsListedAndReplayed) {
+  record(*ledger_, order("k", "I1", 1215, "BGN"));
+  EXPECT_EQ(ledger_->list(0, 10).at(0).amount, order("", "", 1215, "BGN").amount);
+  const PaymentOrder again = refusable(order("k", "I1", 1215, "BGN"));  // by the rules of today
+  EXPECT_EQ(record(*ledger_, again), kAcceptedBefore);
+  EXPECT_EQ(record(*ledger_, order("k2", "I1", 1215, "EUR")).kind, Kind::kAmountMismatch);
 }
 
 TEST_P(LedgerContract, ARetryGetsTheSameAnswerAndWritesNothing) {
