@@ -3,6 +3,10 @@
 # Logical CPUs to use.
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
+# Of "make run" and "make demo": sqlite, or postgresql for a temporary server.
+export DATABASE ?= sqlite
+POSTGRESQL = $(filter postgresql,$(DATABASE))
+
 # How many trials "make crash" makes, and from which seed.
 TRIALS ?= 100
 SEED ?= 1
@@ -29,7 +33,8 @@ help: ## Show this help
 	@echo 'Targets:'
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | \
 	  while IFS='	' read -r target text; do printf '  %-13s %s\n' "$$target" "$$text"; done
-	@echo 'Variables: HTTPLIB_INCLUDE_DIR=DIR (a cpp-httplib to use), JOBS=N, TRIALS=N, SEED=N, SECONDS=N'
+	@echo 'Variables: DATABASE=sqlite|postgresql (run, demo),'
+	@echo '  HTTPLIB_INCLUDE_DIR=DIR (a cpp-httplib to use), JOBS=N, TRIALS=N, SEED=N, SECONDS=N'
 
 .PHONY: deps
 deps: ## Install the Debian packages that are missing (packages.txt)
@@ -50,12 +55,12 @@ test: ## Build with warnings as errors and run all tests
 
 .PHONY: run
 run: build ## Run both services until Ctrl-C (data in build/run)
-	@scripts/install-packages.sh run
+	@scripts/install-packages.sh run $(POSTGRESQL)
 	@scripts/run.sh
 
 .PHONY: demo
 demo: build ## Show in a few seconds what the services do
-	@scripts/install-packages.sh run
+	@scripts/install-packages.sh run $(POSTGRESQL)
 	@scripts/demo.sh
 
 .PHONY: fmt

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Shows in a few seconds what the services do, on free ports and with temporary databases. Exits with
-# 0 only if the three invoices of a new database are paid at the end.
+# 0 only if the three invoices of a new database are paid at the end. DATABASE: sqlite (default), or
+# postgresql.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

@@ -25,6 +25,11 @@ fail() {
   exit 1
 }
 
+# For the time until the server runs. Otherwise, bash would ignore SIGINT and SIGQUIT.
+trap 'exit 130' INT
+trap 'exit 131' QUIT
+trap 'exit 143' TERM
+
 databases=()
 while [[ ${1:-} == -* ]]; do
   case $1 in
@@ -53,7 +58,8 @@ if [[ $(id -u) -eq 0 ]]; then
   id -u "$user" >/dev/null 2>&1 || user=nobody
   as_server=(setpriv "--reuid=$user" "--regid=$(id -g "$user")" --init-groups)
   chown "$user" "$directory"
-  "${as_server[@]}" test -x "$directory/." || fail "the user $user has no access to $directory"
+  "${as_server[@]}" test -x "$directory/." || 
+    fail "PostgreSQL does not run as root, and the user $user has no access to $directory"
 fi
 # The server's working directory, where every user may be.
 cd /

@@ -10,6 +10,9 @@ Runs invoice-app (port 8081, admin 9081) and payment-provider (port 8082, admin 
 databases and logs in DIRECTORY (default: build/run), until Ctrl-C. The next run continues with the
 same data; for a fresh start, remove DIRECTORY.
 
+DATABASE: sqlite (default), or postgresql for a temporary server on port 8083 (POSTGRES_PORT) that runs
+with the services. Each kind of database has data of its own in DIRECTORY.
+
 Other ports: INVOICE_APP_PORT, INVOICE_APP_ADMIN_PORT, PAYMENT_PROVIDER_PORT,
 PAYMENT_PROVIDER_ADMIN_PORT. All other variables pass through to the services; the default of
 LOG_FORMAT is text here.
@@ -33,6 +36,7 @@ export INVOICE_APP_PORT=${INVOICE_APP_PORT:-8081}
 export INVOICE_APP_ADMIN_PORT=${INVOICE_APP_ADMIN_PORT:-9081}
 export PAYMENT_PROVIDER_PORT=${PAYMENT_PROVIDER_PORT:-8082}
 export PAYMENT_PROVIDER_ADMIN_PORT=${PAYMENT_PROVIDER_ADMIN_PORT:-9082}
+export POSTGRES_PORT=${POSTGRES_PORT:-8083}
 export LOG_FORMAT=${LOG_FORMAT:-text}
 
 follower=
@@ -54,7 +58,7 @@ databases, logs   $directory
 
 Try:  curl $INVOICE_URL/invoices
       curl -X POST $INVOICE_URL/invoices/pay
-Ctrl-C stops both.
+Ctrl-C stops all.
 
 END
 tail -q -n 0 -f "$directory/payment-provider.log" "$directory/invoice-app.log" &
@@ -63,5 +67,5 @@ follower=$!
 while pair_runs; do
   sleep 1
 done
-echo "run.sh: a service ended by itself; see its log in $directory" >&2
+echo "run.sh: a process ended by itself; see its log in $directory" >&2
 exit 1

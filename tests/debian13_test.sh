@@ -59,6 +59,8 @@ COPY packages.txt ./
 COPY scripts/install-packages.sh scripts/
 RUN apt-get update && apt-get install --yes --no-install-recommends make \
  && scripts/install-packages.sh build run test postgresql
+# PostgreSQL demands that its user has a name.
+RUN getent passwd $(id -u) || useradd --uid $(id -u) developer
 END
   say "packages installed in $((SECONDS - started)) s"
 }
