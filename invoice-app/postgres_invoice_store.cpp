@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <map>
 #include <set>
 
@@ -203,10 +204,9 @@ class Transaction final : public InvoiceTransaction {
     connection_.run("SELECT through FROM payment_request FOR UPDATE");
     const std::int64_t through = connection_.run("SELECT last FROM invoice_counter").number(0, 0);
     connection_.run("UPDATE payment_request SET through = GREATEST(through, $1::BIGINT)", through);
-    connection_.run(
-        "UPDATE invoices SET state = 0, generation = generation + 1, refusal = NULL "
-        "WHERE state = 3");
-    restart_retries();
+    restart("state = 3", "state = 0, generation = generation + 1, refusal = NULL");
+    restart("state IN (0, 1) AND claimable_at_ms > 0 AND lease_owner IS NULL",
+            "claimable_at_ms = 0");
     return {.through = through, .due = count_pending(connection_, through)};
   }
 
@@ -253,14 +253,17 @@ class Transaction final : public InvoiceTransaction {
     return values<std::int64_t>(settlements, [](const Settlement& one) { return one.attempt; });
   }
 
-  // Makes retries claimable at once. Not those that another transaction has changed: it may wait
-  // for this one, and it settles, claims or releases them.
-  void restart_retries() {
-    connection_.run(
-        std::string("UPDATE invoices SET claimable_at_ms = 0 WHERE sequence IN ("
-                    "SELECT sequence FROM invoices WHERE state IN (0, 1) AND claimable_at_ms > 0 "
-                    "AND lease_owner IS NULL") +
-        skip_locked() + ") AND claimable_at_ms > 0 AND lease_owner IS NULL");
+  // Not those that another transaction has locked: it may wait for this one, and it settles, claims
+  // or releases them.
+  void restart(const std::string& condition, const std::string& changes) {
+    constexpr int kRowsPerMs = 20;  // at least; there may be a million
+    const std::int64_t count =
+        connection_.run("SELECT count(*) FROM invoices WHERE " + condition).number(0, 0);
+    if (count == 0) return;
+    connection_.extend_deadline(std::chrono::milliseconds(count / kRowsPerMs));
+    connection_.run("UPDATE invoices SET " + changes +
+                    " WHERE sequence IN (SELECT sequence FROM invoices WHERE " + condition +
+                    skip_locked() + ") AND " + condition);
   }
 
   // The second statement looks again, because without the locks of the first one another

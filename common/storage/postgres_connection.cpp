@@ -193,6 +193,13 @@ WallTime PostgresConnection::begin(Access access, Deadline deadline,
   return WallTime(milliseconds(rows.at(count - 1).number(0, 0)));
 }
 
+void PostgresConnection::extend_deadline(milliseconds more) {
+  const auto left = std::chrono::ceil<milliseconds>(deadline_ - steady_clock::now()) + more;
+  run_all("SET LOCAL statement_timeout = " +
+          std::to_string(std::max<std::int64_t>(left.count(), 1)));
+  deadline_ += more;
+}
+
 std::vector<PostgresRows> PostgresConnection::run_all(const std::string& sql) {
   if (PQsendQuery(connection_.get(), sql.c_str()) != 1) fail(nullptr);
   return await_results();

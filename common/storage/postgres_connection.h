@@ -104,6 +104,9 @@ class PostgresConnection {
   // 25006 on a standby, whose state may be old.
   WallTime begin(Access access, Deadline deadline, std::chrono::milliseconds statement_timeout);
 
+  // Gives the transaction more time, for a statement that changes very many rows.
+  void extend_deadline(std::chrono::milliseconds more);
+
   // Runs a statement with values for $1, $2, ...
   template <typename... Values>
   PostgresRows run(const std::string& sql, const Values&... values) {
