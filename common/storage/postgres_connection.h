@@ -91,7 +91,8 @@ class PostgresConnection {
   // PostgresError, as all functions of this class do; also if commits would not be durable
   // (synchronous_commit = off or local).
   explicit PostgresConnection(const PostgresParameters& parameters);
-  PostgresConnection(const PostgresConnection&) = delete;
+  ~PostgresConnection() = default;
+  PostgresConnection(const PostgresConnection&) = delete;  // libpq has a pointer to it
   PostgresConnection& operator=(const PostgresConnection&) = delete;
 
   // Statements outside a transaction are committed one by one, and wait until this time.

@@ -52,8 +52,6 @@ class PostgresDatabase {
   // Unavailable if the database can't be used, belongs to another application, or has a schema that
   // this version may not use.
   PostgresDatabase(const std::string& url, const PostgresSchema& schema);
-  PostgresDatabase(const PostgresDatabase&) = delete;
-  PostgresDatabase& operator=(const PostgresDatabase&) = delete;
 
   // Calls `work` with a connection in a transaction, and commits when it returns. If `work` throws,
   // nothing is written. If the commit fails, it is unknown whether it was written.
