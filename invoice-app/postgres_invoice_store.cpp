@@ -45,8 +45,10 @@ constexpr std::array kVersion1 = {
 
 constexpr std::array kMigrations = {common::PostgresMigration{kVersion1}};
 
-constexpr common::PostgresSchema kSchema = {.application = "invoice-app",
-                                            .migrations = kMigrations};
+constexpr std::array kTables = {"invoices", "invoice_counter", "payment_request"};
+
+constexpr common::PostgresSchema kSchema = {
+    .application = "invoice-app", .migrations = kMigrations, .tables = kTables};
 
 constexpr const char* kInvoiceColumns = "sequence, id, amount_minor, currency, state";
 

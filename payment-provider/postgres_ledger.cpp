@@ -34,8 +34,10 @@ constexpr std::array kVersion1 = {
 
 constexpr std::array kMigrations = {common::PostgresMigration{kVersion1}};
 
-constexpr common::PostgresSchema kSchema = {.application = "payment-provider",
-                                            .migrations = kMigrations};
+constexpr std::array kTables = {"payments", "payment_counter"};
+
+constexpr common::PostgresSchema kSchema = {
+    .application = "payment-provider", .migrations = kMigrations, .tables = kTables};
 
 LedgerEntry read_entry(const PostgresRows& rows, int row) {
   const auto amount = common::stored_money(rows.number(row, 3), rows.text(row, 4));

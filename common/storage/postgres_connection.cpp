@@ -162,15 +162,6 @@ PostgresConnection::PostgresConnection(const PostgresParameters& parameters)
   if (PQstatus(connection_.get()) != CONNECTION_OK) fail(nullptr);
   PQsetnonblocking(connection_.get(), 1);
   PQsetNoticeReceiver(connection_.get(), on_notice, this);
-
-  deadline_ = steady_clock::now() + std::chrono::seconds(2);
-  const std::string durability = run("SHOW synchronous_commit").text(0, 0);
-  if (durability == "off" || durability == "local") {
-    throw PostgresError(
-        "synchronous_commit is " + durability +
-            ", so the server would confirm payments that a crash or a failover loses",
-        "");
-  }
 }
 
 WallTime PostgresConnection::begin(Access access, Deadline deadline,
@@ -183,9 +174,17 @@ WallTime PostgresConnection::begin(Access access, Deadline deadline,
       run_all(std::string("BEGIN ISOLATION LEVEL ") + isolation +
               "; SET LOCAL statement_timeout = " + std::to_string(statement_timeout.count()) +
               "; SET LOCAL idle_in_transaction_session_timeout = '" + kIdleTimeout +
-              "'; SHOW transaction_read_only; "
+              "'; SHOW synchronous_commit; SHOW transaction_read_only; "
               "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::BIGINT");
   const std::size_t count = rows.size();
+  const std::string durability = rows.at(count - 3).text(0, 0);
+  if (durability == "off" || durability == "local") {
+    is_broken_ = true;
+    throw PostgresError(
+        "synchronous_commit is " + durability +
+            ", so the server would confirm payments that a crash or a failover loses",
+        "55000");
+  }
   if (rows.at(count - 2).text(0, 0) != "off") {
     is_broken_ = true;
     throw PostgresError("the server is read-only", "25006");
@@ -209,7 +208,13 @@ PostgresRows PostgresConnection::run_with(const std::string& sql,
                                           const std::vector<PostgresValue>& values) {
   std::vector<const char*> texts;
   texts.reserve(values.size());
-  for (const PostgresValue& value : values) texts.push_back(value ? value->c_str() : nullptr);
+  for (const PostgresValue& value : values) {
+    if (value && value->find('\0') != std::string::npos) {
+      is_broken_ = true;
+      throw PostgresError("a text has a zero byte, which PostgreSQL can't store", "22021");
+    }
+    texts.push_back(value ? value->c_str() : nullptr);
+  }
   if (PQsendQueryParams(connection_.get(), sql.c_str(), static_cast<int>(texts.size()), nullptr,
                         texts.data(), nullptr, nullptr, 0) != 1) {
     fail(nullptr);
@@ -226,8 +231,9 @@ void PostgresConnection::commit(Access access, std::string_view what, Deadline d
   has_warning_ = false;
   fault_point("before-commit", what);
   // Not the statement_timeout: a server that stops waiting for its standbys has committed, and
-  // would lose the commit in a failover.
-  const std::string sql = "SET LOCAL statement_timeout = 0; COMMIT";
+  // would lose the commit in a failover. It says so in a warning, which settings can turn off.
+  const std::string sql =
+      "SET LOCAL statement_timeout = 0; SET LOCAL client_min_messages = warning; COMMIT";
   fault_point("in-commit", what, [this, &sql] {
     PQsendQuery(connection_.get(), sql.c_str());
     PQflush(connection_.get());

@@ -88,8 +88,7 @@ class PostgresConnection {
   using Deadline = std::chrono::steady_clock::time_point;
 
   // Connects, which may take the URL's connect_timeout for each of its servers. Throws
-  // PostgresError, as all functions of this class do; also if commits would not be durable
-  // (synchronous_commit = off or local).
+  // PostgresError, as all functions of this class do.
   explicit PostgresConnection(const PostgresParameters& parameters);
   ~PostgresConnection() = default;
   PostgresConnection(const PostgresConnection&) = delete;  // libpq has a pointer to it
@@ -102,7 +101,8 @@ class PostgresConnection {
   // takes longer than `statement_timeout`. Returns the time of the server's clock.
   //
   // kRead: all statements see one state. kWrite: each sees what was committed before it. Fails with
-  // 25006 on a standby, whose state may be old.
+  // 25006 on a standby, whose state may be old, and with 55000 if commits would not be durable
+  // (synchronous_commit = off or local).
   WallTime begin(Access access, Deadline deadline, std::chrono::milliseconds statement_timeout);
 
   // Gives the transaction more time, for a statement that changes very many rows.

@@ -24,6 +24,13 @@ constexpr std::size_t kMaxConnections = 8;
 
 constexpr seconds kLongestMigration{60};
 
+// For a new connection, also if connecting took all of a transaction's time. Otherwise no
+// connection would ever be used while servers that come first in the URL do not respond.
+constexpr seconds kShortestWork{1};
+
+// The server ends a statement that takes too long, and says why. It may be late by this much.
+constexpr milliseconds kLatency{300};
+
 bool is_one_of(const std::string& sqlstate, std::initializer_list<std::string_view> states) {
   return std::any_of(states.begin(), states.end(),
                      [&](std::string_view state) { return sqlstate.starts_with(state); });
@@ -88,8 +95,8 @@ PostgresDatabase::Turn::~Turn() {
 PostgresDatabase::PostgresDatabase(const std::string& url, const PostgresSchema& schema)
     : parameters_(url), name_("database " + parameters_.description()), schema_(schema) {
   fault_point("before-migration");
+  read([](PostgresConnection& /*checks the server, and sets the clock*/) {});
   migrate();
-  read([](PostgresConnection& /*for the clock*/) {});
 }
 
 void PostgresDatabase::transact(Access access, std::string_view what, const Work& work) {
@@ -112,9 +119,13 @@ void PostgresDatabase::attempt(Access access, std::string_view what, const Work&
   Turn turn(*this, deadline);
   bool is_committing = false;
   try {
-    if (!turn.connection) turn.connection = std::make_unique<PostgresConnection>(parameters_);
+    if (!turn.connection) {
+      turn.connection = std::make_unique<PostgresConnection>(parameters_);
+      deadline = std::max(deadline, steady_clock::now() + kShortestWork);
+    }
     const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
-    clock_.set(turn.connection->begin(access, deadline, std::max(left, milliseconds(1))));
+    clock_.set(
+        turn.connection->begin(access, deadline + kLatency, std::max(left, milliseconds(1))));
     work(*turn.connection);
     is_committing = access == Access::kWrite;
     turn.connection->commit(access, what, steady_clock::now() + kLongestLockWait);
@@ -176,7 +187,14 @@ bool PostgresDatabase::migrate_step(PostgresConnection& connection, const std::s
     return false;
   }
   const auto& migration = schema_.migrations[static_cast<std::size_t>(version)];
-  for (const char* statement : migration.statements) connection.run(statement);
+  try {
+    for (const char* statement : migration.statements) connection.run(statement);
+  } catch (const PostgresError&) {
+    write("end turn", [&](PostgresConnection& writer) {
+      writer.run("UPDATE schema_version SET migrating_by = NULL WHERE migrating_by = $1", owner);
+    });
+    throw;
+  }
   write("migrate", [&](PostgresConnection& writer) {
     writer.run(
         "UPDATE schema_version SET version = version + 1, "
@@ -191,12 +209,13 @@ bool PostgresDatabase::migrate_step(PostgresConnection& connection, const std::s
 
 int PostgresDatabase::schema_version(PostgresConnection& connection) {
   const auto tables = connection.run(
-      "SELECT count(*), count(CASE WHEN table_name = 'schema_version' THEN 1 END) "
-      "FROM information_schema.tables WHERE table_schema = current_schema()");
+      "SELECT count(*), count(CASE WHEN table_name = 'schema_version' "
+      "AND column_name = 'oldest_program' THEN 1 END) "
+      "FROM information_schema.columns WHERE table_schema = current_schema()");
   if (tables.number(0, 1) == 0) {
     if (tables.number(0, 0) > 0) {
       throw Unavailable(name_ +
-                        " belongs to another application: it has tables, but not "
+                        " belongs to another application: it has tables, but not this one's "
                         "schema_version");
     }
     connection.run(
@@ -233,6 +252,9 @@ void PostgresDatabase::check() {
     if (version < known_version()) {
       throw Unavailable(name_ + " has schema version " + std::to_string(version) +
                         "; this program needs version " + std::to_string(known_version()));
+    }
+    for (const std::string table : schema_.tables) {  // needs the table's lock, and changes nothing
+      connection.run_all("INSERT INTO " + table + " SELECT * FROM " + table + " WHERE FALSE");
     }
   });
 }

@@ -43,6 +43,8 @@ struct PostgresSchema {
   const char* application;
   // migrations[i] changes version i to i + 1. Only append to them.
   std::span<const PostgresMigration> migrations;
+  // Tables that all writes need. While one is locked or missing, the database is not ready.
+  std::span<const char* const> tables = {};
 };
 
 class PostgresDatabase {

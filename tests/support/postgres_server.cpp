@@ -168,7 +168,13 @@ PgBouncer::PgBouncer(const PostgresServer& server, const PostgresSettings& setti
          << "\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\n";
   for (const auto& [name, value] : settings) config << name << " = " << value << '\n';
   config.close();
+  start();
+}
 
+void PgBouncer::stop() { process_->kill(); }
+
+void PgBouncer::start() {
+  const std::filesystem::path file = directory_ / "pgbouncer.ini";
   std::vector<std::string> command = kDieWithParent;
   if (::geteuid() == 0) {
     // PgBouncer does not run as root. It needs no name and no rights, only its file.

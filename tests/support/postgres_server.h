@@ -78,6 +78,10 @@ class PgBouncer {
   // The URL through PgBouncer of one of the server's databases.
   std::string url(const std::string& database_url) const;
 
+  void stop();
+  // Starts it again after a stop, on the same port.
+  void start();
+
   std::string log() const { return process_->log(); }
 
  private:
