@@ -8,142 +8,36 @@
 #include <sys/resource.h>
 
 #include <atomic>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <functional>
-#include <memory>
 #include <sstream>
 #include <string>
 #include <thread>
-#include <variant>
 #include <vector>
 
-#include "common/storage/sqlite_database.h"
-#include "tests/support/api.h"
-#include "tests/support/eventually.h"
-#include "tests/support/service_process.h"
+#include "tests/support/storage_faults_fixture.h"
 
 namespace tests {
 namespace {
 
-using nlohmann::json;
-using std::chrono::seconds;
-using std::chrono::steady_clock;
-using Ids = std::vector<std::string>;
-
-struct Program {
-  const char* name;
-  const char* binary;
-  const char* write_path;
-  const char* list_path;
-  const char* id;  // the names of what is written
-  const char* value;
-  const char* currency;
-};
-
-void PrintTo(const Program& program, std::ostream* out) { *out << program.name; }
-
-// Probes of Kubernetes and calls of invoice-app time out after 5 s. A request waits for a lock for
-// up to kLongestLockWait. If many requests waited one after the other, they would need more than
-// the limits of these tests; a correct program needs a fifth of them.
-static_assert(common::kLongestLockWait < seconds(5));
-constexpr seconds kInTime = 5 * common::kLongestLockWait;
-
-class StorageFaults : public testing::TestWithParam<Program> {
+class StorageFaults : public StorageFaultsFixture {
  protected:
-  // Starts the program, or a script that does.
-  void start(const std::string& binary) {
-    process_ = std::make_unique<ServiceProcess>(
-        binary, Variables{{"DATABASE_URL", "sqlite:" + file_}, {"SEED_INVOICES", "false"}},
-        directory_ / "log");
-  }
-  void start_and_write() {
-    start(GetParam().binary);
-    process_->await_ready();
-    ASSERT_TRUE(write("before"));
-  }
+  std::string database_url() const override { return "sqlite:" + file_; }
+  std::string location() const override { return file_; }
 
-  static int status(const common::HttpResult& result) {
-    const auto* reply = std::get_if<common::HttpReply>(&result);
-    return reply == nullptr ? 0 : reply->status;
-  }
-
-  common::HttpResult post(const std::string& id) const {
-    return patient_client(process_->url())
-        .post(
-            GetParam().write_path, {},
-            json{{GetParam().id, id}, {GetParam().value, 1}, {GetParam().currency, "EUR"}}.dump());
-  }
-  // Whether it was accepted.
-  bool write(const std::string& id) const { return status(post(id)) / 100 == 2; }
-  common::HttpResult list() const {
-    return patient_client(process_->url()).get(GetParam().list_path);
-  }
-  Ids ids() const {
-    Ids ids;
-    for (const json& element : get_json(process_->url(), GetParam().list_path)) {
-      ids.push_back(element[GetParam().id]);
-    }
-    return ids;
-  }
-
-  // As a probe asks.
-  common::HttpResult probe(const std::string& path) const {
-    return common::HttpClient({.base_url = process_->admin_url(), .call_timeout = kInTime})
-        .get(path);
-  }
-  bool is_ready() const { return status(probe("/readyz")) == 200; }
-
-  // Once, and in time: 503 with its reason.
-  void expect_not_ready() const {
-    const auto reply = expect_status(probe("/readyz"), 503);
-    EXPECT_EQ(reply.header("Content-Type"), "application/problem+json");
-    EXPECT_NE(reply.body.find(file_), std::string::npos) << reply.body;
-  }
-  static void expect_unavailable(const common::HttpResult& result) {
-    ASSERT_EQ(status(result), 503);
-    const auto& reply = std::get<common::HttpReply>(result);
-    EXPECT_EQ(reply.header("Content-Type"), "application/problem+json");
-    EXPECT_EQ(reply.header("Retry-After"), "1");
-  }
-
-  // Everything that was answered is there, nothing else is, and more can be written.
-  void expect_recovery(Ids expected) const {
-    EXPECT_TRUE(eventually([this] { return is_ready(); }));
-    EXPECT_EQ(ids(), expected);
-    EXPECT_TRUE(write("after"));
-    expected.emplace_back("after");
-    EXPECT_EQ(ids(), expected);
+  void expect_recovery(const Ids& expected) const {
+    StorageFaultsFixture::expect_recovery(expected);
     SQLite::Database database(file_, SQLite::OPEN_READWRITE);
     EXPECT_EQ(database.execAndGet("PRAGMA integrity_check").getString(), "ok");
   }
 
-  // A line of /proc/PID/status, such as "Threads" or "VmRSS" (in kB).
-  int proc_status(const std::string& name) const {
-    std::ifstream lines("/proc/" + std::to_string(process_->pid()) + "/status");
-    for (std::string line; std::getline(lines, line);) {
-      if (line.starts_with(name + ":")) return std::stoi(line.substr(name.size() + 1));
-    }
-    ADD_FAILURE() << "no " << name;
-    return 0;
-  }
-
-  const TemporaryDirectory directory_;
   const std::string file_ = directory_ / "data.db";
-  std::unique_ptr<ServiceProcess> process_;
 };
-
-seconds taken_by(const std::function<void()>& work) {
-  const auto begin = steady_clock::now();
-  work();
-  return std::chrono::duration_cast<seconds>(steady_clock::now() - begin);
-}
 
 TEST_P(StorageFaults, ALockedDatabaseIsSaidToBeUnavailableInTimeAndTheProcessStaysAlive) {
   start_and_write();
-  const int threads = proc_status("Threads");
-  const int memory_kb = proc_status("VmRSS");
+  const long threads = process_->status("Threads");
+  const long memory_kb = process_->status("VmRSS");
   SQLite::Database other(file_, SQLite::OPEN_READWRITE);
   other.exec("BEGIN EXCLUSIVE");
 
@@ -170,8 +64,8 @@ TEST_P(StorageFaults, ALockedDatabaseIsSaidToBeUnavailableInTimeAndTheProcessSta
   ended = true;
   for (std::thread& caller : callers) caller.join();
   expect_not_ready();
-  EXPECT_EQ(proc_status("Threads"), threads);
-  EXPECT_LT(proc_status("VmRSS"), memory_kb + kSlowdown * 64 * 1024);
+  EXPECT_EQ(process_->status("Threads"), threads);
+  EXPECT_LT(process_->status("VmRSS"), memory_kb + kSlowdown * 64 * 1024);
 
   other.exec("ROLLBACK");
   expect_recovery({"before"});
@@ -305,14 +199,6 @@ TEST_P(StorageFaults, AFileThatIsNoDatabaseAnyMoreIsLeftAsItIsUntilTheRightOneIs
   }
   expect_recovery(expected);
 }
-
-constexpr Program kInvoiceApp{
-    "InvoiceApp", INVOICE_APP_BINARY, "/invoices", "/invoices", "InvoiceId", "Value", "Currency"};
-constexpr Program kPaymentProvider{
-    "PaymentProvider", PAYMENT_PROVIDER_BINARY, "/payments/pay", "/payments", "id", "value",
-    "currency"};
-
-std::string name_of(const testing::TestParamInfo<Program>& info) { return info.param.name; }
 
 INSTANTIATE_TEST_SUITE_P(Programs, StorageFaults, testing::Values(kInvoiceApp, kPaymentProvider),
                          name_of);
