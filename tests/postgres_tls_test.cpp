@@ -38,20 +38,9 @@ class Certificates {
 
  private:
   void make(const std::string& name, const std::vector<std::string>& options) const {
-    std::vector<std::string> command = {"openssl",
-                                        "req",
-                                        "-x509",
-                                        "-newkey",
-                                        "ec",
-                                        "-pkeyopt",
-                                        "ec_paramgen_curve:prime256v1",
-                                        "-nodes",
-                                        "-days",
-                                        "1",
-                                        "-keyout",
-                                        file(name + ".key"),
-                                        "-out",
-                                        file(name + ".crt")};
+    std::vector<std::string> command = {"openssl",  "req",    "-x509", "-newkey",
+                                        "rsa:2048", "-nodes", "-days", "1"};
+    command.insert(command.end(), {"-keyout", file(name + ".key"), "-out", file(name + ".crt")});
     command.insert(command.end(), options.begin(), options.end());
     ChildProcess openssl(std::move(command), {{"PATH", "/usr/bin:/bin"}}, file("log"));
     if (openssl.wait() != 0) openssl.fail("can't make the certificate of " + name);
