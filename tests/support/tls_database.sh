@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # $work and others
-# A PostgreSQL server in a container "$run-database", of an image "database:$run". It accepts only TLS.
-# Its name in the network "$run" is "database". Its certificate is for this name and is its own
-# authority. Needs tests/support/engine.sh and $run.
+# A PostgreSQL server that accepts only TLS, in the container "$run-database" of the image
+# "database:$run". Its name in the network "$run" is "database". Its certificate is for this name and
+# is its own authority. Needs tests/support/engine.sh and $run.
 
 # start_tls_database FILE: FILE gets the certificate.
 start_tls_database() {
@@ -14,7 +14,8 @@ RUN scripts/install-packages.sh postgresql && ln -s /usr/lib/postgresql/*/bin /p
 USER postgres
 WORKDIR /var/lib/postgresql
 RUN /programs/initdb data \\
- && printf 'CREATE DATABASE %s\\n' invoices payments | /programs/postgres --single -D data template1 \\
+ && printf 'CREATE DATABASE %s\\n' invoices payments \\
+      | /programs/postgres --single -D data template1 \\
  && echo 'hostssl all all all trust' >data/pg_hba.conf \\
  && openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=database \\
       -addext subjectAltName=DNS:database -keyout data/server.key -out data/server.crt
