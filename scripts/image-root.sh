@@ -33,6 +33,9 @@ for library in $libraries; do
 done
 
 install -D -m 0644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
+# OpenSSL looks for them here: sslrootcert=system in the URL of a database.
+mkdir -p "$root/usr/lib/ssl"
+ln -s /etc/ssl/certs/ca-certificates.crt "$root/usr/lib/ssl/cert.pem"
 echo 'nonroot:x:65532:65532:nonroot:/data:/nonexistent' >"$root/etc/passwd"
 echo 'nonroot:x:65532:' >"$root/etc/group"
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds both images for real, looks into them, runs three containers of each with as few rights as
-# Kubernetes gives its pods, tests them, and kills some in the middle of paying.
+# Kubernetes gives its pods, tests them, and kills some in the middle of paying. Then runs one of each
+# on PostgreSQL, with TLS.
 set -euo pipefail
 
 usage() {
@@ -47,11 +48,13 @@ fail() {
 
 # shellcheck source=tests/support/engine.sh
 . tests/support/engine.sh
+# shellcheck source=tests/support/tls_database.sh
+. tests/support/tls_database.sh
 
 remove_what_was_made() {
   local name
   "$docker" ps --all --quiet --filter "name=^$run-" | xargs "$docker" rm --force || true
-  for name in $programs; do
+  for name in $programs database; do
     "$docker" volume rm "$run-$name" || true
     "$docker" image rm --force "$name:$run" || true
   done
@@ -177,7 +180,7 @@ start_all() {
     value "$name" configmap '"\n".join(f"{k}={v}" for k, v in o["data"].items())' >"$work/$name.env"
     for replica in $replicas; do start "$name" "$replica"; done
   done
-  await_ready
+  await_ready "$replicas"
 }
 
 # url_of NAME REPLICA [admin]: where it can be reached. Another port each time it starts.
@@ -188,10 +191,11 @@ url_of() {
   echo "http://$("$docker" port "$run-$1-$2" "$port/tcp" | head -n 1)"
 }
 
+# await_ready REPLICAS
 await_ready() {
   local name replica deadline=$((SECONDS + 60))
   for name in $programs; do
-    for replica in $replicas; do
+    for replica in $1; do
       until curl -fsS --max-time 2 -o /dev/null "$(url_of "$name" "$replica" admin)/readyz" \
         2>/dev/null; do
         [[ $SECONDS -lt $deadline ]] || fail "$name $replica was not ready after 60 s"
@@ -258,7 +262,6 @@ test_pair() {
     fail "test.sh against replica $1 failed"
   }
   say "$(tail -n 1 "$work/test.log")"
-  check_all_have_the_same
 }
 
 add_invoices() {
@@ -286,7 +289,7 @@ kill_in_the_middle() {
   say "killed when $unpaid of $invoices were unpaid"
   wait "$payer" || true
   "$docker" start "$run-payment-provider-1" "$run-invoice-app-1" >/dev/null
-  await_ready
+  await_ready "$replicas"
 }
 
 # Asked to stop, all end in order and at once; started again, they have what they had.
@@ -303,9 +306,27 @@ check_restart() {
     fi
     "$docker" start "${containers[@]}" >/dev/null
   done
-  await_ready
+  await_ready "$replicas"
   list invoice-app 1 >"$work/after"
   cmp "$work/before" "$work/after" || fail "the invoices are others after a restart"
+}
+
+# start_on_postgresql NAME REPLICA DATABASE AUTHORITY: with the certificate of its authority in a file
+# of the container's, and AUTHORITY for the URL's sslrootcert.
+start_on_postgresql() {
+  local name=$1 replica=$2 url="postgresql://postgres@database/$3"
+  start "$name" "$replica" --env "DATABASE_URL=$url?sslmode=verify-full&sslrootcert=$4" \
+    --env "PAYMENT_PROVIDER_URL=http://$run-payment-provider-$replica:8082" \
+    --volume "$work/token/database.crt:/etc/ssl/certs/ca-certificates.crt:ro"
+}
+
+test_postgresql() {
+  start_tls_database "$work/token/database.crt"
+  # Both ways to name the authority: the system's, and a file.
+  start_on_postgresql payment-provider 4 payments system
+  start_on_postgresql invoice-app 4 invoices /etc/ssl/certs/ca-certificates.crt
+  await_ready 4
+  test_pair 4
 }
 
 make_token() {
@@ -347,9 +368,14 @@ main() {
   check_refuses_without_token
   check_says_that_threads_lack
   test_pair 1
+  check_all_have_the_same
   check_restart
   kill_in_the_middle
   test_pair 2
+  check_all_have_the_same
+
+  echo "Running one of each on PostgreSQL, with sslmode=verify-full"
+  test_postgresql
 
   echo "images_test.sh: PASS"
 }
