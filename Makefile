@@ -11,7 +11,7 @@ POSTGRESQL = $(filter postgresql,$(DATABASE))
 TRIALS ?= 100
 SEED ?= 1
 
-# How long "make fuzz" runs, all targets together.
+# How long "make fuzz" (all targets together) and "make soak" run.
 SECONDS ?= 60
 
 # A directory with the httplib.h to use, instead of the pinned release (cmake/httplib.cmake).
@@ -111,7 +111,7 @@ fuzz: ## Feed the parsers with inputs that libFuzzer makes up, for SECONDS=60
 
 .PHONY: bench
 bench: ## Measure how fast invoices are paid and listed, and what the databases alone allow
-	@scripts/install-packages.sh build
+	@scripts/install-packages.sh build postgresql
 	$(CONFIGURE) release -DBUILD_TESTING=OFF -DBUILD_BENCHMARKS=ON
 	$(BUILD) release
 	build/release/bench/bench
@@ -125,6 +125,13 @@ load: ## Put both services under load, and check that they serve all other clien
 	$(CONFIGURE) release -DBUILD_TESTING=OFF -DBUILD_BENCHMARKS=ON
 	$(BUILD) release
 	build/release/tests/load/load $(if $(BASELINE),--baseline="$(BASELINE)")
+
+.PHONY: soak
+soak: ## Add, pay and list on PostgreSQL concurrently, for SECONDS=60, without an error or a deadlock
+	@scripts/install-packages.sh build postgresql
+	$(CONFIGURE) release -DBUILD_TESTING=OFF -DBUILD_BENCHMARKS=ON
+	$(BUILD) release
+	build/release/tests/load/soak $(SECONDS)
 
 .PHONY: images-test
 images-test: ## Build both images and test three containers of each (with Docker, or as root)

@@ -1,5 +1,5 @@
 // Measures how fast invoices are paid and listed: runs the services as processes, with databases on
-// disk and the default log, and prints rates and ratios.
+// disk (SQLite, and PostgreSQL in its section) and the default log, and prints rates and ratios.
 //
 //   bench [--million] [SECTION...]
 //
@@ -25,8 +25,12 @@ struct Section {
   void (*run)(const Settings& settings, Reports& reports);
 };
 
-constexpr std::array<Section, 5> kSections = {
-    {{"floor", floor}, {"pay", pay}, {"syncs", syncs}, {"replicas", replicas}, {"lists", lists}}};
+constexpr std::array<Section, 6> kSections = {{{"floor", floor},
+                                               {"pay", pay},
+                                               {"postgresql", postgresql},
+                                               {"syncs", syncs},
+                                               {"replicas", replicas},
+                                               {"lists", lists}}};
 
 int usage() {
   std::cerr << "usage: bench [--million] [SECTION...]\nSections:";

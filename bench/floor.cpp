@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/stores.h"
 #include "common/base/mutex.h"
 
 namespace bench {
@@ -113,21 +114,25 @@ void record(payment_provider::Ledger& ledger, const Claims& claims, std::size_t 
 
 }  // namespace
 
+Floor::Floor(tests::PostgresServer* server)
+    : invoices_(open_invoices(database_url(server, directory_ / "invoices.db"))),
+      ledger_(open_ledger(database_url(server, directory_ / "payments.db"), clock_)) {}
+
 void Floor::add(int count) {
   std::vector<NewInvoice> group;
   for (const int end = added_ + count; added_ < end; ++added_) {
     group.push_back(
         {"B" + std::to_string(added_), {added_ + 1, common::Currency::find("EUR").value()}});
   }
-  invoices_.add({&group, 1});
+  invoices_->add({&group, 1});
 }
 
 std::chrono::duration<double> Floor::pay_in_turn(const CommitSizes& sizes) {
   const auto start = steady_clock::now();
-  Books books(invoices_, clock_, sizes.invoices);
+  Books books(*invoices_, clock_, sizes.invoices);
   Claims claims = books.request_and_claim();
   while (!claims.empty()) {
-    record(ledger_, claims, sizes.ledger);
+    record(*ledger_, claims, sizes.ledger);
     claims = books.settle_and_claim(claims);
   }
   return steady_clock::now() - start;
@@ -135,12 +140,12 @@ std::chrono::duration<double> Floor::pay_in_turn(const CommitSizes& sizes) {
 
 std::chrono::duration<double> Floor::pay_in_pipeline(const CommitSizes& sizes) {
   const auto start = steady_clock::now();
-  Books books(invoices_, clock_, sizes.invoices);
+  Books books(*invoices_, clock_, sizes.invoices);
   Batches to_record;
   Batches recorded;
   auto recorder = std::async(std::launch::async, [&] {
     for (Claims claims = to_record.pop(); !claims.empty(); claims = to_record.pop()) {
-      record(ledger_, claims, sizes.ledger);
+      record(*ledger_, claims, sizes.ledger);
       recorded.push(std::move(claims));
     }
     recorded.push({});

@@ -7,11 +7,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
 
 #include "common/base/clock.h"
-#include "invoice-app/sqlite_invoice_store.h"
-#include "payment-provider/sqlite_ledger.h"
+#include "invoice-app/invoice_store.h"
+#include "payment-provider/ledger.h"
+#include "tests/support/postgres_server.h"
 #include "tests/support/temporary_directory.h"
 
 namespace bench {
@@ -24,6 +26,9 @@ struct CommitSizes {
 
 class Floor {
  public:
+  // On new databases of this server, or of SQLite.
+  explicit Floor(tests::PostgresServer* server = nullptr);
+
   // Adds this many unpaid invoices.
   void add(int count);
 
@@ -36,8 +41,8 @@ class Floor {
  private:
   const tests::TemporaryDirectory directory_;
   const common::SystemClock clock_{};
-  invoice_app::SqliteInvoiceStore invoices_{directory_ / "invoices.db"};
-  payment_provider::SqliteLedger ledger_{directory_ / "payments.db", clock_};
+  const std::unique_ptr<invoice_app::InvoiceStore> invoices_;
+  const std::unique_ptr<payment_provider::Ledger> ledger_;
   int added_ = 0;
 };
 

@@ -7,9 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "bench/stores.h"
 #include "common/base/clock.h"
-#include "invoice-app/sqlite_invoice_store.h"
-#include "payment-provider/sqlite_ledger.h"
 #include "tests/support/api.h"
 
 namespace bench {
@@ -42,11 +41,13 @@ void for_each(auto& store, auto use) {
 }  // namespace
 
 Pairs::Pairs(const Programs& programs, const PairsOptions& options)
-    : sync_counter_(options.counts_syncs ? programs.sync_counter : "") {
+    : sync_counter_(options.counts_syncs ? programs.sync_counter : ""),
+      payments_url_(database_url(options.server, database("payments"))),
+      invoices_url_(database_url(options.server, database("invoices"))) {
   const auto& provider = options.has_batch ? programs.provider : programs.provider_without_batch;
   for (int i = 0; i < options.count; ++i) {
-    providers_.push_back(start(provider, "payments", {}));
-    invoice_apps_.push_back(start(programs.invoice_app, "invoices",
+    providers_.push_back(start(provider, "payments", payments_url_, {}));
+    invoice_apps_.push_back(start(programs.invoice_app, "invoices", invoices_url_,
                                   {{"PAYMENT_PROVIDER_URL", providers_.back()->url()},
                                    {"SEED_INVOICES", "false"},
                                    {"PAY_WAIT_SECONDS", "300"}}));
@@ -75,16 +76,16 @@ Seconds Pairs::pay() {
 
 void Pairs::check_paid_once() const {
   const common::SystemClock clock;
-  invoice_app::SqliteInvoiceStore invoices(database("invoices"));
-  payment_provider::SqliteLedger ledger(database("payments"), clock);
+  const auto invoices = open_invoices(invoices_url_);
+  const auto ledger = open_ledger(payments_url_, clock);
   std::unordered_map<std::string, common::Money> payments;
-  for_each(ledger, [&](const auto& payment) {
+  for_each(*ledger, [&](const auto& payment) {
     if (!payments.emplace(payment.invoice_id, payment.amount).second) {
       throw std::runtime_error("paid twice: " + payment.invoice_id);
     }
   });
   int count = 0;
-  for_each(invoices, [&](const auto& invoice) {
+  for_each(*invoices, [&](const auto& invoice) {
     const auto payment = payments.find(invoice.id);
     if (!invoice.is_paid() || payment == payments.end() || payment->second != invoice.amount) {
       throw std::runtime_error("not paid, or with a different amount: " + invoice.id);
@@ -97,8 +98,8 @@ void Pairs::check_paid_once() const {
 }
 
 Pairs::Process Pairs::start(const std::filesystem::path& program, const std::string& name,
-                            tests::Variables variables) {
-  variables["DATABASE_URL"] = "sqlite:" + database(name);
+                            const std::string& url, tests::Variables variables) {
+  variables["DATABASE_URL"] = url;
   if (!sync_counter_.empty()) {
     variables["LD_PRELOAD"] = sync_counter_;
     variables["SYNCS_FILE"] = syncs_file(name);

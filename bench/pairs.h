@@ -1,4 +1,5 @@
-// Pairs of an invoice-app and a payment-provider that share two databases on disk.
+// Pairs of an invoice-app and a payment-provider that share two databases, on disk or in
+// PostgreSQL.
 //
 // Not thread-safe. Functions throw std::exception when a call or a check fails.
 
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "common/http/client.h"
+#include "tests/support/postgres_server.h"
 #include "tests/support/service_process.h"
 
 namespace bench {
@@ -31,9 +33,10 @@ struct PairsOptions {
   int count = 1;
   bool has_batch = true;
   bool counts_syncs = false;
+  tests::PostgresServer* server = nullptr;  // has the databases, instead of SQLite
 };
 
-// Of one database, since its creation.
+// Of one database of SQLite, since its creation.
 struct Writes {
   std::uint64_t commits;  // that changed something
   std::uint64_t syncs;    // 0 unless the pairs count them
@@ -64,14 +67,16 @@ class Pairs {
   using Process = std::unique_ptr<tests::ServiceProcess>;
 
   Process start(const std::filesystem::path& program, const std::string& name,
-                tests::Variables variables);
+                const std::string& url, tests::Variables variables);
   Writes writes(const std::string& name) const;
-  // The files of the database "invoices" or "payments".
+  // The files of the database "invoices" or "payments" of SQLite.
   std::string database(const std::string& name) const { return directory_ / (name + ".db"); }
   std::string syncs_file(const std::string& name) const { return directory_ / (name + ".syncs"); }
 
   const tests::TemporaryDirectory directory_;
   const std::filesystem::path sync_counter_;  // empty: they are not counted
+  const std::string payments_url_;
+  const std::string invoices_url_;
   std::vector<Process> providers_;
   std::vector<Process> invoice_apps_;
   std::vector<common::HttpClient> clients_;  // of the invoice-apps

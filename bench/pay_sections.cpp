@@ -39,11 +39,12 @@ struct FloorRates {
 };
 
 // Adds a round of `runs` runs in databases of their own.
-void measure_floor(int count, const CommitSizes& sizes, int runs, FloorRates& rates) {
+void measure_floor(int count, const CommitSizes& sizes, int runs, FloorRates& rates,
+                   tests::PostgresServer* server = nullptr) {
   // More of the small commits would only take longer.
   constexpr std::size_t kMaxCommits = 200;
   count = std::min(count, static_cast<int>(kMaxCommits * sizes.ledger));
-  Floor databases;
+  Floor databases(server);
   for (int run = 0; run < runs; ++run) {
     databases.add(count);
     rates.in_turn.add(count, databases.pay_in_turn(sizes));
@@ -126,6 +127,31 @@ void pay_many(const Settings& settings, Reports& reports, int count, int rounds)
                percent(batches.rate.per_second() / singles.rate.per_second()));
 }
 
+void pay_on_postgresql(const Settings& settings, Reports& reports, tests::PostgresServer& server,
+                       int count, int rounds) {
+  Rate rate;
+  Rate sqlite;
+  FloorRates floor;
+  const auto measure_round = [&](const PairsOptions& options, Rate& measured) {
+    Pairs pairs(settings.programs, options);
+    pairs.add(count);
+    measured.add(count, pairs.pay());
+    pairs.check_paid_once();
+  };
+  for (int round = 0; round < rounds; ++round) {  // in turn: the machine's speed varies
+    measure_round({.server = &server}, rate);
+    measure_round({}, sqlite);
+    measure_floor(count, {.invoices = 1000, .ledger = 1000}, 1, floor, &server);
+  }
+  const double per_second = rate.per_second();
+  reports.targets.check(per_second >= 10'000, std::to_string(count) + " invoices",
+                        rounded(per_second) + "/s; with SQLite " + rounded(sqlite.per_second()) +
+                            "/s, ratio " + percent(per_second / sqlite.per_second()) +
+                            "; the floor with 1000 in a commit: " + floor.text() + ", ratio " +
+                            percent(per_second / floor.fastest()),
+                        ">= 10000/s");
+}
+
 std::string text(const Writes& before, const Writes& after) {
   return std::to_string(after.commits - before.commits) + " commits, " +
          std::to_string(after.syncs - before.syncs) + " syncs";
@@ -150,6 +176,12 @@ void pay(const Settings& settings, Reports& reports) {
   pay_many(settings, reports, 10'000, 3);
   pay_many(settings, reports, 100'000, 1);
   if (settings.pays_a_million) pay_many(settings, reports, 1'000'000, 1);
+}
+
+void postgresql(const Settings& settings, Reports& reports) {
+  tests::PostgresServer server({{"fsync", "on"}, {"synchronous_commit", "on"}});
+  pay_on_postgresql(settings, reports, server, 10'000, 3);
+  pay_on_postgresql(settings, reports, server, 100'000, 1);
 }
 
 void syncs(const Settings& settings, Reports& /*reports*/) {

@@ -25,6 +25,9 @@ void floor(const Settings& settings, Reports& reports);
 // Runs of many invoices, with batches and one by one, and runs of three invoices.
 void pay(const Settings& settings, Reports& reports);
 
+// Runs on PostgreSQL, with commits that are durable, and the same with SQLite.
+void postgresql(const Settings& settings, Reports& reports);
+
 // Commits and syncs of a run.
 void syncs(const Settings& settings, Reports& reports);
 

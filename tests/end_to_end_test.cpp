@@ -4,20 +4,14 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <array>
-#include <chrono>
 #include <csignal>
-#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <future>
 #include <memory>
-#include <set>
-#include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/support/api.h"
@@ -31,24 +25,6 @@
 
 namespace tests {
 namespace {
-
-TEST_F(EndToEnd, OneCallPaysEveryInvoiceOnce) {
-  const auto provider = start_provider();
-  const auto app = start_invoice_app(provider->url());
-  EXPECT_EQ(invoices(*app), kSeedUnpaid);
-  EXPECT_EQ(payments(*provider), json::array());
-
-  const auto reply = expect_status(pay(*app), 200);
-  EXPECT_EQ(json::parse(reply.body), json::parse(R"({"Paid": 3, "Refused": 0, "Pending": 0})"));
-
-  EXPECT_EQ(invoices(*app), all_paid(kSeedUnpaid));
-  const json ledger = payments(*provider);
-  EXPECT_EQ(difference(kSeedUnpaid, ledger), "");
-
-  const auto again = expect_status(pay(*app), 200);
-  EXPECT_EQ(json::parse(again.body), json::parse(R"({"Paid": 0, "Refused": 0, "Pending": 0})"));
-  EXPECT_EQ(payments(*provider), ledger);
-}
 
 TEST_F(EndToEnd, ARequestIdIsPassedOnToTheProviderAndReturned) {
   const auto provider = start_provider();
@@ -221,183 +197,6 @@ TEST_P(AwayInTheMiddleOfARun, ItGets503AndAllIsPaidOnceItIsBackWithoutAnotherCal
 INSTANTIATE_TEST_SUITE_P(Provider, AwayInTheMiddleOfARun,
                          testing::Values(Absence::kGone, Absence::kSilent), [](const auto& test) {
                            return test.param == Absence::kGone ? "Gone" : "Silent";
-                         });
-
-// Three of each on two databases, as Kubernetes runs them; each invoice-app calls another provider.
-class Replicas : public EndToEnd {
- protected:
-  static constexpr std::size_t kReplicas = 3;
-
-  void SetUp() override {
-    for (std::size_t i = 0; i < kReplicas; ++i) {
-      const std::string number = std::to_string(i);
-      providers_.push_back(start("payment-provider-" + number, PAYMENT_PROVIDER_BINARY,
-                                 {{"DATABASE_URL", database("payments")}}));
-      apps_.push_back(start("invoice-app-" + number, INVOICE_APP_BINARY,
-                            {{"DATABASE_URL", database("invoices")},
-                             {"PAYMENT_PROVIDER_URL", providers_.back()->url()},
-                             {"PAY_WAIT_SECONDS", "100"},  // sanitizers are slow
-                             {"SEED_INVOICES", "false"}}));
-    }
-  }
-
-  // Asks until the whole list comes: on a busy machine a read may wait for a lock for too long.
-  static json list(const ServiceProcess& service, const std::string& path) {
-    json listed;
-    EXPECT_TRUE(eventually([&] {
-      const auto result = patient_client(service.url()).get(path);
-      const auto* reply = std::get_if<common::HttpReply>(&result);
-      const bool is_whole = reply != nullptr && reply->status == 200;
-      if (is_whole) listed = json::parse(reply->body);
-      return is_whole;
-    }));
-    return listed;
-  }
-
-  std::vector<std::unique_ptr<ServiceProcess>> providers_;
-  std::vector<std::unique_ptr<ServiceProcess>> apps_;
-};
-
-TEST_F(Replicas, ConcurrentCallsShareTheWorkAndEachWaitsForWhatWasDueWhenItBegan) {
-  constexpr int kInvoices = 20'000;  // so that the run lasts until all have joined
-  constexpr std::size_t kCallers = 6;
-  add_invoices(apps_[0]->url(), "W", kInvoices);
-  std::vector<std::thread> callers;
-  for (std::size_t i = 0; i < kCallers; ++i) {
-    callers.emplace_back([this, i] {
-      const json report = json::parse(expect_status(pay(*apps_[i % kReplicas]), 200).body);
-      EXPECT_EQ(report["Pending"], 0);
-      // Whichever replica is asked: all that was due is paid by the time of the answer.
-      const json listed = invoices(*apps_[(i + 1) % kReplicas]);
-      EXPECT_EQ(listed, all_paid(listed));
-    });
-  }
-  for (std::thread& caller : callers) caller.join();
-  EXPECT_EQ(difference(invoices(*apps_[0]), payments(*providers_[0])), "");
-  // Shared: each paid some, and nobody sent what another had.
-  std::int64_t paid = 0;
-  for (const auto& app : apps_) {
-    EXPECT_GT(attempts(*app, "paid"), 0);
-    paid += attempts(*app, "paid");
-  }
-  EXPECT_EQ(paid, kInvoices);
-}
-
-TEST_F(Replicas, AClientThatHangsUpChangesNothing) {
-  constexpr int kInvoices = 3000;
-  add_invoices(apps_[0]->url(), "H", kInvoices);
-  for (const auto& app : apps_) {
-    EXPECT_TRUE(RawClient(app->port()).send("POST /invoices/pay HTTP/1.1\r\nHost: test\r\n\r\n"));
-  }
-  EXPECT_TRUE(all_get_paid(apps_[0]->url()));
-  const json ledger = payments(*providers_[0]);
-  for (const auto& app : apps_) {
-    EXPECT_EQ(difference(invoices(*app), ledger), "");
-    const json again = json::parse(expect_status(pay(*app), 200).body);
-    EXPECT_EQ(again, json::parse(R"({"Paid": 0, "Refused": 0, "Pending": 0})"));
-  }
-  EXPECT_EQ(payments(*providers_[0]), ledger);
-}
-
-using Ids = std::set<std::string>;
-
-Ids ids_of_paid(const json& invoices) {
-  Ids ids;
-  for (const json& invoice : invoices) {
-    if (invoice["IsPaid"] == true) ids.insert(invoice["InvoiceId"]);
-  }
-  return ids;
-}
-
-Ids ids_of_payments(const json& ledger) {
-  Ids ids;
-  for (const json& payment : ledger) ids.insert(payment["id"]);
-  return ids;
-}
-
-bool has_all(const Ids& ids, const Ids& expected) {
-  return std::includes(ids.begin(), ids.end(), expected.begin(), expected.end());
-}
-
-TEST_F(Replicas, DuringARunEachListsAllThatAnotherHasListed) {
-  std::size_t count = 0;
-  Ids paid;
-  Ids in_ledger;
-  std::size_t lists_during_a_run = 0;
-  // A run is short, so several are needed to list in the middle of one at each replica.
-  for (std::size_t i = 0, run = 0; lists_during_a_run < kReplicas && run < 50; ++run) {
-    add_invoices(apps_[0]->url(), "T" + std::to_string(run) + "-", 3000);
-    count += 3000;
-    auto call = std::async(std::launch::async, [this] { return pay(*apps_[0]); });
-    for (; call.wait_for(std::chrono::seconds(0)) != std::future_status::ready; ++i) {
-      const json listed = list(*apps_[i % kReplicas], "/invoices");
-      const Ids paid_now = ids_of_paid(listed);
-      const Ids in_ledger_now = ids_of_payments(list(*providers_[i % kReplicas], "/payments"));
-      EXPECT_EQ(listed.size(), count);
-      EXPECT_TRUE(has_all(paid_now, paid));
-      EXPECT_TRUE(has_all(in_ledger_now, in_ledger));
-      EXPECT_TRUE(has_all(in_ledger_now, paid_now));
-      if (paid_now.size() > paid.size() && paid_now.size() < count) ++lists_during_a_run;
-      paid = paid_now;
-      in_ledger = in_ledger_now;
-    }
-    expect_status(call.get(), 200);
-  }
-  EXPECT_GE(lists_during_a_run, kReplicas);
-  for (std::size_t i = 0; i < kReplicas; ++i) {
-    const json listed = invoices(*apps_[i]);
-    EXPECT_EQ(ids_of_paid(listed).size(), count);
-    EXPECT_EQ(difference(listed, payments(*providers_[i])), "");
-  }
-}
-
-TEST_F(EndToEnd, ARestartKeepsEverything) {
-  auto provider = start_provider();
-  auto app = start_invoice_app(provider->url());
-  expect_status(pay(*app), 200);
-  add_invoices(app->url(), "R", 1);
-  const json before = invoices(*app);
-  const json ledger = payments(*provider);
-
-  ASSERT_EQ(app->stop(), 0);
-  ASSERT_EQ(provider->kill(), -SIGKILL);
-  provider = start_provider();
-  app = start_invoice_app(provider->url());
-  EXPECT_EQ(invoices(*app), before);
-  EXPECT_EQ(payments(*provider), ledger);
-}
-
-// SIGTERM or SIGKILL.
-class EndedInTheMiddleOfARun : public EndToEnd, public testing::WithParamInterface<int> {};
-
-TEST_P(EndedInTheMiddleOfARun, AReplicaLeavesInvoicesUnpaidAndAnotherPaysThem) {
-  constexpr int kInvoices = 40'000;  // so that the run lasts
-  const auto provider = start_provider();
-  const auto one = start_invoice_app(provider->url(), {{"SEED_INVOICES", "false"}});
-  add_invoices(one->url(), "S", kInvoices);
-  auto call = std::async(std::launch::async, [&] { return pay(*one); });
-  ASSERT_TRUE(eventually([&] { return !payments(*provider).empty(); }));
-  one->signal(GetParam());
-  EXPECT_EQ(one->wait(), GetParam() == SIGTERM ? 0 : -GetParam());
-  const auto result = call.get();
-  const int left = kInvoices - static_cast<int>(payments(*provider).size());
-  ASSERT_GT(left, 0) << "not in the middle of the run";
-
-  const auto other = start_invoice_app(provider->url(), {{"SEED_INVOICES", "false"}});
-  EXPECT_TRUE(all_get_paid(other->url()));
-  EXPECT_EQ(difference(invoices(*other), payments(*provider)), "");
-  if (GetParam() == SIGTERM) {  // it has settled all that it sent
-    EXPECT_EQ(json::parse(expect_status(result, 202).body)["Refused"], 0);
-    EXPECT_EQ(attempts(*other, "paid"), left);
-  } else {  // the other sends again what was not settled
-    EXPECT_TRUE(std::holds_alternative<common::HttpFailure>(result));
-    EXPECT_GE(attempts(*other, "paid"), left);
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(InvoiceApp, EndedInTheMiddleOfARun, testing::Values(SIGTERM, SIGKILL),
-                         [](const auto& test) {
-                           return test.param == SIGTERM ? "Stopped" : "Killed";
                          });
 
 std::string payment_request(const std::string& id) {

@@ -1,4 +1,5 @@
-// Starts both programs as processes of their own, with databases on disk.
+// Starts both programs as processes of their own, with databases of SQLite on disk, or of
+// PostgreSQL.
 
 #ifndef TESTS_SUPPORT_END_TO_END_FIXTURE_H_
 #define TESTS_SUPPORT_END_TO_END_FIXTURE_H_
@@ -7,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -30,8 +32,12 @@ inline json all_paid(json invoices) {
   return invoices;
 }
 
+enum class DatabaseKind { kSqlite, kPostgres };
+
 class EndToEnd : public testing::Test {
  protected:
+  explicit EndToEnd(DatabaseKind kind = DatabaseKind::kSqlite) : kind_(kind) {}
+
   std::unique_ptr<ServiceProcess> start(const std::string& name, const std::string& binary,
                                         Variables environment) {
     auto process = std::make_unique<ServiceProcess>(binary, std::move(environment),
@@ -44,9 +50,8 @@ class EndToEnd : public testing::Test {
   std::unique_ptr<ServiceProcess> start_invoice_app(const std::string& provider_url,
                                                     Variables environment = {});
 
-  std::string database(const std::string& name) const {
-    return "sqlite:" + (directory_ / (name + ".db")).string();
-  }
+  // The URL of the test's database with this name.
+  std::string database(const std::string& name);
 
   static json invoices(const ServiceProcess& app) { return get_json(app.url(), "/invoices"); }
   static json payments(const ServiceProcess& provider) {
@@ -67,6 +72,10 @@ class EndToEnd : public testing::Test {
   }
 
   const TemporaryDirectory directory_;
+
+ private:
+  const DatabaseKind kind_;
+  std::map<std::string, std::string> postgres_urls_;  // by name
 };
 
 }  // namespace tests
