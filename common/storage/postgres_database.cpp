@@ -253,8 +253,12 @@ void PostgresDatabase::check() {
       throw Unavailable(name_ + " has schema version " + std::to_string(version) +
                         "; this program needs version " + std::to_string(known_version()));
     }
-    for (const std::string table : schema_.tables) {  // needs the table's lock, and changes nothing
-      connection.run_all("INSERT INTO " + table + " SELECT * FROM " + table + " WHERE FALSE");
+    for (const char* table : schema_.tables) {  // needs the table's lock, and changes nothing
+      connection.run_all(std::string("INSERT INTO ")
+                             .append(table)
+                             .append(" SELECT * FROM ")
+                             .append(table)
+                             .append(" WHERE FALSE"));
     }
   });
 }
