@@ -67,7 +67,7 @@ class PasswordInAFile : public EndToEnd {
  protected:
   // Its name, with the URL in it.
   std::string write_url_file(const std::string& name, const std::string& url) const {
-    const std::string file = directory_ / name;
+    std::string file = directory_ / name;
     std::ofstream(file) << url << '\n';
     return file;
   }

@@ -1,6 +1,6 @@
 // Adds, pays and lists invoices concurrently: three processes of each service on one PostgreSQL
 // server. Prints whether a request failed, a list missed what was confirmed before, transactions
-// waited for each other, or the ledger differs from the invoices at the end.
+// were in a deadlock, or the ledger differs from the invoices at the end.
 //
 //   soak [SECONDS]
 //
@@ -222,4 +222,5 @@ int run(const std::vector<std::string_view>& arguments) {
 }  // namespace
 }  // namespace tests
 
+// NOLINTNEXTLINE(bugprone-exception-escape): Report::run() catches them
 int main(int argc, char** argv) { return tests::run({argv + 1, argv + argc}); }
