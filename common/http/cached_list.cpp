@@ -123,7 +123,7 @@ CachedList::EncodedPtr CachedList::encode() {
     list.etag = etag_of(body);
     list.body = std::make_shared<const std::string>(std::move(body));
   }
-  const auto encoded = std::make_shared<const Encoded>(std::move(list));
+  auto encoded = std::make_shared<const Encoded>(std::move(list));
   if (version) {
     MutexLock lock(mutex_);
     kept_ = encoded;
