@@ -75,19 +75,20 @@ TEST_P(PaymentProviderConfigBadValue, IsRefusedNamingVariableValueAndWhatIsAccep
 
 const std::string kCodes = "ISO 4217 codes separated by commas, or empty for all";
 
-INSTANTIATE_TEST_SUITE_P(Table, PaymentProviderConfigBadValue,
-                         testing::Values(BadValue{"ADMIN_PORT", "-1",
-                                                  "a whole number from 0 to 65535"},
-                                         BadValue{"DATABASE_URL", "sqlite:", "sqlite:PATH"},
-                                         BadValue{"ACCEPTED_CURRENCIES", "eur", kCodes},
-                                         BadValue{"ACCEPTED_CURRENCIES", "EUR,XXX", kCodes},
-                                         BadValue{"ACCEPTED_CURRENCIES", "EUR, GBP", kCodes},
-                                         BadValue{"ACCEPTED_CURRENCIES", "EUR;GBP", kCodes},
-                                         BadValue{"ACCEPTED_CURRENCIES", "EUR,", kCodes},
-                                         BadValue{"ACCEPTED_CURRENCIES", ",EUR", kCodes},
-                                         BadValue{"ACCEPTED_CURRENCIES", "EUR,,GBP", kCodes},
-                                         BadValue{"ACCEPTED_CURRENCIES", ",", kCodes},
-                                         BadValue{"ACCEPTED_CURRENCIES", " ", kCodes}));
+INSTANTIATE_TEST_SUITE_P(
+    Table, PaymentProviderConfigBadValue,
+    testing::Values(BadValue{"ADMIN_PORT", "-1", "a whole number from 0 to 65535"},
+                    BadValue{"DATABASE_URL", "sqlite:",
+                             "sqlite:PATH or postgresql://[USER@]HOST[:PORT]/DATABASE[?...]"},
+                    BadValue{"ACCEPTED_CURRENCIES", "eur", kCodes},
+                    BadValue{"ACCEPTED_CURRENCIES", "EUR,XXX", kCodes},
+                    BadValue{"ACCEPTED_CURRENCIES", "EUR, GBP", kCodes},
+                    BadValue{"ACCEPTED_CURRENCIES", "EUR;GBP", kCodes},
+                    BadValue{"ACCEPTED_CURRENCIES", "EUR,", kCodes},
+                    BadValue{"ACCEPTED_CURRENCIES", ",EUR", kCodes},
+                    BadValue{"ACCEPTED_CURRENCIES", "EUR,,GBP", kCodes},
+                    BadValue{"ACCEPTED_CURRENCIES", ",", kCodes},
+                    BadValue{"ACCEPTED_CURRENCIES", " ", kCodes}));
 
 }  // namespace
 }  // namespace payment_provider

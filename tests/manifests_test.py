@@ -5,6 +5,7 @@ they can't see, which is whether the objects, the images and the programs agree.
     python3 tests/manifests_test.py
 """
 
+import itertools
 import re
 import sys
 import unittest
@@ -385,35 +386,39 @@ class Compose(Check):
         self.compose = yaml.safe_load(self.repository.read("docker-compose.yml"))
 
     def test_confines_both_services_as_kubernetes_does(self):
-        self.assertEqual(set(self.compose["services"]), {service.name for service in self.services})
-        for service in self.services:
-            spec = self.compose["services"][service.name]
+        names = {service.name for service in self.services}
+        on_postgresql = {name + "-postgresql" for name in names}
+        self.assertEqual(set(self.compose["services"]), names | on_postgresql | {"postgresql"})
+        for service, suffix in itertools.product(self.services, ("", "-postgresql")):
+            spec = self.compose["services"][service.name + suffix]
             self.assertIs(spec["read_only"], True)
             self.assertEqual(spec["cap_drop"], ["ALL"])
             self.assertEqual(spec["security_opt"], ["no-new-privileges:true"])
             self.assertEqual(spec["build"]["dockerfile"], DOCKERFILES[service.name])
             self.assertEqual(spec["image"], service.container["image"])
-            self.assertLessEqual(set(spec["environment"]), service.variables())
+            variables = service.variables() | {"DATABASE_URL_FILE"}
+            self.assertLessEqual(set(spec["environment"]), variables)
             self.assertEqual(
                 amount(service.container["resources"]["limits"]["memory"]),
                 amount(spec["mem_limit"].replace("m", "Mi").replace("g", "Gi")),
             )
 
-    def test_takes_the_token_from_where_git_does_not_look(self):
-        (secret,) = self.compose["secrets"].values()
-        self.assertEqual(set(secret), {"file"})
-        self.assertTrue(secret["file"].startswith("build/"))
+    def test_takes_secrets_from_where_git_does_not_look(self):
+        for secret in self.compose["secrets"].values():
+            self.assertEqual(set(secret), {"file"})
+            self.assertTrue(secret["file"].startswith("build/"))
         self.assertIn("/build/", self.repository.read(".gitignore").splitlines())
 
     def test_lets_nobody_but_invoice_app_reach_the_provider(self):
-        invoice_app = self.compose["services"]["invoice-app"]
-        provider = self.compose["services"]["payment-provider"]
-        self.assertFalse({"ports", "network_mode"} & set(provider))
-        (shared,) = set(provider["networks"]) & set(invoice_app["networks"])
-        self.assertEqual(provider["networks"], [shared])
-        self.assertIs(self.compose["networks"][shared]["internal"], True)
-        for published in invoice_app["ports"]:
-            self.assertTrue(published.startswith("127.0.0.1:"))
+        for suffix in ("", "-postgresql"):
+            invoice_app = self.compose["services"]["invoice-app" + suffix]
+            provider = self.compose["services"]["payment-provider" + suffix]
+            self.assertFalse({"ports", "network_mode"} & set(provider))
+            self.assertLessEqual(set(provider["networks"]), set(invoice_app["networks"]))
+            for network in provider["networks"]:
+                self.assertIs(self.compose["networks"][network]["internal"], True)
+            for published in invoice_app["ports"]:
+                self.assertTrue(published.startswith("127.0.0.1:"))
 
 
 class Mutations(unittest.TestCase):

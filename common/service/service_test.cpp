@@ -268,24 +268,24 @@ TEST(ServiceConfig, HasDefaults) {
   EXPECT_EQ(config.log_format, LogFormat::kAuto);
 }
 
+TEST(ServiceConfig, DoesNotShowAUrlThatMayHaveAPassword) {
+  try {
+    read_config({{"DATABASE_URL", "postgresql://app:s3cret@h?nonsense=1"}});
+    ADD_FAILURE();
+  } catch (const ConfigError& error) {
+    const std::string what = error.what();
+    EXPECT_NE(what.find("DATABASE_URL"), std::string::npos) << what;
+    EXPECT_EQ(what.find("s3cret"), std::string::npos) << what;
+  }
+}
+
 TEST(ServiceConfig, RefusesBadValuesAndNamesThem) {
   const std::vector<std::pair<std::string, std::string>> bad = {
-      {"PORT", "-1"},
-      {"PORT", "65536"},
-      {"PORT", "http"},
-      {"ADMIN_PORT", "8081x"},
-      {"HTTP_THREADS", "0"},
-      {"DRAIN_SECONDS", "-1"},
-      {"DRAIN_SECONDS", "301"},
-      {"DATABASE_URL", "a.db"},
-      {"DATABASE_URL", "sqlite:"},
-      {"LOG_LEVEL", "loud"},
-      {"LOG_FORMAT", "xml"},
-      {"DATABASE_URL", "postgresql://h?nonsense=1"},
-      {"DATABASE_URL", "sqlite::memory:"},
-      {"PORT", " 1"},
-      {"HTTP_THREADS", "999999"},
-      {"PROVIDER_TOKEN_FILE", "/no/such"}};
+      {"PORT", "-1"},           {"PORT", "65536"},          {"PORT", "http"},
+      {"ADMIN_PORT", "8081x"},  {"HTTP_THREADS", "0"},      {"DRAIN_SECONDS", "-1"},
+      {"DRAIN_SECONDS", "301"}, {"DATABASE_URL", "a.db"},   {"DATABASE_URL", "sqlite:"},
+      {"LOG_LEVEL", "loud"},    {"LOG_FORMAT", "xml"},      {"DATABASE_URL", "sqlite::memory:"},
+      {"PORT", " 1"},           {"HTTP_THREADS", "999999"}, {"PROVIDER_TOKEN_FILE", "/no/such"}};
   for (const auto& [name, value] : bad) {
     try {
       read_config({{name, value}});
