@@ -217,7 +217,7 @@ MUTATIONS = [
     ("/docker-compose.yml", "mem_limit: 1g", "mem_limit: 2g",
      "test_confines_both_services_as_kubernetes_does"),
     ("/docker-compose.yml", "file: build/secrets", "file: secrets",
-     "test_takes_the_token_from_where_git_does_not_look"),
+     "test_takes_secrets_from_where_git_does_not_look"),
     ("/docker-compose.yml", "internal: true", "internal: false",
      "test_lets_nobody_but_invoice_app_reach_the_provider"),
     ("/docker-compose.yml", '"127.0.0.1:8081:8081"', '"8081:8081"',
