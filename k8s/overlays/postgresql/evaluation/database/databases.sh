@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Creates a role and its database for each secret NAME-url, "postgresql://ROLE:PASSWORD@HOST/DATABASE".
-# PostgreSQL's container runs it when it is new (docker-compose.yml).
+# A new PostgreSQL runs it once: on Kubernetes, and with docker-compose.yml.
 set -euo pipefail
 
 for file in /run/secrets/*-url; do
-  IFS=:/@ read -r _ _ _ role password _ database <"$file"
+  IFS=:/@ read -r _ _ _ role password _ database <"$file" ||
+    [[ -n $database ]] # no end of the line
   psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --dbname postgres --set "role=$role" \
     --set "password=$password" --set "database=$database" <<'END'
 CREATE ROLE :"role" LOGIN PASSWORD :'password';
