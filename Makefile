@@ -3,7 +3,8 @@
 # Logical CPUs to use.
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
-# Of "make run" and "make demo": sqlite, or postgresql for a temporary server.
+# Of "make run" and "make demo": sqlite, or postgresql for a temporary server. "make deploy" keeps that of
+# an existing deployment, or takes sqlite; with postgresql it is ./deploy.sh --postgresql.
 export DATABASE ?= sqlite
 POSTGRESQL = $(filter postgresql,$(DATABASE))
 
@@ -33,7 +34,7 @@ help: ## Show this help
 	@echo 'Targets:'
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | \
 	  while IFS='	' read -r target text; do printf '  %-13s %s\n' "$$target" "$$text"; done
-	@echo 'Variables: DATABASE=sqlite|postgresql (run, demo),'
+	@echo 'Variables: DATABASE=sqlite|postgresql (run, demo, deploy),'
 	@echo '  HTTPLIB_INCLUDE_DIR=DIR (a cpp-httplib to use), JOBS=N, TRIALS=N, SEED=N, SECONDS=N'
 
 .PHONY: deps
@@ -146,7 +147,7 @@ ARGS ?=
 
 .PHONY: deploy
 deploy: ## Deploy to Kubernetes: minikube, or kubectl's context (ARGS='--context NAME')
-	@./deploy.sh $(ARGS)
+	@./deploy.sh $(POSTGRESQL:%=--%) $(ARGS)
 
 .PHONY: status
 status: ## Show the pods of both services

@@ -5,6 +5,7 @@ set -euo pipefail
 usage() {
   cat <<'END'
 Usage: ./deploy.sh [--context NAME] [--registry HOST[/PATH]] [--tag TAG]
+                   [--postgresql | --sqlite] [--switch]
        ./deploy.sh --status | --delete [--force] | --print-tag
 
 Deploys invoice-app and payment-provider with three pods each, or updates a deployment, one pod after
@@ -18,8 +19,16 @@ cluster of kubectl's current context.
                       push the images to this registry; the cluster pulls them from there
   --tag TAG           tag of the images, instead of a hash of what they are built from; existing
                       images with this tag are not built again
-  --status            show the pods
-  --delete            remove both namespaces with everything in them, also the data; asks first
+  --postgresql        use PostgreSQL, with pods on several nodes. The URLs are in the Secrets named
+                      "database" of both namespaces. Without such Secrets, one PostgreSQL is started
+                      in each namespace, FOR EVALUATION ONLY
+  --sqlite            use SQLite. Without both options: the database of the existing deployment, and
+                      SQLite if there is none
+  --switch            let an existing deployment use the other database. The data stay where they are:
+                      stop all pods, and move the data, before (docs/kubernetes.md)
+  --status            show the pods and the databases
+  --delete            remove both namespaces with everything in them, also the data, but not a
+                      database elsewhere; asks first
   --force             do not ask
   --print-tag         print the tag that the images would get
 
@@ -41,8 +50,11 @@ END
 cd "$(dirname "$0")"
 # shellcheck source=scripts/deploy-images.sh
 . scripts/deploy-images.sh
+# shellcheck source=scripts/deploy-secrets.sh
+. scripts/deploy-secrets.sh
 
 readonly services='payment-provider invoice-app' # deployed in this order: invoice-app calls payment-provider
+readonly overlay=k8s/overlays/postgresql
 readonly ours='app.kubernetes.io/part-of=invoice-payments'
 readonly rollout_timeout=${ROLLOUT_TIMEOUT:-300s}
 
@@ -51,6 +63,8 @@ context=${DEPLOY_CONTEXT:-}
 registry=${REGISTRY:-}
 tag=${IMAGE_TAG:-}
 force=${FORCE:-}
+database= # sqlite or postgresql
+switch=
 profile=${MINIKUBE_PROFILE:-minikube}
 on_minikube=
 changing= # set from the first change to the cluster on
@@ -112,7 +126,8 @@ diagnose() {
     printf '\nLast events in %s:\n' "$namespace"
     k -n "$namespace" get events --sort-by=.lastTimestamp | tail -n 15 || true
     printf '\nLast logs of %s:\n' "$name"
-    k -n "$namespace" logs --selector "app.kubernetes.io/name=$name" --prefix --tail 10 || true
+    k -n "$namespace" logs --selector "app.kubernetes.io/name in ($name, database)" --prefix \
+      --tail 10 || true
   done
   echo
 }
@@ -135,6 +150,11 @@ advice() {
       ;;
     *) echo "See the events and logs above." ;;
   esac
+  if [[ $database == postgresql ]]; then
+    echo "  A program also ends at its start if it can't reach its database. Connections are allowed in
+  $overlay/common/networkpolicy.yaml. The image of the database for
+  evaluation is in $overlay/evaluation/database/statefulset.yaml."
+  fi
   echo "  Older pods, if there are any, continue to serve. Run deploy.sh again to continue."
 }
 
@@ -182,54 +202,36 @@ reach_cluster() {
 
 # --- Objects ---
 
-# Creates the same random token in both namespaces, once. The token goes through pipes only: never
-# into a variable, an argument or a log.
-make_token() {
-  local in_payments in_invoicing
-  in_payments=$(k -n payments get secret provider-token --ignore-not-found --output name)
-  in_invoicing=$(k -n invoicing get secret provider-token --ignore-not-found --output name)
-  if [[ -z $in_payments && -z $in_invoicing ]]; then
-    head -c 32 /dev/urandom | base64 | tr -d '\n' |
-      k -n payments create secret generic provider-token --from-file=token=/dev/stdin
-    in_payments=made
+# The directory with the manifests of a service, one object per file.
+manifests_of() {
+  if [[ $database == sqlite ]]; then
+    echo "k8s/$1"
+    return
   fi
-  if [[ -z $in_invoicing ]]; then copy_token payments invoicing; fi
-  if [[ -z $in_payments ]]; then copy_token invoicing payments; fi
-  in_payments=$(token_hash payments)
-  in_invoicing=$(token_hash invoicing)
-  [[ $in_payments == "$in_invoicing" ]] ||
-    fail "The namespaces have different tokens, so each payment would get 401. To use that of payments:" \
-      "kubectl -n invoicing delete secret provider-token; ./deploy.sh;" \
-      "kubectl -n invoicing rollout restart deployment/invoice-app"
-}
-
-copy_token() {
-  k -n "$1" get secret provider-token --output go-template='{"apiVersion":"v1","kind":"Secret",
-    "metadata":{"name":"provider-token"},"data":{"token":"{{.data.token}}"}}' | k -n "$2" create -f -
-}
-
-token_hash() {
-  k -n "$1" get secret provider-token --output jsonpath='{.data.token}' | "${sha256[@]}"
+  mkdir -p "$work/$1"
+  k kustomize "$overlay/$1" --output "$work/$1" && echo "$work/$1"
 }
 
 # The Deployment, with the image that was built and a hash of the settings: pods read the settings at
 # start, so new settings must replace the pods. One object, so that all changes are one rollout.
 rendered_deployment() {
-  local name=$1 settings
-  settings=$("${sha256[@]}" <"k8s/$name/configmap.yaml" | cut -c 1-12)
-  k patch --local -f "k8s/$name/deployment.yaml" --output yaml --patch '{"spec": {"template": {
+  local name=$1 manifests=$2 settings
+  settings=$("${sha256[@]}" <"$(grep -l '^kind: ConfigMap' "$manifests"/*.yaml)" | cut -c 1-12)
+  k patch --local -f "$(grep -l '^kind: Deployment' "$manifests"/*.yaml)" --output yaml \
+    --patch '{"spec": {"template": {
     "metadata": {"annotations": {"checksum/config": "'"$settings"'"}},
     "spec": {"containers": [{"name": "'"$name"'", "image": "'"$(image_of "$name")"'"}]}}}}'
 }
 
 apply_service() {
-  local name=$1 file files=()
+  local name=$1 manifests file files=()
   step "Applying k8s/$name" "See the output of kubectl above."
-  for file in "k8s/$name"/*.yaml; do
-    [[ $file == */deployment.yaml ]] || files+=(-f "$file")
+  manifests=$(manifests_of "$name")
+  for file in "$manifests"/*.yaml; do
+    grep -q '^kind: Deployment' "$file" || files+=(-f "$file")
   done
   k apply "${files[@]}"
-  rendered_deployment "$name" | k apply -f -
+  rendered_deployment "$name" "$manifests" | k apply -f -
   step "Waiting until $name is ready" ''
   k -n "$(namespace_of "$name")" rollout status "deployment/$name" --timeout="$rollout_timeout"
 }
@@ -241,12 +243,14 @@ deploy() {
   work=$(mktemp -d "${TMPDIR:-/tmp}/deploy.XXXXXX")
   if [[ -n $on_minikube ]]; then start_minikube; fi
   reach_cluster
+  choose_database
   provide_images
 
   step "Namespaces and token" "Check the rights of this context: kubectl auth can-i create namespaces"
   changing=1
   k apply -f k8s/namespaces.yaml
   make_token
+  if [[ $database == postgresql ]]; then provide_databases; fi
   for name in $services; do apply_service "$name"; done
   report
 }
@@ -274,14 +278,19 @@ END
 }
 
 show_status() {
+  local name
   reach_cluster
   pods
+  for name in $services; do
+    database=$(deployed_database "$name")
+    say "$name: ${database:-not deployed}"
+  done
 }
 
 delete() {
   local answer
   reach_cluster
-  step "Removing the namespaces invoicing and payments, with all invoices and the ledger" \
+  step "Removing the namespaces invoicing and payments, with all data in them" \
     "There is no terminal to ask on. Without a question: ./deploy.sh --delete --force, make undeploy FORCE=1"
   if [[ -z $force ]]; then
     [[ -t 0 ]] || exit 1
@@ -311,6 +320,11 @@ parse_options() {
         shift
         ;;
       --status | --delete | --print-tag) action=${1#--} ;;
+      --postgresql | --sqlite)
+        [[ -z $database || $database == "${1#--}" ]] || wrong_usage "--postgresql and --sqlite exclude each other"
+        database=${1#--}
+        ;;
+      --switch) switch=1 ;;
       --force) force=1 ;;
       *) wrong_usage "unknown option $1" ;;
     esac
