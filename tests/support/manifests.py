@@ -3,10 +3,15 @@
 import functools
 import pathlib
 import re
+import shutil
+import subprocess
+import tempfile
 
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+KUBECTL = shutil.which("kubectl")
+OVERLAY = "k8s/overlays/postgresql"
 NAME = "app.kubernetes.io/name"
 INSTANCE = "app.kubernetes.io/instance"
 
@@ -53,16 +58,50 @@ class Repository:
     def documents(self, path):
         return parse(self.read(path))
 
+    def rendered(self, folder):
+        """The objects of a kustomization, as kubectl renders them."""
+        with tempfile.TemporaryDirectory() as copy:
+            for path in self.paths("k8s"):
+                target = pathlib.Path(copy, path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(self.read(path), encoding="utf-8")
+            command = [KUBECTL, "kustomize", f"{copy}/{folder}"]
+            run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        if run.returncode != 0 or run.stderr:  # warnings, too
+            raise ValueError(f"kubectl kustomize {folder}: {run.stderr}")
+        return parse(run.stdout)
+
+    @functools.cached_property
+    def on_postgresql(self):
+        """Both services, as the overlay has them."""
+        objects = self.rendered(OVERLAY)
+        return [
+            Service(
+                *(self, service.name, service.namespace, service.team),
+                {OVERLAY: [o for o in objects if o["metadata"]["namespace"] == service.namespace]},
+            )
+            for service in self.services
+        ]
+
+    @functools.cached_property
+    def evaluation(self):
+        """The objects of the databases for evaluation."""
+        return self.rendered(f"{OVERLAY}/evaluation")
+
 
 class Service:
-    """The objects of one folder of k8s/."""
+    """The objects of one folder of k8s/, or of `files`: the objects by their path."""
 
-    def __init__(self, repository, name, namespace, team):
+    def __init__(self, repository, name, namespace, team, files=None):
         self.repository = repository
         self.name = name
         self.namespace = namespace
         self.team = team
-        self.files = {p: repository.documents(p) for p in repository.paths(f"k8s/{name}")}
+        self.files = files or {
+            path: repository.documents(path)
+            for path in repository.paths(f"k8s/{name}")
+            if not path.endswith("/Kustomization")
+        }
         self.objects = [document for file in self.files.values() for document in file]
         self.deployment = self.one("Deployment")
         template = self.deployment["spec"]["template"]

@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from support.manifests import selects
+from support.manifests import NAME, selects
 
 
 class Party:
@@ -57,3 +57,40 @@ def _has_port(rule, protocol, port):
         and element.get("port", 0) <= port <= element.get("endPort", element.get("port", 65535))
         for element in rule["ports"]
     )
+
+
+def parties(services):
+    """Who could connect to whom: both services, and others in and outside of the cluster."""
+    invoice_app, provider = (service.labels for service in services)
+    return {
+        "invoice-app": Party("10.244.0.1", "invoicing", invoice_app),
+        "payment-provider": Party("10.244.0.2", "payments", provider),
+        "prometheus": Party("10.244.0.3", "monitoring"),
+        "dns": Party("10.244.0.4", "kube-system", {"k8s-app": "kube-dns"}),
+        "dns cache": Party("169.254.20.10"),
+        "metadata of the cloud": Party("169.254.169.254"),
+        "node": Party("192.0.2.1"),
+        "internet": Party("203.0.113.1"),
+        "neighbour of invoice-app": Party("10.244.0.5", "invoicing", {NAME: "other"}),
+        "neighbour of payment-provider": Party("10.244.0.6", "payments", {NAME: "other"}),
+        "impostor elsewhere": Party("10.244.0.7", "default", invoice_app),
+        "impostor as provider": Party("10.244.0.8", "default", provider),
+        "impostor as dns": Party("10.244.0.9", "default", {"k8s-app": "kube-dns"}),
+        "stranger": Party("10.244.0.10", "default"),
+        "system pod": Party("10.244.0.11", "kube-system"),
+    }
+
+
+def admitted(policies, all_parties, direction):
+    """The connections of our namespaces' pods that the policies allow: one end, the other end, protocol
+    and port."""
+    numbers = (1, 22, 53, 80, 443, 5432, 8080, 8081, 8082, 8083, 9081, 9082, 9083, 65535)
+    ports = [(protocol, n) for protocol in ("TCP", "UDP", "SCTP") for n in numbers]
+    return {
+        (name, other, protocol, port)
+        for name, party in all_parties.items()
+        if party.namespace in ("invoicing", "payments")
+        for other in set(all_parties) - {name}
+        for protocol, port in ports
+        if party.lets(policies, direction, all_parties[other], protocol, port)
+    }
