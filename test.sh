@@ -15,8 +15,9 @@ URL             tests the invoice-app at this URL; for example http://127.0.0.1:
 --local         starts invoice-app and payment-provider on free ports with temporary databases, and
                 tests them (builds them first, if necessary)
 --cluster       tests the deployment on the cluster of kubectl's current context. Also checks the pods,
-                the replicas, access to the provider and the rights of the teams. Deletes all pods,
-                twice, the second time during a payment run. Creates and removes a namespace of its own.
+                their nodes (on PostgreSQL), the replicas, access to the provider and the rights of the
+                teams. Deletes all pods, twice, the second time during a payment run. Creates and removes a
+                namespace of its own.
 --context NAME  like --cluster, with this kubectl context
 
 The default is --cluster if kubectl finds invoice-app on a cluster, otherwise --local.
@@ -138,6 +139,10 @@ test_payments() {
 test_cluster() {
   check "invoice-app has 3 pods, all ready, none restarted" check_pods invoicing invoice-app
   check "payment-provider has 3 pods, all ready, none restarted" check_pods payments payment-provider
+  if uses_postgresql invoicing invoice-app; then
+    check "the pods of invoice-app are spread over the nodes" check_nodes invoicing invoice-app
+    check "the pods of payment-provider are spread over the nodes" check_nodes payments payment-provider
+  fi
   check "both namespaces have the same token in their Secret" read_token
   must "invoice-app can be reached from outside" find_entrance
   test_payments

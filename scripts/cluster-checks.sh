@@ -43,6 +43,32 @@ check_pods() {
   [[ -z $wrong ]] || fail "$wrong see kubectl describe pods -n $1"
 }
 
+# uses_postgresql NAMESPACE NAME: whether the pods of a service may run on any node.
+uses_postgresql() {
+  kube get deployment "$2" -n "$1" -o json |
+    jq -e 'any(.spec.template.spec.volumes[]?; .name == "database")' >/dev/null
+}
+
+# check_nodes NAMESPACE NAME: the loss of a node must leave pods, if there are nodes to run them.
+check_nodes() {
+  local used usable
+  used=$(get_pods "$1" "$2" | jq '
+    [.items[] | select(.metadata.deletionTimestamp == null) | .spec.nodeName] | unique | length')
+  try_kube get nodes -o json >"$work/nodes.json" || {
+    note "they run on $used; this user can't list the nodes"
+    return
+  }
+  usable=$(jq '[.items[] | select((.spec.unschedulable | not)
+      and all(.spec.taints[]?; .effect == "PreferNoSchedule"))] | length' "$work/nodes.json")
+  if [[ $usable -le 1 ]]; then
+    note "the cluster has one node that takes pods"
+  elif [[ $used -gt 1 ]]; then
+    note "on $used of $usable nodes"
+  else
+    fail "all run on one node, though $usable nodes take pods"
+  fi
+}
+
 # check_replicas NAMESPACE NAME PORT LIST: compares each replica's list with that of pay_again, which
 # came from the Service.
 check_replicas() {

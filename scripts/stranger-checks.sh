@@ -24,14 +24,14 @@ stranger_pod() {
     | {apiVersion: "v1", kind: "Pod",
        metadata: {name: $name, labels: ($template.metadata.labels + {stranger: $name})},
        spec: ($template.spec
-         | del(.affinity, .serviceAccount, .serviceAccountName)
+         | del(.affinity, .topologySpreadConstraints, .serviceAccount, .serviceAccountName)
          | .nodeName = $node # the image is there
          | .terminationGracePeriodSeconds = 1
          | .volumes = [{name: "data", emptyDir: {}}]
          | .containers |= map(del(.envFrom)
              | .resources.requests.cpu = "10m" # the scheduler is bypassed, so it must fit
              | .env = $environment[0]
-             | .volumeMounts |= map(select(.name == "data"))))}' "$work/$2.json"
+             | .volumeMounts = [{name: "data", mountPath: "/data"}]))}' "$work/$2.json"
 }
 
 # stranger_caller NAME PROVIDER_URL

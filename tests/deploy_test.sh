@@ -80,6 +80,14 @@ own_sources() {
   copy_sources "$sources"
 }
 
+# For the overlay, which only kubectl can render.
+needs_kubectl() {
+  [[ -n $REAL_KUBECTL ]] || {
+    echo "$test_name: SKIPPED, it needs kubectl"
+    return 1
+  }
+}
+
 # A machine with nothing on it but the sources.
 new_state() {
   sources=$work/sources
@@ -337,6 +345,141 @@ test_different_tokens_are_not_overlooked() {
   printf b3RoZXI= >"$STATE/objects/payments.Secret.provider-token"
   deploy 1
   prints "different tokens"
+}
+
+# --- PostgreSQL ---
+
+postgresql_machine() {
+  minikube_machine
+  deploy 0 --postgresql
+}
+
+objects_of() { find "$STATE/objects" -name "$1" | sed 's|.*/||' | sort | tr '\n' ' '; }
+
+test_postgresql_for_evaluation() {
+  needs_kubectl || return 0
+  local order
+  postgresql_machine
+  [[ $(objects_of '*.Secret.database') == 'invoicing.Secret.database payments.Secret.database ' ]] ||
+    fail "Secrets: $(objects_of '*.Secret.database')"
+  ! cmp -s "$STATE"/objects/{invoicing,payments}.Secret.database || fail "the passwords are equal"
+  [[ $(base64 -d "$STATE/objects/payments.Secret.database" | wc -c) -eq 43 ]] || fail "a weak password"
+  [[ $(objects_of '*.PersistentVolumeClaim.*') == *data-database-0*data-database-0* ]] || fail "no database"
+  [[ $(objects_of '*.PersistentVolumeClaim.*-data') == '' ]] || fail "a volume of SQLite"
+  [[ $(objects_of '*.NetworkPolicy.to-database') == *invoicing*payments* ]] || fail "no policies"
+  [[ $(image_of invoice-app) == "invoice-app:$(tag)" ]] || fail "it runs $(image_of invoice-app)"
+  prints "FOR EVALUATION ONLY"
+  order=$(grep -o 'rollout status [^ ]*' <<<"$calls" | sed 's/.* //' | tr '\n' ' ')
+  [[ $order == 'statefulset/database statefulset/database deployment/payment-provider deployment/invoice-app ' ]] ||
+    fail "the order: $order"
+}
+
+test_postgresql_again_changes_nothing() {
+  needs_kubectl || return 0
+  local option
+  postgresql_machine
+  cp -R "$STATE/objects" "$STATE/before"
+  for option in --postgresql ''; do # without an option, the database stays
+    deploy 0 ${option:+"$option"}
+    diff -r "$STATE/before" "$STATE/objects" || fail "an object has changed"
+    rollouts_are 'payment-provider invoice-app '
+    prints_not created
+    prints_not configured
+  done
+  deploy 0 --status
+  prints "invoice-app: postgresql"
+  deploy 0 --delete --force
+  [[ $(objects_of '*') == '' ]] || fail "left: $(objects_of '*')"
+}
+
+test_postgresql_of_given_secrets() {
+  needs_kubectl || return 0
+  deployed_machine
+  rm -f "$STATE"/objects/*.{Deployment,PersistentVolumeClaim}.*
+  printf Z2l2ZW4tcGFzc3dvcmQ= | tee "$STATE"/objects/{invoicing,payments}.Secret.database >"$STATE/given"
+  deploy 0 --postgresql
+  calls_not evaluation
+  prints "k8s/overlays/postgresql/common/networkpolicy.yaml must allow connections"
+  rm "$STATE/objects/payments.Secret.database"
+  deploy 1 --postgresql
+  prints "Only one of the namespaces"
+  calls_not evaluation
+}
+
+test_postgresql_with_a_lost_password() {
+  needs_kubectl || return 0
+  postgresql_machine
+  rm "$STATE/objects/payments.Secret.database"
+  deploy 1 --postgresql
+  prints "the Secret with its password is missing"
+}
+
+# Each database is empty for those who come from the other one.
+test_other_database_only_if_told_and_without_pods() {
+  needs_kubectl || return 0
+  deployed_machine
+  cp -R "$STATE/objects" "$STATE/before"
+  deploy 1 --postgresql
+  prints "payment-provider uses sqlite. Its data would stay there"
+  deploy 1 --postgresql --switch
+  prints "kubectl -n payments scale deployment/payment-provider --replicas=0"
+  diff -r "$STATE/before" "$STATE/objects" || fail "an object has changed"
+  touch "$STATE/stopped"
+  deploy 0 --postgresql --switch
+  [[ $(objects_of '*.PersistentVolumeClaim.*-app-data') == *invoice-app-data* ]] ||
+    fail "the data of SQLite are gone"
+  rm "$STATE/stopped"
+  deploy 1 --sqlite
+  prints "payment-provider uses postgresql. Its data would stay there"
+  touch "$STATE/stopped"
+  deploy 0 --sqlite --switch
+  # Nothing is decided while the cluster does not answer.
+  echo 'kubectl * get deployment *' >"$STATE/fail"
+  deploy 1
+  calls_not apply
+}
+
+test_volume_of_sqlite_without_its_deployment() {
+  deployed_machine
+  rm "$STATE"/objects/*.Deployment.*
+  deploy 1 --postgresql
+  prints "payment-provider uses sqlite"
+}
+
+test_switch_that_was_interrupted() {
+  needs_kubectl || return 0
+  deployed_machine
+  touch "$STATE/stopped"
+  echo 'kubectl *rollout status deployment/payment-provider*' >"$STATE/fail"
+  deploy 1 --postgresql --switch
+  rm "$STATE/fail"
+  deploy 1
+  prints "payment-provider uses postgresql, but invoice-app uses sqlite. Say which"
+  deploy 0 --postgresql --switch
+}
+
+test_each_failure_of_postgresql_is_told_and_the_next_run_goes_on() {
+  needs_kubectl || return 0
+  local call step
+  minikube_machine
+  while IFS='|' read -r call step; do
+    echo "$call" >"$STATE/fail"
+    deploy 1 --postgresql
+    prints "told to fail"
+    [[ $output == *"FAILED at: $step"*.$'\n'"  "?* ]] || fail "$call: it isn't said where, and what to try"
+  done <<'END'
+kubectl *get deployment*|Cluster: minikube
+kubectl *get persistentvolumeclaim invoice-app-data*|Cluster: minikube
+kubectl *-n invoicing get secret database*|Secrets of the databases
+kubectl *-n payments get persistentvolumeclaim data-database-0*|Secrets of the databases
+kubectl *-n payments create -f -|Secrets of the databases
+kubectl *apply --kustomize */evaluation/payments|PostgreSQL in payments
+kubectl *-n invoicing rollout status statefulset/database*|PostgreSQL in invoicing
+kubectl *kustomize k8s/overlays/postgresql/invoice-app *|Applying k8s/invoice-app
+END
+  rm "$STATE/fail"
+  deploy 0 --postgresql
+  rollouts_are 'payment-provider invoice-app '
 }
 
 # --- Failures ---
@@ -646,6 +789,7 @@ test_help_and_wrong_usage() {
   deploy 2 --context
   deploy 2 --tag latest
   IMAGE_TAG=latest deploy 2
+  deploy 2 --postgresql --sqlite
 }
 
 # --- All of them ---

@@ -10,7 +10,9 @@
 #   engine-images, node-images, registry-images
 #   loses-images       calls with this word exit with 0, but their image never arrives
 #   node               name, address and container runtime of the node
-#   objects/           NAMESPACE.KIND.NAME, as applied; for a Secret, its token in base64
+#   objects/           NAMESPACE.KIND.NAME, as applied; for a Secret, its secret part in base64
+#   given              exists if deploy.sh has not created the Secrets named database
+#   stopped            exists if both services have no pods
 #   rollouts           each change of a Deployment
 #   pods               the table of the pods
 #
@@ -161,6 +163,28 @@ apply() {
   done
 }
 
+# The Secret with the URL of a database. Its file has the password.
+database_secret() {
+  local file=$STATE/objects/$1.Secret.database url
+  case "$2" in
+    create)
+      url=$(sed -n 's/.*"url": "\([^"]*\)".*/\1/p' <<<"$3")
+      [[ $url == "postgresql://$1:"?*"@database/$1" && $3 == *managed-by\":\ \"deploy.sh* ]] || unexpected
+      [[ -e $STATE/objects/.Namespace.$1 && ! -e $file ]] || say_no "the Secret can't be made"
+      url=${url%@*}
+      printf %s "${url##*:}" | base64 | tr -d '\n' >"$file"
+      echo "secret/database created"
+      ;;
+    metadata)
+      if [[ -e $STATE/given && -e $file ]]; then
+        echo 'database '
+      elif [[ -e $file ]]; then
+        echo 'database deploy.sh'
+      fi
+      ;;
+  esac
+}
+
 secret() {
   local file=$STATE/objects/$1.Secret.provider-token token
   case "$2" in
@@ -219,7 +243,44 @@ kubectl() {
     "create secret generic provider-token --from-file=token=/dev/stdin")
       base64 | tr -d '\n' | secret "$namespace" create
       ;;
-    "create -f -") sed -n 's/.*"token":"\([^"]*\)".*/\1/p' | tr -d '\n' | secret "$namespace" create ;;
+    "create -f -")
+      local text
+      text=$(cat)
+      if [[ $text == *'"name": "database"'* ]]; then
+        database_secret "$namespace" create "$text"
+      else
+        sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$text" | tr -d '\n' | secret "$namespace" create
+      fi
+      ;;
+    "get secret database --ignore-not-found --output jsonpath={.metadata.name} "*)
+      database_secret "$namespace" metadata
+      ;;
+    "get deployment "*" --ignore-not-found --output jsonpath={.spec.template.spec.volumes[*].name}")
+      if [[ ! -e $STATE/objects/$namespace.Deployment.$3 ]]; then
+        :
+      elif grep -q "secretName: database" "$STATE/objects/$namespace.Deployment.$3"; then
+        echo "database provider-token"
+      else
+        echo "data provider-token"
+      fi
+      ;;
+    "get persistentvolumeclaim "*" --ignore-not-found --output name")
+      if [[ -e $STATE/objects/$namespace.PersistentVolumeClaim.$3 ]]; then
+        echo "persistentvolumeclaim/$3"
+      fi
+      ;;
+    "get pods --selector app.kubernetes.io/name="*" --output name")
+      if [[ ! -e $STATE/stopped ]]; then echo "pod/${4#*=}-0"; fi
+      ;;
+    "kustomize k8s/overlays/postgresql/"*" --output /"*) "$REAL_KUBECTL" "$@" ;;
+    "apply --kustomize k8s/overlays/postgresql/evaluation/"*)
+      "$REAL_KUBECTL" kustomize "$3" | apply_file
+      ;;
+    "rollout status statefulset/database --timeout="*)
+      [[ -e $STATE/objects/$namespace.StatefulSet.database ]] || say_no "not found"
+      # The claim of its template.
+      echo >"$STATE/objects/$namespace.PersistentVolumeClaim.data-database-0"
+      ;;
     "rollout status deployment/"*" --timeout="*)
       [[ -e $STATE/objects/$namespace.Deployment.${3#*/} ]] || say_no "not found"
       if [[ -p $STATE/rollout-is-watched ]]; then

@@ -550,7 +550,7 @@ def fill():
 
     (CLUSTER / "first-pods").touch()
     (CLUSTER / "token").write_text(TOKEN, encoding="utf-8")
-    for path in sorted((ROOT / "k8s").glob("**/*.yaml")):
+    for path in [ROOT / "k8s" / "namespaces.yaml", *sorted((ROOT / "k8s").glob("*/*.yaml"))]:
         for o in parse(path.read_text(encoding="utf-8")):
             put(o)
     for namespace in ("invoicing", "payments"):
