@@ -22,6 +22,7 @@ export BIN_DIR
 
 cd "$(dirname "$0")/.."
 work=$(mktemp -d "${TMPDIR:-/tmp}/cluster-test.XXXXXX")
+chmod 711 "$work" # PostgreSQL's user must reach its directory
 jobs=
 # shellcheck source=tests/support/test_sh.sh
 . tests/support/test_sh.sh
@@ -42,9 +43,9 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# start NAME [FAULTS]: a cluster, which the tests that follow in this shell are about.
+# start NAME [FAULTS] [DATABASE]: a cluster, which the tests that follow in this shell are about.
 start() {
-  export FAKE_CLUSTER=$work/$1.cluster FAULT=${2:-}
+  export FAKE_CLUSTER=$work/$1.cluster FAULT=${2:-} FAKE_DATABASE=${3:-sqlite}
   fake_cluster up
 }
 
@@ -80,6 +81,25 @@ good_cluster() {
   left_nothing again
 }
 
+on_postgresql() {
+  if [[ -z $REAL_KUBECTL ]]; then
+    echo "cluster_test.sh: no test on PostgreSQL, because there is no kubectl to render the overlay"
+    return
+  fi
+  start postgresql '' postgresql
+  tests postgresql 0
+  says postgresql 'ok       the pods of invoice-app are spread over the nodes \(on 3 of 3 nodes\)'
+  says postgresql 'ok       the pods of payment-provider are spread over the nodes .*'
+  says postgresql "ok       a stranger can't connect to the provider"
+  says postgresql 'ok       each invoice is paid once when all pods die .*'
+  ends postgresql 'test.sh: PASS: 22 checks passed, 0 failed, 0 skipped'
+  left_nothing postgresql
+
+  FAULT=unspread KILL_INVOICES=1 tests unspread 1
+  says unspread 'FAILED   the pods of invoice-app .*: all run on one node, though 3 nodes take pods'
+  left_nothing unspread
+}
+
 faults_of_pods_and_objects() {
   start objects "unready restarted node-port rights-too-wide replica policy-open loses-invoice \
     loses-payment"
@@ -108,11 +128,13 @@ faults_of_the_token() {
   left_nothing token
 }
 
+REAL_KUBECTL=$(command -v kubectl || true)
+export REAL_KUBECTL
 mkdir "$work/bin"
 ln -s "$PWD/tests/support/fake_kubectl.sh" "$work/bin/kubectl"
 PATH=$work/bin:$PATH
 export KILL_INVOICES=20000 # so that a payment run is still in progress when pods are deleted
-for scenario in good_cluster faults_of_pods_and_objects faults_of_the_token; do
+for scenario in good_cluster on_postgresql faults_of_pods_and_objects faults_of_the_token; do
   $scenario &
   jobs="$jobs $!"
 done

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A fake Kubernetes cluster with one node, for the test of test.sh. Its pods are those of k8s/, as
-real processes of the two programs that share two SQLite files.
+"""A fake Kubernetes cluster, for the test of test.sh. Its pods are those of k8s/, as real processes of
+the two programs. They share two SQLite files, on one node, or, with FAKE_DATABASE=postgresql, two databases
+of a PostgreSQL server, on three nodes.
 
     fake_cluster.py up     starts it, in the directory FAKE_CLUSTER
     fake_cluster.py down   ends it
@@ -31,6 +32,8 @@ import urllib.parse
 sys.dont_write_bytecode = True
 
 CLUSTER = pathlib.Path(os.environ["FAKE_CLUSTER"])
+ON_POSTGRESQL = os.environ.get("FAKE_DATABASE") == "postgresql"
+NODES = ["node-0", "node-1", "node-2"] if ON_POSTGRESQL else ["node"]
 OBJECTS = CLUSTER / "objects"  # NAMESPACE/KIND/NAME.json; "-" for objects without a namespace
 FAULTS = set(os.environ.get("FAULT", "").split())
 TOKEN = "a-token-that-nobody-guesses"
@@ -192,8 +195,11 @@ def start_pod(pod):
     processes = []
     environment |= {"PORT": "0", "ADMIN_PORT": "0"}
     environment["PORT_FILE"] = str(folder / "ports")
-    database = environment["DATABASE_URL"].rsplit("/", 1)[1]
-    environment["DATABASE_URL"] = f"sqlite:{data_folder(pod)}/{database}"
+    if "DATABASE_URL_FILE" in environment:
+        environment["DATABASE_URL_FILE"] = str(CLUSTER / f"{pod['metadata']['namespace']}-url")
+    else:
+        database = environment["DATABASE_URL"].rsplit("/", 1)[1]
+        environment["DATABASE_URL"] = f"sqlite:{data_folder(pod)}/{database}"
     program = pod["spec"]["containers"][0]["image"].split(":")[0]
     if "PROVIDER_TOKEN_FILE" in environment:
         environment["PROVIDER_TOKEN_FILE"] = str(CLUSTER / "token")
@@ -222,7 +228,7 @@ def start_replicas(deployment):
             "name": f"{meta['name']}-{generation}-{replica}",
             "namespace": meta["namespace"],
         }
-        template["spec"]["nodeName"] = "node"
+        template["spec"]["nodeName"] = NODES[replica % len(NODES)]
         start_pod(template)
 
 
@@ -356,6 +362,8 @@ def with_status(pod):
 
 def shown(o):
     if o["kind"] == "Pod":
+        if "unspread" in FAULTS:
+            o["spec"]["nodeName"] = NODES[0]
         return with_status(o)
     name = o["metadata"]["name"]
     if (o["kind"], name) == ("Service", "payment-provider") and "node-port" in FAULTS:
@@ -544,22 +552,54 @@ def answer(client):
     client.close()
 
 
+def start_postgres():
+    """A server with a database for each namespace."""
+    from support.manifests import ROOT
+
+    with socket.socket() as any_port:
+        any_port.bind(("127.0.0.1", 0))
+        port = any_port.getsockname()[1]
+    folder = CLUSTER / "postgres"
+    databases = ["--database", "invoicing", "--database", "payments"]
+    command = [str(ROOT / "scripts" / "postgres.sh"), *databases, str(folder), f"port={port}"]
+    with open(CLUSTER / "postgres.log", "wb") as log:
+        spawn(command, log)
+    for namespace in ("invoicing", "payments"):
+        url = f"postgresql://postgres@127.0.0.1:{port}/{namespace}"
+        (CLUSTER / f"{namespace}-url").write_text(url, encoding="utf-8")
+    wait_for(lambda: "".join(postmaster()[7:8]).strip() == "ready")
+
+
+def postmaster():
+    """What the server has written about itself: its process first, its state last."""
+    try:
+        return (CLUSTER / "postgres/data/postmaster.pid").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+
+
 def fill():
     """Creates the objects that deploy.sh would create."""
-    from support.manifests import ROOT, parse
+    from support.manifests import Repository
 
     (CLUSTER / "first-pods").touch()
     (CLUSTER / "token").write_text(TOKEN, encoding="utf-8")
-    for path in [ROOT / "k8s" / "namespaces.yaml", *sorted((ROOT / "k8s").glob("*/*.yaml"))]:
-        for o in parse(path.read_text(encoding="utf-8")):
-            put(o)
+    repository = Repository()
+    services = repository.on_postgresql if ON_POSTGRESQL else repository.services
+    for o in repository.documents("k8s/namespaces.yaml"):
+        put(o)
+    for o in [o for service in services for o in service.objects]:
+        put(o)
+    if ON_POSTGRESQL:
+        start_postgres()
     for namespace in ("invoicing", "payments"):
         if not ("no-secret" in FAULTS and namespace == "payments"):
             meta = {"name": "provider-token", "namespace": namespace}
             data = {"token": base64.b64encode(TOKEN.encode()).decode()}
             put({"kind": "Secret", "metadata": meta, "data": data})
     addresses = [{"type": "InternalIP", "address": "127.0.0.1"}]
-    put({"kind": "Node", "metadata": {"name": "node"}, "status": {"addresses": addresses}})
+    for node in NODES:
+        put({"kind": "Node", "metadata": {"name": node}, "status": {"addresses": addresses}})
     service = load(path_of("Service", "invoicing", "invoice-app"))
     _, node_port = start_route("outside", "invoicing", "invoice-app", "8081")
     service["spec"]["ports"][0]["nodePort"] = node_port
@@ -590,8 +630,10 @@ def up():
 
 
 def down():
+    server = postmaster()
     for process in (CLUSTER / "processes").read_text(encoding="utf-8").splitlines():
         kill(json.loads(process))
+    wait_for(lambda: not server or birth(int(server[0])) is None)
     shutil.rmtree(CLUSTER)
 
 
