@@ -5,7 +5,9 @@ belong together.
     python3 tests/overlay_test.py
 """
 
+import json
 import pathlib
+import subprocess
 import sys
 import unittest
 
@@ -79,7 +81,31 @@ class Files(Check):
             self.assertNotIn(f"{folder}/kustomization.yaml", self.repository.paths(folder))
 
 
+def known_to_kubernetes(o):
+    """What kubectl, which knows the fields of the kind, reads from an object."""
+    command = [KUBECTL, "set", "env", "--local", "--filename=-", "--output=json", "NEW=1"]
+    run = subprocess.run(command, input=json.dumps(o), capture_output=True, text=True, check=True)
+    read = json.loads(run.stdout)
+    for container in read["spec"]["template"]["spec"]["containers"]:
+        container["env"].remove({"name": "NEW", "value": "1"})
+    return read
+
+
+def lacks(read, written):
+    """Whether something of an object was not read. What is only in `read` are defaults."""
+    if isinstance(written, dict):
+        return any(key not in read or lacks(read[key], value) for key, value in written.items())
+    if isinstance(written, list):
+        return len(read) != len(written) or any(map(lacks, read, written))
+    return read != written
+
+
 class Overlay(Rendered):
+    def test_has_only_fields_that_kubernetes_knows(self):
+        deployments = [service.deployment for service in self.services]
+        for o in deployments + [o for o in self.repository.evaluation if o["kind"] == "StatefulSet"]:
+            self.assertFalse(lacks(known_to_kubernetes(o), o), o["metadata"])
+
     def test_changes_only_what_postgresql_needs(self):
         changed = {"Deployment", "ConfigMap", "ResourceQuota"}
         for before, after in zip(self.repository.services, self.services, strict=True):

@@ -15,6 +15,10 @@ MUTATIONS = [
     ("invoice-app/kustomization.yaml", None, "kind: Kustomization\n",
      "test_plain_manifests_can_be_applied_without_kustomize"),
     # The services
+    (COMMON + "deployment.yaml", "nodeTaintsPolicy", "nodeTaintPolicy",
+     "test_has_only_fields_that_kubernetes_knows"),
+    (DATABASE + "statefulset.yaml", "fsGroupChangePolicy", "fsGroupPolicy",
+     "test_has_only_fields_that_kubernetes_knows"),
     (COMMON + "kustomization.yaml", "      $patch: delete\n", "",
      "test_changes_only_what_postgresql_needs"),
     (COMMON + "kustomization.yaml", "kind: ResourceQuota\n", "kind: PodDisruptionBudget\n",
