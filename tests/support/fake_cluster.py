@@ -590,8 +590,6 @@ def fill():
         put(o)
     for o in [o for service in services for o in service.objects]:
         put(o)
-    if ON_POSTGRESQL:
-        start_postgres()
     for namespace in ("invoicing", "payments"):
         if not ("no-secret" in FAULTS and namespace == "payments"):
             meta = {"name": "provider-token", "namespace": namespace}
@@ -610,7 +608,10 @@ def fill():
 
 
 def serve():
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies of killed processes
+    if ON_POSTGRESQL:
+        start_postgres()
+    # No zombies of killed processes. Later than PostgreSQL, which would inherit this and fail.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     fill()
     listener = listen(0)
     (CLUSTER / "port").write_text(str(listener.getsockname()[1]), encoding="utf-8")
