@@ -3,8 +3,8 @@
 # Logical CPUs to use.
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
-# Of "make run", "make demo" and "make crash": sqlite, or postgresql for temporary servers. "make deploy" keeps that of
-# an existing deployment, or takes sqlite; with postgresql it is ./deploy.sh --postgresql.
+# Of "make run", "make demo" and "make crash": sqlite, or postgresql for temporary servers. "make deploy"
+# keeps that of an existing deployment, or takes sqlite; with postgresql it is ./deploy.sh --postgresql.
 export DATABASE ?= sqlite
 POSTGRESQL = $(filter postgresql,$(DATABASE))
 

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "tests/support/eventually.h"
 
@@ -72,7 +73,7 @@ PostgresCluster::PostgresCluster(Replication replication) : settings_(settings_o
 
 std::string PostgresCluster::create_database() {
   if (databases_ > 0) query("DROP DATABASE trial" + std::to_string(databases_) + " WITH (FORCE)");
-  const std::string name = "trial" + std::to_string(++databases_);
+  std::string name = "trial" + std::to_string(++databases_);
   query("CREATE DATABASE " + name);
   await_standbys(2);  // a client asks them first, and gives up if one does not have its database
   return name;
@@ -138,8 +139,8 @@ void PostgresCluster::hold_replication() {
 
 void PostgresCluster::keep(const std::filesystem::path& directory) {
   for (std::size_t i = 0; i < servers_.size(); ++i) {
-    servers_.at(i)->kill_and_move(directory / ((i == primary_ ? "primary" : "standby") +
-                                               std::to_string(i)));
+    servers_.at(i)->kill_and_move(directory /
+                                  ((i == primary_ ? "primary" : "standby") + std::to_string(i)));
   }
 }
 
@@ -155,8 +156,10 @@ void PostgresCluster::await_standbys(int count, const std::string& after) const 
       return false;
     }
   });
-  require(have_all,
-          "the standbys do not follow; the end of the primary's log:\n" + primary().log());
+  if (have_all) return;
+  throw std::runtime_error("PostgreSQL cluster: the standbys do not follow up to " + position +
+                           ": " +
+                           query("SELECT json_agg(pg_stat_replication) FROM pg_stat_replication"));
 }
 
 }  // namespace tests
