@@ -6,6 +6,7 @@
 #define TESTS_SUPPORT_POSTGRES_CLUSTER_H_
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -41,8 +42,9 @@ class PostgresCluster {
 
   // SIGKILL to the primary and all of its processes.
   void kill_primary();
-  // After kill_primary(): promotes the standby that has more, and lets the other follow it. Returns
-  // when the new primary can commit.
+  // After kill_primary(): promotes the standby that has more, and lets the other follow it. If the
+  // other does not, it gets a copy, and a line on standard error says so. Returns when the new
+  // primary can commit.
   void promote();
   // After promote(): the old primary becomes a standby. It gets a copy of the new primary, because
   // it may have commits that no standby has got. Returns when both standbys have all commits.
@@ -60,6 +62,8 @@ class PostgresCluster {
   std::string query(const std::string& sql) const { return query("postgres", "public", sql); }
   // Waits until so many standbys have all commits, with sessions that began after this time.
   void await_standbys(int count, const std::string& after = "-infinity") const;
+  bool have_standbys(int count, const std::string& after, std::chrono::seconds patience) const;
+  std::string replication() const;  // for messages
 
   const PostgresSettings settings_;
   std::array<std::unique_ptr<PostgresServer>, 3> servers_;
