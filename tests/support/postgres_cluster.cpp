@@ -125,7 +125,7 @@ void PostgresCluster::promote() {
   follow(*servers_.at(other), primary());
   require(query("SELECT pg_promote()") == "t", "a standby can't be promoted");
   if (have_standbys(1, "-infinity", std::chrono::seconds(10))) return;
-  // Seen once in a hundred failovers: it is connected, and stays where it is. An operator would do
+  // Seen once in 250 failovers: it is connected, and stays where it is. An operator would do
   // the same.
   std::cerr << "PostgreSQL cluster: server" << other
             << " does not follow, and gets a copy: " << replication() << std::endl;
