@@ -6,12 +6,15 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <ostream>
 #include <string>
+#include <system_error>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "tests/support/api.h"
@@ -260,6 +263,20 @@ TEST_P(Copy, WritesNothingIfTheTargetDoesNotKeepWhatItGets) {
     EXPECT_EQ(rows("target.db"), 0);
     std::filesystem::remove(file("target.db"));
   }
+}
+
+TEST_P(Copy, SaysThatTheOutcomeOfAFailedCommitIsUnknown) {
+  const std::string target = shared_postgres().create_database();
+  expect_copy(GetParam().binary, make_source(0, "empty.db"), target);
+  PostgresServer::execute(target,
+                          "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
+                          "'BEGIN RAISE EXCEPTION ''no space''; END'");
+  PostgresServer::execute(target, std::string("CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON ") +
+                                      GetParam().table +
+                                      " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE "
+                                      "FUNCTION fail()");
+  expect_refusal(make_source(3), target, 1, "unknown whether the target has the rows");
+  EXPECT_EQ(postgres_rows(target), 0);
 }
 
 TEST_P(Copy, KilledInTheMiddleItHasWrittenNothingAndCanBeRunAgain) {

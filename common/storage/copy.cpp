@@ -139,6 +139,16 @@ class Comparison {
   std::map<std::string, Sums> by_currency_;
 };
 
+void commit(CopyTransaction& target) {
+  try {
+    target.commit();
+  } catch (const Unavailable& error) {
+    throw Unavailable(std::string(error.what()) +
+                      ". So it is unknown whether the target has the rows. To find out, run the "
+                      "copy again: a target with rows is refused");
+  }
+}
+
 }  // namespace
 
 std::int64_t copy_data(const DatabaseUrl& from, const DatabaseUrl& to, const CopiedData& data) {
@@ -166,7 +176,7 @@ std::int64_t copy_data(const DatabaseUrl& from, const DatabaseUrl& to, const Cop
   if (read.rows() != count(*source, table) || written != read) {
     throw Unavailable("the counts and sums of both databases differ, so nothing was written");
   }
-  target->commit();
+  commit(*target);
   return read.rows();
 }
 
