@@ -195,18 +195,23 @@ TEST_P(PostgresFaults, ACutNetworkGets503) {
 TEST_P(PostgresFaults, KeepsWhatItConfirmedWhenTheServerIsKilledUnderLoad) {
   start_and_write();
   std::atomic<bool> ended = false;
+  std::atomic<int> confirmations = 0;
   std::vector<Ids> confirmed(4);
   std::vector<std::thread> writers;
   for (std::size_t writer = 0; writer < confirmed.size(); ++writer) {
-    writers.emplace_back([this, &ended, &ids = confirmed[writer], writer] {
+    writers.emplace_back([this, &ended, &confirmations, &ids = confirmed[writer], writer] {
       for (int i = 0; !ended; ++i) {
         const std::string id = std::to_string(writer) + "-" + std::to_string(i);
-        if (write(id)) ids.push_back(id);
+        if (!write(id)) continue;
+        ids.push_back(id);
+        ++confirmations;
       }
     });
   }
+  constexpr int kUnderLoad = 100;
   for (int i = 0; i < 3; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    const int before = confirmations;
+    EXPECT_TRUE(eventually([&] { return confirmations > before + kUnderLoad; }));
     server().kill();
     server().start();
   }
