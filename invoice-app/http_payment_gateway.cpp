@@ -48,22 +48,19 @@ bool is_refusal(int status) { return status == 400 || status == 402 || status ==
 
 std::string http(int status) { return "HTTP " + std::to_string(status); }
 
-// The text as every database stores it: cut between two characters of UTF-8, without control
-// characters. PostgreSQL has no text with a zero byte, so such a refusal could never be settled.
-std::string storable(std::string_view text) {
+// Cuts between two characters of UTF-8. PostgreSQL stores no half ones, so such a refusal could
+// never be settled.
+std::string cut(const std::string& text) {
   const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
   std::size_t end = std::min(text.size(), common::kMaxRefusalBytes);
-  while (end < text.size() && end > 0 && continues(text[end])) --end;
-  std::string stored(text.substr(0, end));
-  std::replace_if(
-      stored.begin(), stored.end(), [](char c) { return c >= '\0' && c < ' '; }, ' ');
-  return stored;
+  while (end < text.size() && continues(text[end])) --end;
+  return text.substr(0, end);
 }
 
 // The provider's reason is the detail of its problem document, if it sent one.
 std::string refusal_reason(int status, const JsonValue* problem) {
   const auto* detail = problem == nullptr ? nullptr : text_member(*problem, "detail");
-  return detail == nullptr ? http(status) : http(status) + ": " + storable(*detail);
+  return detail == nullptr ? http(status) : http(status) + ": " + cut(*detail);
 }
 
 std::string media_type(const common::HttpReply& reply) {

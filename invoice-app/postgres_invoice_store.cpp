@@ -71,7 +71,8 @@ std::vector<Invoice> read_invoices(const PostgresRows& rows) {
 }
 
 // Adds groups in one transaction. The lock of the counter keeps other additions out, so what this
-// has read stays true.
+// has read stays true. It also is a change, so the commit waits for the standbys although it may
+// only confirm what is stored.
 class Addition {
  public:
   explicit Addition(PostgresConnection& connection)

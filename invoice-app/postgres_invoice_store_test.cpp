@@ -4,7 +4,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "common/storage/postgres_fixture.h"
 #include "invoice-app/testing/invoice_store_contract.h"
 #include "tests/support/postgres_server.h"
 
@@ -31,6 +33,19 @@ INSTANTIATE_TEST_SUITE_P(PostgresWithoutSkipLocked, InvoiceStoreContract,
                          testing::Values(new_storage_without_skip_locked));
 INSTANTIATE_TEST_SUITE_P(PgBouncer, InvoiceStoreContract,
                          testing::Values(new_storage_through_pgbouncer));
+
+// Like PostgresLedger.AReplayWaitsForTheStandbys: a confirmation of what is stored already.
+TEST(PostgresInvoiceStore, AnAdditionOfStoredInvoicesWaitsForTheStandbys) {
+  tests::PostgresServer& server = tests::shared_postgres();
+  PostgresInvoiceStore store(server.create_database());
+  const std::vector<std::vector<NewInvoice>> groups = {
+      {{.id = "I1", .amount = {100, common::Currency::find("EUR").value()}}}};
+  store.add(groups);
+  common::set(server, "synchronous_standby_names", "nobody");
+  common::expect_unavailable([&] { store.add(groups); });
+  common::set(server, "synchronous_standby_names", "");
+  EXPECT_EQ(store.add(groups).front().added, 0U);
+}
 
 }  // namespace
 }  // namespace invoice_app

@@ -62,7 +62,8 @@ struct Decision {
 };
 
 // Decides orders in one transaction. The lock of the counter keeps other decisions out, so what
-// this has read stays true.
+// this has read stays true. It also is a change, so the commit of a mere replay waits for the
+// standbys too.
 class Deciding {
  public:
   Deciding(PostgresConnection& connection, std::int64_t now_ms)

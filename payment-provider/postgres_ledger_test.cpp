@@ -4,7 +4,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "common/storage/postgres_fixture.h"
 #include "payment-provider/testing/ledger_contract.h"
 #include "tests/support/postgres_server.h"
 
@@ -26,6 +28,22 @@ OpenLedger new_storage_through_pgbouncer(const common::Clock& clock) {
 
 INSTANTIATE_TEST_SUITE_P(Postgres, LedgerContract, testing::Values(new_storage));
 INSTANTIATE_TEST_SUITE_P(PgBouncer, LedgerContract, testing::Values(new_storage_through_pgbouncer));
+
+// A server that has lost its standbys during a commit, and has started again, shows a payment that
+// a failover would lose. So a replay also waits until a standby has all that it confirms.
+TEST(PostgresLedger, AReplayWaitsForTheStandbys) {
+  tests::PostgresServer& server = tests::shared_postgres();
+  PostgresLedger ledger(server.create_database());
+  const std::vector<PaymentOrder> orders = {{.idempotency_key = "pay:I1:1",
+                                             .invoice_id = "I1",
+                                             .amount = {100, common::Currency::find("EUR").value()},
+                                             .refusal = ""}};
+  ledger.record(orders);
+  common::set(server, "synchronous_standby_names", "nobody");
+  common::expect_unavailable([&] { ledger.record(orders); });
+  common::set(server, "synchronous_standby_names", "");
+  EXPECT_TRUE(ledger.record(orders).front().replayed);
+}
 
 }  // namespace
 }  // namespace payment_provider
