@@ -3,14 +3,16 @@
 # Logical CPUs to use.
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
-# Of "make run" and "make demo": sqlite, or postgresql for a temporary server. "make deploy" keeps that of
-# an existing deployment, or takes sqlite; with postgresql it is ./deploy.sh --postgresql.
+# Of "make run", "make demo" and "make crash": sqlite, or postgresql for temporary servers. "make deploy"
+# keeps that of an existing deployment, or takes sqlite; with postgresql it is ./deploy.sh --postgresql.
 export DATABASE ?= sqlite
 POSTGRESQL = $(filter postgresql,$(DATABASE))
 
-# How many trials "make crash" makes, and from which seed.
+# How many trials "make crash" makes, of which seed, and from which one.
 TRIALS ?= 100
 SEED ?= 1
+FIRST ?= 0
+CRASH = build/faults/tests/crash/crash
 
 # How long "make fuzz" (all targets together) and "make soak" run.
 SECONDS ?= 60
@@ -34,8 +36,8 @@ help: ## Show this help
 	@echo 'Targets:'
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' Makefile | \
 	  while IFS='	' read -r target text; do printf '  %-13s %s\n' "$$target" "$$text"; done
-	@echo 'Variables: DATABASE=sqlite|postgresql (run, demo, deploy),'
-	@echo '  HTTPLIB_INCLUDE_DIR=DIR (a cpp-httplib to use), JOBS=N, TRIALS=N, SEED=N, SECONDS=N'
+	@echo 'Variables: DATABASE=sqlite|postgresql (run, demo, crash, deploy),'
+	@echo '  HTTPLIB_INCLUDE_DIR=DIR (a cpp-httplib to use), JOBS=N, TRIALS=N, SEED=N, FIRST=N, SECONDS=N'
 
 .PHONY: deps
 deps: ## Install the Debian packages that are missing (packages.txt)
@@ -97,11 +99,12 @@ faults:
 
 .PHONY: crash
 crash: faults ## Kill processes and break connections at random, TRIALS=100 times from SEED=1
-	build/faults/tests/crash/crash build/faults/bin $(TRIALS) $(SEED)
+	$(CRASH) $(POSTGRESQL:%=--%) build/faults/bin $(TRIALS) $(SEED) $(FIRST)
+	$(if $(POSTGRESQL),@echo "Must find a violation:"; $(CRASH) --asynchronous build/faults/bin 1 $(SEED); test $$? -eq 1)
 
 .PHONY: mutants
 mutants: faults ## Build known bugs in, one at a time, and see the crash suite find each
-	HTTPLIB_INCLUDE_DIR="$(HTTPLIB_INCLUDE_DIR)" scripts/mutants.sh build/faults/tests/crash/crash
+	HTTPLIB_INCLUDE_DIR="$(HTTPLIB_INCLUDE_DIR)" scripts/mutants.sh $(CRASH)
 
 .PHONY: fuzz
 fuzz: ## Feed the parsers with inputs that libFuzzer makes up, for SECONDS=60

@@ -194,6 +194,16 @@ std::int64_t count_pending(PostgresConnection& connection, std::int64_t through)
       .number(0, 0);
 }
 
+// In one statement, which sees one state: another transaction may refuse some meanwhile.
+std::int64_t count_unpaid(PostgresConnection& connection, std::int64_t through) {
+  return connection
+      .run(
+          "SELECT (SELECT count(*) FROM invoices WHERE state IN (0, 1) AND sequence <= $1) "
+          "+ (SELECT count(*) FROM invoices WHERE state = 3 AND sequence <= $1)",
+          through)
+      .number(0, 0);
+}
+
 class Transaction final : public InvoiceTransaction {
  public:
   Transaction(PostgresConnection& connection, const PostgresInvoiceStoreOptions& options)
@@ -207,7 +217,7 @@ class Transaction final : public InvoiceTransaction {
     restart("state = 3", "state = 0, generation = generation + 1, refusal = NULL");
     restart("state IN (0, 1) AND claimable_at_ms > 0 AND lease_owner IS NULL",
             "claimable_at_ms = 0");
-    return {.through = through, .due = count_pending(connection_, through)};
+    return {.through = through, .due = count_unpaid(connection_, through)};
   }
 
   std::vector<Claim> claim(const Lease& lease, std::size_t limit) override {

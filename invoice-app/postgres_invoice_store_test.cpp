@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/storage/postgres_fixture.h"
 #include "invoice-app/testing/invoice_store_contract.h"
+#include "tests/support/eventually.h"
 #include "tests/support/postgres_server.h"
 
 namespace invoice_app {
@@ -33,6 +36,36 @@ INSTANTIATE_TEST_SUITE_P(PostgresWithoutSkipLocked, InvoiceStoreContract,
                          testing::Values(new_storage_without_skip_locked));
 INSTANTIATE_TEST_SUITE_P(PgBouncer, InvoiceStoreContract,
                          testing::Values(new_storage_through_pgbouncer));
+
+// A request locks its rows one by one. Another replica's refusal can be committed in between.
+TEST(PostgresInvoiceStore, AnInvoiceThatIsRefusedDuringARequestWasDue) {
+  const std::string url = tests::shared_postgres().create_database();
+  PostgresInvoiceStore store(url, {.skip_locked = false});
+  tests::PostgresServer::execute(
+      url,
+      "INSERT INTO invoices (sequence, id, amount_minor, currency, state, claimable_at_ms, "
+      "lease_owner) VALUES (1, 'sending', 1, 'EUR', 1, 9000000000000, 'other'), "
+      "(2, 'retried later', 1, 'EUR', 1, 9000000000000, NULL);"
+      "UPDATE invoice_counter SET last = 2");
+  common::PostgresConnection other{common::PostgresParameters(url)};
+  other.set_deadline(std::chrono::steady_clock::now() + tests::kPatience);
+  other.run_all(
+      "BEGIN; UPDATE invoices SET state = 3, lease_owner = NULL, refusal = 'no' "
+      "WHERE sequence = 1; SELECT 1 FROM invoices WHERE sequence = 2 FOR UPDATE");
+  PayRun run{};
+  std::thread request([&] {
+    store.write("request",
+                [&](InvoiceTransaction& transaction) { run = transaction.request_payment(); });
+  });
+  EXPECT_TRUE(
+      tests::eventually([&] { return common::connections(url, "wait_event_type = 'Lock'") == 1; }));
+  other.run_all("COMMIT");
+  request.join();
+  EXPECT_EQ(run.due, 2);
+  const PayProgress progress = store.progress(run);
+  EXPECT_EQ(progress.pending, 1);
+  EXPECT_EQ(progress.refused, 1);
+}
 
 // Like PostgresLedger.AReplayWaitsForTheStandbys: a confirmation of what is stored already.
 TEST(PostgresInvoiceStore, AnAdditionOfStoredInvoicesWaitsForTheStandbys) {

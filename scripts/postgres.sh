@@ -5,10 +5,12 @@ set -euo pipefail
 usage() {
   cat <<'END'
 Usage: scripts/postgres.sh [--database NAME]... DIRECTORY [SETTING=VALUE]...
+       scripts/postgres.sh --standby-of URL DIRECTORY [SETTING=VALUE]...
 
 Runs a PostgreSQL server in the foreground, on 127.0.0.1 and without a password. Its data are in
 DIRECTORY/data. A new DIRECTORY gets these databases; the next run continues with the same data. The
-superuser is "postgres".
+superuser is "postgres". With --standby-of, a new DIRECTORY gets a copy of the data of the server
+with this URL, and follows it until it is promoted.
 
   scripts/postgres.sh --database invoices build/postgres port=5433 fsync=off
 
@@ -31,10 +33,12 @@ trap 'exit 131' QUIT
 trap 'exit 143' TERM
 
 databases=()
+primary=
 while [[ ${1:-} == -* ]]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
     --database) [[ $# -ge 2 ]] || { usage >&2; exit 2; }; databases+=("$2"); shift 2 ;;
+    --standby-of) [[ $# -ge 2 ]] || { usage >&2; exit 2; }; primary=$2; shift 2 ;;
     *) usage >&2; exit 2 ;;
   esac
 done
@@ -69,8 +73,13 @@ run() { ${as_server[@]+"${as_server[@]}"} "$@"; }
 # Complete when it gets its name. Nothing is synced: the server is only for development.
 if [[ ! -d $directory/data ]]; then
   rm -rf "$directory/data.new"
-  run "$programs/initdb" --pgdata "$directory/data.new" --username postgres --auth trust \
-    --encoding UTF8 --no-locale --data-checksums --no-sync --no-instructions >/dev/null
+  if [[ -n $primary ]]; then
+    run "$programs/pg_basebackup" --dbname "$primary" --pgdata "$directory/data.new" \
+      --write-recovery-conf --checkpoint fast --no-sync
+  else
+    run "$programs/initdb" --pgdata "$directory/data.new" --username postgres --auth trust \
+      --encoding UTF8 --no-locale --data-checksums --no-sync --no-instructions >/dev/null
+  fi
   if [[ ${#databases[@]} -gt 0 ]]; then
     printf 'CREATE DATABASE %s\n' "${databases[@]}" |
       run "$programs/postgres" --single -F -D "$directory/data.new" template1 >/dev/null

@@ -24,6 +24,11 @@ constexpr std::size_t kMaxConnections = 8;
 
 constexpr seconds kLongestMigration{60};
 
+// How long others wait for a process that died in a migration. A step that takes longer is repeated
+// by another process, and changes nothing.
+constexpr seconds kMigrationTurn{5};
+static_assert(2 * kMigrationTurn < kLongestMigration, "a start survives the death of another one");
+
 // For a new connection, also if connecting took all of a transaction's time. Otherwise no
 // connection would ever be used while servers that come first in the URL do not respond.
 constexpr seconds kShortestWork{1};
@@ -179,9 +184,9 @@ bool PostgresDatabase::migrate_step(PostgresConnection& connection, const std::s
   // Ends by itself if this process dies.
   const auto turn = connection.run(
       "UPDATE schema_version SET migrating_by = $1, "
-      "migrating_until = clock_timestamp() + INTERVAL '60 seconds' "
+      "migrating_until = clock_timestamp() + $3::BIGINT * INTERVAL '1 second' "
       "WHERE version = $2 AND (migrating_by IS NULL OR migrating_until < clock_timestamp())",
-      owner, version);
+      owner, version, std::int64_t{kMigrationTurn.count()});
   if (turn.changed() == 0) {  // another process migrates
     std::this_thread::sleep_for(milliseconds(50));
     return false;
@@ -190,7 +195,7 @@ bool PostgresDatabase::migrate_step(PostgresConnection& connection, const std::s
   try {
     for (const char* statement : migration.statements) connection.run(statement);
   } catch (const PostgresError&) {
-    write("end turn", [&](PostgresConnection& writer) {
+    write("migrate", [&](PostgresConnection& writer) {
       writer.run("UPDATE schema_version SET migrating_by = NULL WHERE migrating_by = $1", owner);
     });
     throw;

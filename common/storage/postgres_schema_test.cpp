@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <memory>
 #include <span>
 
@@ -88,6 +89,24 @@ TEST_F(PostgresSchemaTest, WaitsForTheMigrationOfAnotherProcess) {
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(refusal(), "");
   EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(800));
+  EXPECT_EQ(migrations(), "1,2");
+}
+
+TEST_F(PostgresSchemaTest, WaitsOnlySecondsForAProcessThatDiedInAMigration) {
+  open(kOldSchema);
+  static constexpr const char* kEndless[] = {"SELECT pg_sleep(600)"};
+  static constexpr PostgresMigration kEndlessMigrations[] = {{kTestVersion1}, {kEndless}};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    refusal({.application = "test", .migrations = kEndlessMigrations});
+    ::_exit(1);
+  }
+  EXPECT_TRUE(eventually([&] { return query("SELECT migrating_by FROM schema_version") != ""; }));
+  ::kill(child, SIGKILL);
+  EXPECT_EQ(::waitpid(child, nullptr, 0), child);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(refusal(), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, tests::kSlowdown * seconds(15));
   EXPECT_EQ(migrations(), "1,2");
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <optional>
 #include <utility>
 
 #include "common/http/client.h"
@@ -20,10 +19,10 @@ constexpr std::uint64_t kMaxInvoices = 4'000;  // no more groups than can have a
 
 std::string id_of(const json& invoice) { return invoice.at("InvoiceId").get<std::string>(); }
 
-// Nothing when the call failed: a killed process doesn't answer.
-std::optional<common::HttpReply> reply_to(const common::HttpResult& result) {
-  const auto* reply = std::get_if<common::HttpReply>(&result);
-  return reply == nullptr ? std::nullopt : std::optional(*reply);
+// In contrast to 503 because the provider is unavailable.
+bool is_database_unavailable(const common::HttpReply& reply) {
+  return reply.status == 503 &&
+         json::parse(reply.body).value("type", "") != "urn:problem:provider-unavailable";
 }
 
 common::HttpClient client_of(const std::string& url) {
@@ -150,8 +149,9 @@ std::map<std::string, json> check_ledger_list(const json& ledger,
   return payments;
 }
 
-Clients::Clients(const Replicas& replicas, std::uint64_t seed, std::uint64_t most_invoices)
-    : replicas_(replicas), seed_(seed), most_invoices_(most_invoices) {
+Clients::Clients(const Replicas& replicas, Database database, std::uint64_t seed,
+                 std::uint64_t most_invoices)
+    : replicas_(replicas), database_(database), seed_(seed), most_invoices_(most_invoices) {
   const auto start = [&](void (Clients::*step)(Random&)) {
     const std::uint64_t own_seed = seed_ * 1'009 + threads_.size();
     threads_.emplace_back(
@@ -189,6 +189,13 @@ void Clients::run(const std::function<void(Random&)>& step, std::uint64_t seed) 
     const common::MutexLock lock(mutex_);
     if (!failure_) failure_ = std::current_exception();
   }
+}
+
+std::optional<common::HttpReply> Clients::reply_to(const common::HttpResult& result) const {
+  const auto* reply = std::get_if<common::HttpReply>(&result);
+  if (reply == nullptr) return std::nullopt;
+  if (database_ == Database::kPostgres && is_database_unavailable(*reply)) return std::nullopt;
+  return *reply;
 }
 
 common::HttpClient Clients::invoice_app(Random& random) const {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -18,6 +19,7 @@
 
 #include "common/base/mutex.h"
 #include "common/http/client.h"
+#include "tests/crash/plan.h"
 #include "tests/crash/replicas.h"
 
 namespace tests {
@@ -60,8 +62,10 @@ bool is_refusable(const nlohmann::json& invoice);
 
 class Clients {
  public:
-  // Starts the clients. `most_invoices`: in a request that adds invoices.
-  Clients(const Replicas& replicas, std::uint64_t seed, std::uint64_t most_invoices);
+  // Starts the clients. `most_invoices`: in a request that adds invoices. `database`: PostgreSQL
+  // may be unavailable (503), also for a moment after a failover.
+  Clients(const Replicas& replicas, Database database, std::uint64_t seed,
+          std::uint64_t most_invoices);
   ~Clients();
   Clients(const Clients&) = delete;
   Clients& operator=(const Clients&) = delete;
@@ -84,9 +88,12 @@ class Clients {
   void pay(Random& random);
   void list(Random& random);
   void list_ledger(Random& random);
+  // Nothing when the call failed: a killed process doesn't answer.
+  std::optional<common::HttpReply> reply_to(const common::HttpResult& result) const;
   common::HttpClient invoice_app(Random& random) const;  // any replica, directly or by the proxy
 
   const Replicas& replicas_;
+  const Database database_;
   const std::uint64_t seed_;
   const std::uint64_t most_invoices_;
   Knowledge knowledge_;

@@ -1,4 +1,4 @@
-// What must hold at the end of a trial. Checked with every replica and in the databases.
+// What must hold at the end of a trial. Checked with every replica and in the database.
 
 #ifndef TESTS_CRASH_INVARIANTS_H_
 #define TESTS_CRASH_INVARIANTS_H_
@@ -7,6 +7,7 @@
 
 #include "tests/crash/clients.h"
 #include "tests/crash/replicas.h"
+#include "tests/crash/trial_database.h"
 
 namespace tests {
 
@@ -17,7 +18,8 @@ struct FinalCounts {
 };
 
 // Throws Violation. Before, the replicas must be healed and all invoices paid or refused.
-FinalCounts check_invariants(const Replicas& replicas, const Knowledge& knowledge);
+FinalCounts check_invariants(const Replicas& replicas, TrialDatabase& database,
+                             const Knowledge& knowledge);
 
 }  // namespace tests
 

@@ -27,10 +27,14 @@ std::vector<FaultPoint> points_of(std::size_t process) {
   return points;
 }
 
-std::vector<std::string_view> points_at_start(std::size_t process) {
+// Those that the start after a death reaches. With PostgreSQL, it has nothing to migrate if the
+// first start has migrated.
+std::vector<std::string_view> points_of_restart(std::size_t process, Database database) {
   std::vector<std::string_view> names;
   for (const FaultPoint& point : points_of(process)) {
-    if (point.when == FaultPoint::When::kAtStart) names.push_back(point.name);
+    if (point.when != FaultPoint::When::kAtStart) continue;
+    if (database == Database::kPostgres && point.name.ends_with(" migrate")) continue;
+    names.push_back(point.name);
   }
   return names;
 }
@@ -39,18 +43,18 @@ int highest_hit(const FaultPoint& point, int under_load) {
   return point.when == FaultPoint::When::kUnderLoad ? under_load : 1;
 }
 
-std::vector<PlannedDeath> planned_deaths(std::uint64_t seed) {
+std::vector<PlannedDeath> planned_deaths(std::uint64_t seed, Database database) {
   constexpr std::array<std::size_t, 2> kDoomed = {0, Replicas::kPerService};  // one of each service
   std::vector<PlannedDeath> deaths;
   for (const std::size_t process : kDoomed) {
-    const auto at_start = points_at_start(process);
+    const auto at_restart = points_of_restart(process, database);
     for (const FaultPoint& point : points_of(process)) {
       const std::uint64_t turn = seed + deaths.size();
       const int hit = 1 + static_cast<int>(turn % static_cast<unsigned>(highest_hit(point, 3)));
       deaths.push_back({.process = process,
                         .point = point,
                         .death = {point.name, hit},
-                        .again = {at_start[turn % at_start.size()], 1}});
+                        .again = {at_restart[turn % at_restart.size()], 1}});
     }
   }
   return deaths;
@@ -116,12 +120,38 @@ void insert_switches(std::vector<Misfortune>& misfortunes) {
   }
 }
 
+// The death of the primary in the first half, a promotion up to three misfortunes later, and a
+// session that ends before them and one that ends after.
+void insert_failover(std::vector<Misfortune>& misfortunes, Random& random) {
+  using Kind = Misfortune::Kind;
+  const auto insert = [&](std::size_t index, Kind kind) {
+    misfortunes.insert(misfortunes.begin() + static_cast<std::ptrdiff_t>(index),
+                       {milliseconds(random() % 50), kind, 0});
+  };
+  const auto end = [&] { return random() % 2 == 0 ? Kind::kEndSession : Kind::kKillSession; };
+  const std::size_t death = 1 + random() % (misfortunes.size() / 2);
+  const std::size_t promotion = death + random() % 4;
+  insert(promotion + random() % (misfortunes.size() - promotion + 1), end());
+  insert(promotion, Kind::kPromote);
+  insert(death, Kind::kKillPrimary);
+  insert(random() % death, end());
+}
+
 std::ostream& operator<<(std::ostream& out, const Misfortune& misfortune) {
-  constexpr std::array kNames = {"nothing", "SIGKILL", "SIGTERM",       "SIGSTOP",
-                                 "SIGCONT", "clock",   "switch batches"};
+  constexpr std::array kNames = {"nothing",
+                                 "SIGKILL",
+                                 "SIGTERM",
+                                 "SIGSTOP",
+                                 "SIGCONT",
+                                 "clock",
+                                 "switch batches",
+                                 "end a session of the database",
+                                 "SIGKILL to a session of the database",
+                                 "SIGKILL to the primary",
+                                 "promote a standby"};
   out << "after " << misfortune.after.count() << " ms "
       << kNames[static_cast<std::size_t>(misfortune.kind)];
-  if (misfortune.kind == Misfortune::Kind::kSwitchBatches) return out;
+  if (misfortune.kind >= Misfortune::Kind::kSwitchBatches) return out;
   if (misfortune.kind == Misfortune::Kind::kStepClock) return out << ' ' << misfortune.step_ms;
   return out << " to " << Replicas::name(misfortune.process);
 }
@@ -138,9 +168,9 @@ std::optional<Death> Plan::death_of_restart(std::size_t process, std::uint64_t r
                1 + static_cast<int>(random() % static_cast<unsigned>(highest_hit(point, 20)))};
 }
 
-std::uint64_t count_planned_deaths() { return planned_deaths(0).size(); }
+std::uint64_t count_planned_deaths() { return planned_deaths(0, Database::kSqlite).size(); }
 
-Plan make_plan(std::uint64_t seed, std::uint64_t number) {
+Plan make_plan(std::uint64_t seed, std::uint64_t number, Database database) {
   constexpr int kMisfortunes = 24;
   constexpr int kAfterPlannedDeath = 6;
   constexpr std::array<Load, 6> kLoads = {
@@ -151,7 +181,7 @@ Plan make_plan(std::uint64_t seed, std::uint64_t number) {
             .load = kLoads[turn / 3 % kLoads.size()],
             .planned_death = std::nullopt,
             .misfortunes = {}};
-  const auto deaths = planned_deaths(seed);
+  const auto deaths = planned_deaths(seed, database);
   if (number < deaths.size()) plan.planned_death = deaths[number];
   if (plan.planned_death && plan.planned_death->point.name.ends_with(" claim")) {
     // More invoices are due than one batch has room for. So the next ones are claimed while a call
@@ -163,6 +193,16 @@ Plan make_plan(std::uint64_t seed, std::uint64_t number) {
   plan.misfortunes =
       random_misfortunes(random, plan.planned_death ? kAfterPlannedDeath : kMisfortunes);
   if (plan.batches == Batches::kSwitching) insert_switches(plan.misfortunes);
+  if (database == Database::kPostgres) insert_failover(plan.misfortunes, random);
+  return plan;
+}
+
+Plan make_losing_plan(std::uint64_t seed, std::uint64_t number) {
+  Plan plan = make_plan(seed, number, Database::kPostgres);
+  plan.planned_death = std::nullopt;
+  plan.misfortunes = {{milliseconds(0), Misfortune::Kind::kKillPrimary, 0},
+                      {milliseconds(0), Misfortune::Kind::kPromote, 0}};
+  plan.standbys_lag = true;
   return plan;
 }
 
@@ -175,6 +215,7 @@ std::ostream& operator<<(std::ostream& out, const Plan& plan) {
     out << Replicas::name(planned->process) << " dies at \"" << planned->death.point << "\", hit "
         << planned->death.hit << ", and in the next start at \"" << planned->again.point << "\"\n";
   }
+  if (plan.standbys_lag) out << "standbys lag\n";
   for (const Misfortune& misfortune : plan.misfortunes) out << misfortune << '\n';
   constexpr std::uint64_t kShown = 5;
   for (std::size_t process = 0; process < Replicas::kProcesses; ++process) {

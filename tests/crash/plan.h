@@ -17,6 +17,8 @@
 
 namespace tests {
 
+enum class Database { kSqlite, kPostgres };
+
 // Whether the providers accept batches of payments.
 enum class Batches { kAccepted, kNotAccepted, kSwitching };
 
@@ -35,10 +37,23 @@ struct PlannedDeath {
 };
 
 struct Misfortune {
-  enum class Kind { kNone, kKill, kStop, kPause, kResume, kStepClock, kSwitchBatches };
+  enum class Kind {
+    kNone,
+    kKill,
+    kStop,
+    kPause,
+    kResume,
+    kStepClock,
+    kSwitchBatches,
+    // Of PostgresCluster.
+    kEndSession,
+    kKillSession,
+    kKillPrimary,
+    kPromote,
+  };
   std::chrono::milliseconds after;  // the previous one
   Kind kind;
-  std::size_t process;       // except for kNone, kStepClock and kSwitchBatches
+  std::size_t process;       // of kKill, kStop, kPause and kResume
   std::int64_t step_ms = 0;  // kStepClock
 };
 
@@ -48,15 +63,21 @@ struct Plan {
   Load load;
   std::optional<PlannedDeath> planned_death;
   std::vector<Misfortune> misfortunes;
+  bool standbys_lag = false;  // they get nothing of what clients do before the primary's death
 
   // Where the n-th restart of a process dies, if it does.
   std::optional<Death> death_of_restart(std::size_t process, std::uint64_t restart) const;
 };
 
 // The first trials of a seed have a planned death each, one for each point of each service. The
-// others have no planned death and more misfortunes.
-Plan make_plan(std::uint64_t seed, std::uint64_t number);
+// others have no planned death and more misfortunes. With PostgreSQL each trial has a failover,
+// too: a few misfortunes after the primary's death, a standby is promoted.
+Plan make_plan(std::uint64_t seed, std::uint64_t number, Database database = Database::kSqlite);
 std::uint64_t count_planned_deaths();
+
+// Loses what was confirmed, so the trial must find a violation: for a cluster whose standbys are
+// asynchronous and lag.
+Plan make_losing_plan(std::uint64_t seed, std::uint64_t number);
 
 std::ostream& operator<<(std::ostream& out, const Plan& plan);
 

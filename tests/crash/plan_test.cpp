@@ -3,30 +3,36 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <sstream>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace tests {
 namespace {
 
 constexpr std::uint64_t kTrials = 200;
 
-std::string text(std::uint64_t seed, std::uint64_t number) {
+constexpr std::array kDatabases = {Database::kSqlite, Database::kPostgres};
+
+std::string text(std::uint64_t seed, std::uint64_t number, Database database) {
   std::ostringstream out;
-  out << make_plan(seed, number);
+  out << make_plan(seed, number, database);
   return out.str();
 }
 
 TEST(Plan, IsTheSameForTheSameSeedAndNumberAndForNoOther) {
   std::set<std::string> plans;
-  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
-    for (std::uint64_t number = 0; number < kTrials; ++number) {
-      const std::string plan = text(seed, number);
-      EXPECT_EQ(text(seed, number), plan);
-      EXPECT_TRUE(plans.insert(plan).second) << seed << ' ' << number;
+  for (const Database database : kDatabases) {
+    for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+      for (std::uint64_t number = 0; number < kTrials; ++number) {
+        const std::string plan = text(seed, number, database);
+        EXPECT_EQ(text(seed, number, database), plan);
+        EXPECT_TRUE(plans.insert(plan).second) << seed << ' ' << number;
+      }
     }
   }
 }
@@ -55,20 +61,48 @@ TEST(Plan, LetsEachServiceDieAtEachOfItsPoints) {
 TEST(Plan, LetsAProcessDieAgainInTheStartAfterAPlannedDeath) {
   std::map<std::string_view, FaultPoint::When> when;
   for (const FaultPoint& point : kFaultPoints) when[point.name] = point.when;
-  for (std::uint64_t number = 0; number < count_planned_deaths(); ++number) {
-    const auto planned = make_plan(1, number).planned_death;
-    EXPECT_EQ(when.at(planned->again.point), FaultPoint::When::kAtStart);
+  for (const Database database : kDatabases) {
+    for (std::uint64_t number = 0; number < count_planned_deaths(); ++number) {
+      const auto planned = make_plan(1, number, database).planned_death;
+      const std::string_view again = planned->again.point;
+      EXPECT_EQ(when.at(again), FaultPoint::When::kAtStart);
+      EXPECT_FALSE(database == Database::kPostgres && again.ends_with(" migrate"));
+    }
+  }
+}
+
+TEST(Plan, HasOneFailoverWithPostgresAndNoneWithSqlite) {
+  using Kind = Misfortune::Kind;
+  for (const Database database : kDatabases) {
+    std::set<Kind> ends_of_sessions;
+    for (std::uint64_t number = 0; number < kTrials; ++number) {
+      std::vector<Kind> kinds;
+      for (const Misfortune& misfortune : make_plan(1, number, database).misfortunes) {
+        if (misfortune.kind >= Kind::kEndSession) kinds.push_back(misfortune.kind);
+      }
+      if (database == Database::kSqlite) {
+        EXPECT_TRUE(kinds.empty()) << number;
+        continue;
+      }
+      ASSERT_EQ(kinds.size(), 4U) << number;
+      EXPECT_EQ(kinds[1], Kind::kKillPrimary) << number;
+      EXPECT_EQ(kinds[2], Kind::kPromote) << number;
+      ends_of_sessions.insert({kinds[0], kinds[3]});
+    }
+    if (database == Database::kPostgres) {
+      EXPECT_EQ(ends_of_sessions, (std::set{Kind::kEndSession, Kind::kKillSession}));
+    }
   }
 }
 
 TEST(Plan, HasEveryKindOfMisfortune) {
   std::set<Misfortune::Kind> kinds;
   for (std::uint64_t number = 0; number < kTrials; ++number) {
-    for (const Misfortune& misfortune : make_plan(1, number).misfortunes) {
+    for (const Misfortune& misfortune : make_plan(1, number, Database::kPostgres).misfortunes) {
       kinds.insert(misfortune.kind);
     }
   }
-  EXPECT_EQ(kinds.size(), 7U);
+  EXPECT_EQ(kinds.size(), 11U);
 }
 
 TEST(Plan, HasEveryLoadWithAndWithoutBatches) {

@@ -22,14 +22,16 @@ std::string known_fault_points() {
 
 }  // namespace
 
-Replicas::Replicas(std::filesystem::path binaries, std::filesystem::path data, std::uint64_t seed,
-                   std::size_t batch_size)
+Replicas::Replicas(std::filesystem::path binaries, std::filesystem::path data,
+                   const TrialDatabase& database, std::uint64_t seed, std::size_t batch_size)
     : binaries_(std::move(binaries)),
       data_(std::move(data)),
+      database_(database),
       batch_size_(batch_size),
       ports_(kProcesses),
       processes_(kProcesses),
-      asked_to_stop_(kProcesses) {
+      asked_to_stop_(kProcesses),
+      may_fail_to_start_(kProcesses) {
   std::vector<int> numbers;
   for (const ReservedPort& port : ports_) numbers.push_back(port.number());
   const auto first_provider = numbers.begin() + kPerService;
@@ -37,10 +39,6 @@ Replicas::Replicas(std::filesystem::path binaries, std::filesystem::path data, s
   front_proxy_ = std::make_unique<ChaosProxy>(std::vector<int>(numbers.begin(), first_provider),
                                               seed + 500'000);
   step_clock(0);
-}
-
-std::filesystem::path Replicas::database(const std::string& name) const {
-  return data_ / (name + ".db");
 }
 
 std::string Replicas::name(std::size_t process) {
@@ -57,13 +55,13 @@ Variables Replicas::variables(std::size_t process, std::optional<Death> death) c
     variables["FAULT_HIT"] = std::to_string(death->hit);
   }
   if (process < kPerService) {
-    variables["DATABASE_URL"] = "sqlite:" + database("invoices").string();
+    variables["DATABASE_URL"] = database_.url("invoices");
     variables["PAYMENT_PROVIDER_URL"] = proxy_->url();
     variables["FAULT_BATCH_SIZE"] = std::to_string(batch_size_);
     variables["FAULT_BATCH_PAUSE_MS"] = "20";
     variables["PAY_WAIT_SECONDS"] = std::to_string(pay_wait_.count());
   } else {
-    variables["DATABASE_URL"] = "sqlite:" + database("payments").string();
+    variables["DATABASE_URL"] = database_.url("payments");
     variables["ACCEPTED_CURRENCIES"] = "EUR,GBP,JPY,KWD";
   }
   return variables;
@@ -74,6 +72,7 @@ void Replicas::start(std::size_t process, std::optional<Death> death) {
   processes_[process] = std::make_unique<ServiceProcess>(
       binaries_ / binary, variables(process, death), data_ / (name(process) + ".log"));
   asked_to_stop_[process] = false;
+  may_fail_to_start_[process] = !database_is_usable_;
 }
 
 void Replicas::start_the_ended() {
@@ -111,13 +110,19 @@ void Replicas::resume(std::size_t process) {
   if (is_running(process)) processes_[process]->signal(SIGCONT);
 }
 
+void Replicas::set_database_usable(bool usable) {
+  database_is_usable_ = usable;
+  if (!usable) may_fail_to_start_.assign(kProcesses, true);
+}
+
 bool Replicas::is_running(std::size_t process) {
   if (!processes_[process]) return false;
   const std::optional<int> end = processes_[process]->poll_end();
   // A process that is asked to stop before it blocks the signal ends by it.
   const bool may_stop = asked_to_stop_[process];
-  const bool is_expected =
-      !end || *end == -SIGKILL || (may_stop && *end == 0) || (may_stop && *end == -SIGTERM);
+  const bool may_fail = may_fail_to_start_[process] && !processes_[process]->has_listened();
+  const bool is_expected = !end || *end == -SIGKILL || (may_stop && *end == 0) ||
+                           (may_stop && *end == -SIGTERM) || (may_fail && *end == 1);
   if (!is_expected) {
     throw std::runtime_error(name(process) + " ended by itself with " + std::to_string(*end));
   }

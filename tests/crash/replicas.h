@@ -1,4 +1,4 @@
-// Three replicas of each service: invoice-apps that share one database file, payment-providers that
+// Three replicas of each service: invoice-apps that share one database, payment-providers that
 // share another. One proxy is between the services, another between clients and invoice-apps. Each
 // process can be killed, stopped, paused and restarted, and their clock can be set.
 
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "tests/crash/chaos_proxy.h"
+#include "tests/crash/trial_database.h"
 #include "tests/support/reserved_port.h"
 #include "tests/support/service_process.h"
 
@@ -33,16 +34,15 @@ class Replicas {
   static constexpr std::size_t kPerService = 3;
   static constexpr std::size_t kProcesses = 2 * kPerService;  // invoice-apps first
 
-  // `binaries`: the directory of invoice-app and payment-provider; `data`: of databases and logs.
+  // `binaries`: the directory of invoice-app and payment-provider; `data`: of their logs.
   // `batch_size`: the most payments that invoice-app sends in a call. Starts no process.
-  Replicas(std::filesystem::path binaries, std::filesystem::path data, std::uint64_t seed,
-           std::size_t batch_size);
+  Replicas(std::filesystem::path binaries, std::filesystem::path data,
+           const TrialDatabase& database, std::uint64_t seed, std::size_t batch_size);
 
   static std::string name(std::size_t process);
   std::string invoice_app_url(std::size_t replica) const { return url(replica); }
   std::string proxied_invoice_app_url() const { return front_proxy_->url(); }  // any replica
   std::string provider_url(std::size_t replica) const { return url(kPerService + replica); }
-  std::filesystem::path database(const std::string& name) const;  // "invoices" or "payments"
 
   // Starts a process that doesn't run. A process has the same port each time.
   void start(std::size_t process, std::optional<Death> death = std::nullopt);
@@ -54,6 +54,8 @@ class Replicas {
   void stop(std::size_t process);  // SIGTERM; doesn't wait
   void pause(std::size_t process);
   void resume(std::size_t process);
+  // While a database can't be used, a process that starts may end by itself. At first it can.
+  void set_database_usable(bool usable);
   // Throws when the process has ended by itself.
   bool is_running(std::size_t process);
   // Whether SIGKILL ended the process.
@@ -76,7 +78,9 @@ class Replicas {
 
   const std::filesystem::path binaries_;
   const std::filesystem::path data_;
+  const TrialDatabase& database_;
   const std::size_t batch_size_;
+  bool database_is_usable_ = true;
   std::int64_t clock_offset_ms_ = 0;
   std::chrono::seconds pay_wait_{1};
   const std::vector<ReservedPort> ports_;
@@ -84,6 +88,7 @@ class Replicas {
   std::unique_ptr<ChaosProxy> front_proxy_;  // between clients and invoice-apps
   std::vector<std::unique_ptr<ServiceProcess>> processes_;
   std::vector<bool> asked_to_stop_;
+  std::vector<bool> may_fail_to_start_;
 };
 
 }  // namespace tests

@@ -2,11 +2,14 @@
 
 #include <array>
 #include <chrono>
+#include <set>
 #include <thread>
 #include <variant>
+#include <vector>
 
 #include "tests/crash/clients.h"
 #include "tests/crash/invariants.h"
+#include "tests/crash/trial_database.h"
 #include "tests/support/api.h"
 #include "tests/support/eventually.h"
 
@@ -16,8 +19,11 @@ namespace {
 // Executes a plan.
 class Chaos {
  public:
-  Chaos(Replicas& replicas, const Plan& plan)
-      : replicas_(replicas), plan_(plan), accepts_batches_(plan.batches != Batches::kNotAccepted) {}
+  Chaos(Replicas& replicas, PostgresCluster* cluster, const Plan& plan)
+      : replicas_(replicas),
+        cluster_(cluster),
+        plan_(plan),
+        accepts_batches_(plan.batches != Batches::kNotAccepted) {}
 
   // Starts all processes. The one with a planned death starts first and alone, so that it creates
   // and fills the database.
@@ -53,6 +59,8 @@ class Chaos {
   }
 
   std::int64_t deaths() const { return deaths_; }
+  std::int64_t failovers() const { return failovers_; }
+  const Interruptions& interruptions() const { return interruptions_; }
 
  private:
   // The second death is during the recovery from the first.
@@ -79,6 +87,7 @@ class Chaos {
       if (replicas_.is_running(process)) continue;
       ++deaths_;
       replicas_.start(process, plan_.death_of_restart(process, ++restarts_[process]));
+      paused_.erase(process);
     }
   }
 
@@ -101,9 +110,11 @@ class Chaos {
         break;
       case Kind::kPause:
         replicas_.pause(misfortune.process);
+        paused_.insert(misfortune.process);
         break;
       case Kind::kResume:
         replicas_.resume(misfortune.process);
+        paused_.erase(misfortune.process);
         break;
       case Kind::kStepClock:
         replicas_.step_clock(misfortune.step_ms);
@@ -112,15 +123,54 @@ class Chaos {
         accepts_batches_ = !accepts_batches_;
         replicas_.accept_batches(accepts_batches_);
         break;
+      case Kind::kEndSession:
+      case Kind::kKillSession:
+      case Kind::kKillPrimary:
+      case Kind::kPromote:
+        happen_to_database(misfortune.kind);
+        break;
     }
   }
 
+  void happen_to_database(Misfortune::Kind kind) {
+    using Kind = Misfortune::Kind;
+    replicas_.set_database_usable(false);
+    if (kind == Kind::kEndSession) cluster_->end_session();
+    if (kind == Kind::kKillSession) cluster_->kill_session();
+    if (kind == Kind::kKillPrimary) cluster_->kill_primary();
+    if (kind == Kind::kPromote) cluster_->promote();
+    replicas_.set_database_usable(kind != Kind::kKillPrimary);
+    if (kind == Kind::kPromote) end_failover();
+  }
+
+  // The old primary returns while the clients continue.
+  void end_failover() {
+    const auto since = std::chrono::steady_clock::now();
+    std::vector<std::size_t> processes;
+    for (std::size_t process = 0; process < Replicas::kProcesses; ++process) {
+      if (replicas_.is_running(process) && !paused_.contains(process)) processes.push_back(process);
+    }
+    interruptions_.add(measure_interruptions(replicas_, processes, since));
+    ++failovers_;
+    cluster_->rejoin();
+  }
+
   Replicas& replicas_;
+  PostgresCluster* const cluster_;
   const Plan& plan_;
   bool accepts_batches_;
   std::array<std::uint64_t, Replicas::kProcesses> restarts_{};
+  std::set<std::size_t> paused_;
   std::int64_t deaths_ = 0;
+  std::int64_t failovers_ = 0;
+  Interruptions interruptions_;
 };
+
+void await_confirmation(Clients& clients, std::size_t known) {
+  if (!eventually([&] { return clients.knowledge().snapshot().accepted.size() > known; })) {
+    throw std::runtime_error("nothing was accepted while the standbys lagged");
+  }
+}
 
 bool all_has_ended(const std::string& invoice_app_url) {
   const auto result = patient_client(invoice_app_url).post("/invoices/pay", {}, "", "");
@@ -141,18 +191,23 @@ void settle_everything(Replicas& replicas) {
 }  // namespace
 
 TrialReport run_trial(const Plan& plan, const std::filesystem::path& binaries,
-                      const std::filesystem::path& data) {
-  Replicas replicas(binaries, data, plan.seed, plan.load.batch_size);
-  Chaos chaos(replicas, plan);
+                      const std::filesystem::path& data, PostgresCluster* cluster) {
+  const auto kind = cluster == nullptr ? Database::kSqlite : Database::kPostgres;
+  const auto database =
+      cluster == nullptr ? make_sqlite_database(data) : make_postgres_database(*cluster);
+  Replicas replicas(binaries, data, *database, plan.seed, plan.load.batch_size);
+  Chaos chaos(replicas, cluster, plan);
   chaos.start_all();
-  Clients clients(replicas, plan.seed, plan.load.most_invoices);
+  if (plan.standbys_lag) cluster->hold_replication();
+  Clients clients(replicas, kind, plan.seed, plan.load.most_invoices);
   chaos.await_planned_death(clients);
+  if (plan.standbys_lag) await_confirmation(clients, Knowledge().snapshot().accepted.size());
   chaos.run();
   clients.begin_stop();
   const std::int64_t harmed = replicas.heal();
   clients.stop();
   settle_everything(replicas);
-  const FinalCounts counts = check_invariants(replicas, clients.knowledge());
+  const FinalCounts counts = check_invariants(replicas, *database, clients.knowledge());
   return {.invoices = counts.invoices,
           .paid = counts.paid,
           .refused = counts.refused,
@@ -160,7 +215,9 @@ TrialReport run_trial(const Plan& plan, const std::filesystem::path& binaries,
           .lists = clients.lists(),
           .deaths = chaos.deaths(),
           .harmed = harmed,
-          .batches = replicas.batches()};
+          .batches = replicas.batches(),
+          .failovers = chaos.failovers(),
+          .interruptions = chaos.interruptions()};
 }
 
 }  // namespace tests

@@ -9,7 +9,9 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "tests/crash/interruption.h"
 #include "tests/crash/plan.h"
+#include "tests/support/postgres_cluster.h"
 
 namespace tests {
 
@@ -31,13 +33,16 @@ struct TrialReport {
   std::int64_t deaths = 0;   // of processes
   std::int64_t harmed = 0;   // pieces of traffic
   std::int64_t batches = 0;  // that a provider answered
+  std::int64_t failovers = 0;
+  Interruptions interruptions;  // by failovers
 };
 
-// `binaries`: the directory of invoice-app and payment-provider; `data`: an empty directory. Throws
-// Violation, or std::runtime_error when the trial can't continue: a process ended by itself, or a
-// planned death didn't happen.
+// `binaries`: the directory of invoice-app and payment-provider; `data`: an empty directory;
+// `cluster`: of the plan's misfortunes, with a new database for each trial, or nullptr for SQLite.
+// Throws Violation, or std::runtime_error when the trial can't continue: a process ended by itself,
+// or a planned death didn't happen.
 TrialReport run_trial(const Plan& plan, const std::filesystem::path& binaries,
-                      const std::filesystem::path& data);
+                      const std::filesystem::path& data, PostgresCluster* cluster);
 
 }  // namespace tests
 

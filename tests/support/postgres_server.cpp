@@ -85,6 +85,11 @@ PostgresServer::PostgresServer(PostgresSettings settings) : settings_(std::move(
   start();
 }
 
+PostgresServer::PostgresServer(PostgresSettings settings, const PostgresServer& primary)
+    : settings_(std::move(settings)) {
+  start_as_standby(primary);
+}
+
 PostgresServer::~PostgresServer() {
   try {
     kill();
@@ -114,11 +119,20 @@ std::string PostgresServer::query(const std::string& url, const std::string& sql
   return PQntuples(result.get()) == 0 ? "" : PQgetvalue(result.get(), 0, 0);
 }
 
-void PostgresServer::start() {
+void PostgresServer::start() { run({}); }
+
+void PostgresServer::start_as_standby(const PostgresServer& primary) {
+  std::filesystem::remove_all(directory_ / "data");
+  run({"--standby-of", primary.url("postgres")});
+}
+
+void PostgresServer::run(const std::vector<std::string>& options) {
   std::vector<std::string> command = kDieWithParent;
+  command.emplace_back(POSTGRES_SH);
+  command.insert(command.end(), options.begin(), options.end());
   // Shared memory is in the directory, so that a killed server leaves none elsewhere.
-  command.insert(command.end(), {POSTGRES_SH, directory_ / "", "port=" + std::to_string(port()),
-                                 "fsync=off", "dynamic_shared_memory_type=mmap"});
+  command.insert(command.end(), {directory_ / "", "port=" + std::to_string(port()), "fsync=off",
+                                 "dynamic_shared_memory_type=mmap"});
   for (const auto& [name, value] : settings_)
     command.push_back(std::string(name).append("=").append(value));
   process_.emplace(std::move(command), path_only(), directory_ / "log");
@@ -150,6 +164,14 @@ void PostgresServer::pause() {
 void PostgresServer::resume() {
   for (const pid_t child : children_of(process_->pid())) ::kill(child, SIGCONT);
   process_->signal(SIGCONT);
+}
+
+void PostgresServer::kill_and_move(const std::filesystem::path& directory) {
+  kill();
+  std::filesystem::create_directory(directory);
+  for (const char* name : {"data", "log"}) {
+    std::filesystem::rename(directory_ / name, directory / name);
+  }
 }
 
 std::string PostgresServer::log() const { return process_->log(); }

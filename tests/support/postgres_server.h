@@ -31,6 +31,8 @@ class PostgresServer {
   // Starts a server with new data, and returns when it accepts connections: after about a second.
   // fsync is off unless the settings turn it on.
   explicit PostgresServer(PostgresSettings settings = {});
+  // Starts a standby: its data are a copy of the primary's, and it follows the primary.
+  PostgresServer(PostgresSettings settings, const PostgresServer& primary);
   ~PostgresServer();  // kills
   PostgresServer(const PostgresServer&) = delete;
   PostgresServer& operator=(const PostgresServer&) = delete;
@@ -51,14 +53,21 @@ class PostgresServer {
   void kill();  // the server and all processes of its connections, with SIGKILL
   // Starts a stopped or killed server again, with its port and its data.
   void start();
+  // Starts a killed server again as a standby, with its port and a copy of the primary's data.
+  void start_as_standby(const PostgresServer& primary);
 
   // Stops all of its processes where they are: clients' connections stay open, without a reply.
   void pause();
   void resume();
 
+  // Kills it and moves its data and log to this directory, from which postgres.sh starts it.
+  void kill_and_move(const std::filesystem::path& directory);
+
   std::string log() const;
 
  private:
+  void run(const std::vector<std::string>& options);
+
   const PostgresSettings settings_;
   const TemporaryDirectory directory_;
   const ReservedPort port_;

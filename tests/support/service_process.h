@@ -31,6 +31,8 @@ class ServiceProcess {
   // log is appended to `log_file`.
   ServiceProcess(const std::string& binary, Variables variables, std::filesystem::path log_file);
 
+  // Whether both ports are, or were, open.
+  bool has_listened() const { return read_port_file(directory_ / "ports").has_value(); }
   // Waits until both ports are open. They are known from then on.
   void await_listening();
   // Waits until both ports are open and the service is ready.
