@@ -15,6 +15,7 @@
 #include "common/service/run.h"
 #include "common/service/service.h"
 #include "invoice-app/config.h"
+#include "invoice-app/copied_data.h"
 #include "invoice-app/http_payment_gateway.h"
 #include "invoice-app/pay_invoices.h"
 #include "invoice-app/pay_metrics.h"
@@ -27,7 +28,8 @@
 namespace invoice_app {
 namespace {
 
-constexpr common::About kAbout = {.name = "invoice-app", .summary = "keeps invoices and pays them"};
+constexpr common::About kAbout = {
+    .name = "invoice-app", .summary = "keeps invoices and pays them", .data = copied_data};
 
 PaymentGatewayFactory gateways(const Config& config) {
   const common::HttpClientOptions options{.base_url = config.payment_provider_url,

@@ -47,9 +47,6 @@ constexpr std::array kMigrations = {common::PostgresMigration{kVersion1}};
 
 constexpr std::array kTables = {"invoices", "invoice_counter", "payment_request"};
 
-constexpr common::PostgresSchema kSchema = {
-    .application = "invoice-app", .migrations = kMigrations, .tables = kTables};
-
 constexpr const char* kInvoiceColumns = "sequence, id, amount_minor, currency, state";
 
 Invoice read_invoice(const PostgresRows& rows, int row) {
@@ -349,6 +346,9 @@ class Transaction final : public InvoiceTransaction {
 };
 
 }  // namespace
+
+constinit const common::PostgresSchema PostgresInvoiceStore::kSchema = {
+    .application = "invoice-app", .migrations = kMigrations, .tables = kTables};
 
 PostgresInvoiceStore::PostgresInvoiceStore(const std::string& url,
                                            PostgresInvoiceStoreOptions options)

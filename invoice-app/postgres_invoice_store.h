@@ -19,6 +19,8 @@ struct PostgresInvoiceStoreOptions {
 
 class PostgresInvoiceStore : public InvoiceStore {
  public:
+  static const common::PostgresSchema kSchema;
+
   // Throws std::invalid_argument if the URL is malformed, and common::Unavailable if the database
   // can't be used.
   explicit PostgresInvoiceStore(const std::string& url, PostgresInvoiceStoreOptions options = {});

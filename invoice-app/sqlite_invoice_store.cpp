@@ -44,9 +44,6 @@ constexpr std::array kMigrations = {common::SqliteMigration{
       INSERT INTO payment_request VALUES (1, 0);
     )sql"}};
 
-constexpr common::SqliteSchema kSchema = {.application_id = 0x696e766f,  // "invo"
-                                          .migrations = kMigrations};
-
 std::optional<common::Money> find_money(const SQLite::Column& minor_units,
                                         const SQLite::Column& currency) {
   return common::stored_money(minor_units.getInt64(), currency.getString());
@@ -216,6 +213,10 @@ class Transaction final : public InvoiceTransaction {
 };
 
 }  // namespace
+
+constinit const common::SqliteSchema SqliteInvoiceStore::kSchema = {
+    .application_id = 0x696e766f,  // "invo"
+    .migrations = kMigrations};
 
 SqliteInvoiceStore::SqliteInvoiceStore(const std::string& path) : database_(path, kSchema) {}
 

@@ -13,6 +13,8 @@ namespace invoice_app {
 
 class SqliteInvoiceStore : public InvoiceStore {
  public:
+  static const common::SqliteSchema kSchema;
+
   // Throws common::Unavailable if the file can't be used.
   explicit SqliteInvoiceStore(const std::string& path);
 

@@ -6,6 +6,7 @@
 #include "common/service/run.h"
 #include "common/service/service.h"
 #include "payment-provider/config.h"
+#include "payment-provider/copied_data.h"
 #include "payment-provider/postgres_ledger.h"
 #include "payment-provider/routes.h"
 #include "payment-provider/sqlite_ledger.h"
@@ -14,7 +15,8 @@ namespace payment_provider {
 namespace {
 
 constexpr common::About kAbout = {.name = "payment-provider",
-                                  .summary = "accepts payments and keeps the ledger"};
+                                  .summary = "accepts payments and keeps the ledger",
+                                  .data = copied_data};
 
 // `clock` dates the payments of a ledger in SQLite.
 std::unique_ptr<Ledger> open_ledger(const common::DatabaseUrl& database,

@@ -36,9 +36,6 @@ constexpr std::array kMigrations = {common::PostgresMigration{kVersion1}};
 
 constexpr std::array kTables = {"payments", "payment_counter"};
 
-constexpr common::PostgresSchema kSchema = {
-    .application = "payment-provider", .migrations = kMigrations, .tables = kTables};
-
 LedgerEntry read_entry(const PostgresRows& rows, int row) {
   const auto amount = common::stored_money(rows.number(row, 3), rows.text(row, 4));
   if (!amount) {
@@ -166,6 +163,9 @@ class Deciding {
 };
 
 }  // namespace
+
+constinit const common::PostgresSchema PostgresLedger::kSchema = {
+    .application = "payment-provider", .migrations = kMigrations, .tables = kTables};
 
 PostgresLedger::PostgresLedger(const std::string& url, const common::Clock* clock)
     : database_(url, kSchema), clock_(clock == nullptr ? database_.clock() : *clock) {}

@@ -13,6 +13,8 @@ namespace payment_provider {
 
 class PostgresLedger : public Ledger {
  public:
+  static const common::PostgresSchema kSchema;
+
   // `clock` dates payments; nullptr: the clock of the database, which all processes share. Throws
   // std::invalid_argument if the URL is malformed, and common::Unavailable if the database can't be
   // used.

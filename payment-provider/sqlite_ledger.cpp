@@ -27,9 +27,6 @@ constexpr std::array kMigrations = {common::SqliteMigration{
         WHERE refusal IS NULL;
     )sql"}};
 
-constexpr common::SqliteSchema kSchema = {.application_id = 0x70617973,  // "pays"
-                                          .migrations = kMigrations};
-
 struct Decision {
   std::string invoice_id;
   std::optional<common::Money> amount;  // nullopt: in a currency that this program does not know
@@ -116,6 +113,10 @@ PaymentOutcome decide(SqliteConnection& connection, const PaymentOrder& order,
 }
 
 }  // namespace
+
+constinit const common::SqliteSchema SqliteLedger::kSchema = {
+    .application_id = 0x70617973,  // "pays"
+    .migrations = kMigrations};
 
 SqliteLedger::SqliteLedger(const std::string& path, const common::Clock& clock)
     : clock_(clock), database_(path, kSchema) {}

@@ -14,6 +14,8 @@ namespace payment_provider {
 
 class SqliteLedger : public Ledger {
  public:
+  static const common::SqliteSchema kSchema;
+
   // Throws common::Unavailable if the file can't be used. `clock` must outlive the ledger.
   SqliteLedger(const std::string& path, const common::Clock& clock);
 

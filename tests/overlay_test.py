@@ -7,6 +7,7 @@ belong together.
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import unittest
@@ -297,6 +298,44 @@ class Evaluation(Rendered):
             self.assertNotIn("livenessProbe", container)
             for probe in ("startupProbe", "readinessProbe"):
                 self.assertIn("--host=127.0.0.1", container[probe]["exec"]["command"])
+
+
+class MovingData(Check):
+    """The Job in the docs that copies the data of a service."""
+
+    def jobs(self):
+        docs = self.repository.read("docs/kubernetes.md")
+        template = re.search(r"apply -f - <<END\n(.*?)\nEND\n", docs, re.DOTALL)[1]
+        for service in self.repository.services:
+            text = template.replace("$image", "image:tag").replace("$2", service.name)
+            yield service, yaml.safe_load(text)["spec"]["template"]
+
+    def test_is_admitted_and_may_reach_the_database(self):
+        policy = yaml.safe_load(
+            self.repository.read("k8s/overlays/postgresql/common/networkpolicy.yaml")
+        )
+        for _, pod in self.jobs():
+            self.assertEqual(pod_security.broken_rules(pod["spec"]), [])
+            self.assertTrue(selects(policy["spec"]["podSelector"], pod["metadata"]["labels"]))
+
+    def test_gets_no_requests(self):
+        for service, pod in self.jobs():
+            selector = {"matchLabels": service.one("Service")["spec"]["selector"]}
+            self.assertFalse(selects(selector, pod["metadata"]["labels"]))
+
+    def test_has_the_files_of_both_databases_where_the_service_has_them(self):
+        for service, pod in self.jobs():
+            volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+            claim = service.one("PersistentVolumeClaim")["metadata"]["name"]
+            self.assertEqual(volumes["data"]["persistentVolumeClaim"]["claimName"], claim)
+            self.assertEqual(volumes["database"]["secret"]["secretName"], "database")
+            (container,) = pod["spec"]["containers"]
+            paths = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+            self.assertEqual(paths, {"data": "/data", "database": "/etc/database"})
+            docs = self.repository.read("docs/kubernetes.md")
+            url = service.config["DATABASE_URL"]
+            call = f"copy {service.namespace} {service.name} {url} file:/etc/database/url"
+            self.assertIn(call, docs)
 
 
 class Mutations(manifest_checks.Mutations):

@@ -31,6 +31,20 @@ ConfigError::ConfigError(const std::string& variable, const std::string& value,
                          const std::string& accepted)
     : std::runtime_error(variable + " is \"" + value + "\"; accepted: " + accepted) {}
 
+std::optional<std::string> read_secret(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string content(kMaxSecretBytes + 3, '\0');  // a line end, and one byte more than allowed
+  file.read(content.data(), static_cast<std::streamsize>(content.size()));
+  content.resize(static_cast<std::size_t>(file.gcount()));
+  std::string secret = trim(content);
+  const auto printable = [](char c) { return is_printable(c) && c != ' '; };
+  if (secret.empty() || secret.size() > kMaxSecretBytes || !file.eof() ||
+      !std::all_of(secret.begin(), secret.end(), printable)) {
+    return std::nullopt;
+  }
+  return secret;
+}
+
 Environment::Environment() : Environment(from_process) {}
 
 std::string Environment::read(const std::string& name, const std::string& default_value,
@@ -71,16 +85,8 @@ std::optional<std::string> Environment::secret_file(const std::string& name,
   const std::string accepted = "the path of a readable file with 1 to 4096 printable characters";
   const std::string path = read(name, "", accepted, meaning);
   if (path.empty()) return std::nullopt;
-  std::ifstream file(path, std::ios::binary);
-  std::string content(kMaxSecretBytes + 3, '\0');  // a line end, and one byte more than allowed
-  file.read(content.data(), static_cast<std::streamsize>(content.size()));
-  content.resize(static_cast<std::size_t>(file.gcount()));
-  const std::string secret = trim(content);
-  const auto printable = [](char c) { return is_printable(c) && c != ' '; };
-  if (secret.empty() || secret.size() > kMaxSecretBytes || !file.eof() ||
-      !std::all_of(secret.begin(), secret.end(), printable)) {
-    throw ConfigError(name, path, accepted);
-  }
+  auto secret = read_secret(path);
+  if (!secret) throw ConfigError(name, path, accepted);
   return secret;
 }
 

@@ -21,6 +21,10 @@ class ConfigError : public std::runtime_error {
   ConfigError(const std::string& variable, const std::string& value, const std::string& accepted);
 };
 
+// The content of a file, without surrounding white space. Accepts 1 to 4096 printable ASCII
+// characters; nullopt if it has others, or can't be read.
+std::optional<std::string> read_secret(const std::string& path);
+
 class Environment {
  public:
   // The value of a variable; nullopt if it is not set.
@@ -55,8 +59,7 @@ class Environment {
                    const std::string& accepted, const std::string& meaning,
                    const std::function<bool(const std::string&)>& is_accepted);
 
-  // The content of the named file, without surrounding white space; nullopt if the variable is
-  // unset or empty. Reads the file now. Accepts 1 to 4096 printable ASCII characters.
+  // read_secret() of the named file; nullopt if the variable is unset or empty.
   std::optional<std::string> secret_file(const std::string& name, const std::string& meaning);
 
   // The variables read so far, as text for a person.

@@ -7,20 +7,47 @@
 #include <malloc.h>
 #endif
 
+#include <chrono>
 #include <csignal>
+#include <iomanip>
 #include <iostream>
 #include <optional>
 #include <string>
 
 namespace common {
+namespace {
+
+constexpr const char* kCopyHelp =
+    "--copy copies all data into another database, which must be new or empty, and ends.\n"
+    "Before, stop all replicas of both services. The URLs are as in DATABASE_URL. If one has a\n"
+    "password, put it into a file: file:PATH stands for the URL in this file.\n";
+
+// A URL after --copy.
+DatabaseUrl read_url(const std::string& argument) {
+  constexpr std::string_view kFile = "file:";
+  const bool is_file = argument.starts_with(kFile);
+  const auto text = is_file ? read_secret(argument.substr(kFile.size())) : argument;
+  auto url = text ? DatabaseUrl::parse(*text) : std::nullopt;
+  if (url) return *url;
+  const bool may_have_password = !is_file && argument.find("://") != std::string::npos;
+  throw ConfigError("URL after --copy", may_have_password ? "(not shown)" : argument,
+                    std::string(kDatabaseUrlSyntax) + ", or file:PATH of a file with such a URL");
+}
+
+}  // namespace
 
 Command read_command(int argc, char** argv) {
   if (argc <= 1) return Command::kServe;
-  if (argc > 2) throw ConfigError("argument", argv[2], "one argument");
   const std::string argument = argv[1];
+  if (argument == "--copy") {
+    if (argc == 4) return Command::kCopy;
+    throw ConfigError("number of URLs after --copy", std::to_string(argc - 2),
+                      "2, as in --copy FROM_URL TO_URL");
+  }
+  if (argc > 2) throw ConfigError("argument", argv[2], "one argument");
   if (argument == "--version") return Command::kVersion;
   if (argument == "--help" || argument == "-h") return Command::kHelp;
-  throw ConfigError("argument", argument, "--help|--version");
+  throw ConfigError("argument", argument, "--copy|--help|--version");
 }
 
 Environment environment_for(Command command) {
@@ -33,7 +60,8 @@ int print_about(const About& about, Command command, const Environment& environm
     std::cout << about.name << ' ' << PROJECT_VERSION << '\n';
   } else {
     std::cout << about.name << ": " << about.summary << "\n\nUsage: " << about.name
-              << " [--help | --version]\n\nConfigured by environment variables:\n"
+              << " [--copy FROM_URL TO_URL | --help | --version]\n\n"
+              << kCopyHelp << "\nConfigured by environment variables:\n"
               << environment.help();
   }
   return 0;
@@ -58,7 +86,6 @@ void raise_descriptor_limit() {
 void prepare_process() {
   open_standard_streams();
   raise_descriptor_limit();
-  block_stop_signals();
   std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGPIPE
   // A write over the limit of a file's size (ulimit -f) fails, as on a full disk. By default it
   // would end the process.
@@ -69,6 +96,21 @@ void prepare_process() {
   constexpr int kLargeBlockBytes = 256 * 1024;
   mallopt(M_MMAP_THRESHOLD, kLargeBlockBytes);  // NOLINT(concurrency-mt-unsafe): no threads yet
 #endif
+}
+
+int copy(const About& about, const std::string& from, const std::string& to) {
+  const DatabaseUrl source = read_url(from);
+  const DatabaseUrl target = read_url(to);
+  const CopiedData data = about.data();
+  prepare_process();
+  const auto begin = std::chrono::steady_clock::now();
+  const std::int64_t rows = copy_data(source, target, data);
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  std::cout << about.name << ": copied " << rows << " rows of " << data.tables.front().name
+            << " from " << source.description << " to " << target.description << " in "
+            << std::fixed << std::setprecision(1) << taken.count()
+            << " s. Counts and sums are equal.\n";
+  return 0;
 }
 
 void start_logging(const About& about, const ServiceConfig& config) {

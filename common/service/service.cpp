@@ -123,9 +123,8 @@ void write_port_file(const std::string& path, int port, int admin_port) {
 }
 
 DatabaseUrl read_database(Environment& environment, const std::string& default_url) {
-  constexpr const char* kAccepted = "sqlite:PATH or postgresql://[USER@]HOST[:PORT]/DATABASE[?...]";
   const std::string url =
-      environment.text("DATABASE_URL", default_url, kAccepted,
+      environment.text("DATABASE_URL", default_url, kDatabaseUrlSyntax,
                        "database; a file of SQLite is created if it doesn't exist",
                        [](const std::string&) { return true; });
   const auto from_file = environment.secret_file(
@@ -135,7 +134,7 @@ DatabaseUrl read_database(Environment& environment, const std::string& default_u
   // A URL may have a password in it.
   const bool may_have_secret = from_file || url.find("://") != std::string::npos;
   throw ConfigError(from_file ? "DATABASE_URL_FILE" : "DATABASE_URL",
-                    may_have_secret ? "(not shown)" : url, kAccepted);
+                    may_have_secret ? "(not shown)" : url, kDatabaseUrlSyntax);
 }
 
 }  // namespace

@@ -8,6 +8,10 @@
 
 namespace common {
 
+// For messages.
+inline constexpr const char* kDatabaseUrlSyntax =
+    "sqlite:PATH or postgresql://[USER@]HOST[:PORT]/DATABASE[?...]";
+
 struct DatabaseUrl {
   enum class Kind { kSqlite, kPostgres };
 

@@ -63,6 +63,7 @@ class PostgresRows {
   int size() const { return PQntuples(result_.get()); }
   // How many rows the statement changed.
   std::int64_t changed() const;
+  int columns() const { return PQnfields(result_.get()); }
   std::string command() const { return PQcmdStatus(result_.get()); }
 
   bool is_null(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
@@ -94,7 +95,8 @@ class PostgresConnection {
   PostgresConnection(const PostgresConnection&) = delete;  // libpq has a pointer to it
   PostgresConnection& operator=(const PostgresConnection&) = delete;
 
-  // Statements outside a transaction are committed one by one, and wait until this time.
+  // Statements wait until this time, also in a transaction that has begun. Those outside of a
+  // transaction are committed one by one.
   void set_deadline(Deadline deadline) { deadline_ = deadline; }
 
   // Begins a transaction. Statements wait for responses until `deadline`; the server ends one that
@@ -113,6 +115,9 @@ class PostgresConnection {
   PostgresRows run(const std::string& sql, const Values&... values) {
     return run_with(sql, {postgres_value(values)...});
   }
+
+  // The same, with values that were converted before.
+  PostgresRows run_with(const std::string& sql, const std::vector<PostgresValue>& values);
 
   // Runs statements that have no values. Returns the rows of each.
   std::vector<PostgresRows> run_all(const std::string& sql);
@@ -133,7 +138,6 @@ class PostgresConnection {
   };
 
   static void on_notice(void* self, const PGresult* notice);
-  PostgresRows run_with(const std::string& sql, const std::vector<PostgresValue>& values);
   std::vector<PostgresRows> await_results();
   void await_result();
   void await_socket(short events);

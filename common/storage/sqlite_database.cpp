@@ -58,6 +58,12 @@ SchemaVersion SqliteSchema::version() const {
   return version;
 }
 
+std::optional<SchemaVersion> read_schema_version(SqliteConnection& connection,
+                                                 const SqliteSchema& schema) {
+  if (number(connection, "PRAGMA application_id") != schema.application_id) return std::nullopt;
+  return read_schema_version(connection);
+}
+
 SqliteConnection::SqliteConnection(const std::string& path, Access access, Deadline deadline,
                                    std::uint32_t generation)
     : access_(access),

@@ -101,6 +101,10 @@ struct SqliteSchema {
   SchemaVersion version() const;
 };
 
+// The schema version of a file; nullopt if it belongs to another application, or to none yet.
+std::optional<SchemaVersion> read_schema_version(SqliteConnection& connection,
+                                                 const SqliteSchema& schema);
+
 class SqliteDatabase {
  public:
   // Opens or creates the file and runs the migrations that it needs. Each runs once, also when
