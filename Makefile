@@ -7,6 +7,7 @@ JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 # keeps that of an existing deployment, or takes sqlite; with postgresql it is ./deploy.sh --postgresql.
 export DATABASE ?= sqlite
 POSTGRESQL = $(filter postgresql,$(DATABASE))
+$(if $(filter-out sqlite postgresql,$(DATABASE)),$(error DATABASE is $(DATABASE), not sqlite or postgresql))
 
 # How many trials "make crash" makes, of which seed, and from which one.
 TRIALS ?= 100
