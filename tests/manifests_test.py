@@ -375,6 +375,14 @@ class Compose(Check):
             for published in invoice_app["ports"]:
                 self.assertTrue(published.startswith("127.0.0.1:"))
 
+    def test_calls_the_provider_of_the_same_profile(self):
+        for suffix in ("", "-postgresql"):
+            invoice_app = self.compose["services"]["invoice-app" + suffix]
+            url = invoice_app["environment"]["PAYMENT_PROVIDER_URL"]
+            self.assertEqual(url, f"http://payment-provider{suffix}:8082")
+            provider = self.compose["services"]["payment-provider" + suffix]
+            self.assertIsInstance(provider["networks"], list)  # without other names
+
 
 class Mutations(manifest_checks.Mutations):
     mutations = MUTATIONS

@@ -225,4 +225,9 @@ MUTATIONS = [
     ("/docker-compose.yml", "networks: [payments]",
      "networks: [payments]\n    ports: ['8082:8082']",
      "test_lets_nobody_but_invoice_app_reach_the_provider"),
+    ("/docker-compose.yml", "http://payment-provider-postgresql:", "http://payment-provider:",
+     "test_calls_the_provider_of_the_same_profile"),
+    ("/docker-compose.yml", "networks: [payments, database]",
+     "networks: {payments: {aliases: [payment-provider]}, database: {}}",
+     "test_calls_the_provider_of_the_same_profile"),
 ]  # fmt: skip
