@@ -18,14 +18,15 @@ cluster of kubectl's current context.
   --registry HOST[/PATH]
                       push the images to this registry; the cluster pulls them from there
   --tag TAG           tag of the images, instead of a hash of what they are built from; existing
-                      images with this tag are not built again
+                      images with this tag are not built again, except to load them into several nodes
   --postgresql        use PostgreSQL, with pods on several nodes. The URLs are in the Secrets named
-                      "database" of both namespaces. Without such Secrets, one PostgreSQL is started
-                      in each namespace, FOR EVALUATION ONLY
+                      "database" of both namespaces. For a new deployment without such Secrets, one
+                      PostgreSQL is started in each namespace, FOR EVALUATION ONLY
   --sqlite            use SQLite. Without both options: the database of the existing deployment, and
                       SQLite if there is none
-  --switch            let an existing deployment use the other database. The data stay where they are:
-                      stop all pods, and move the data, before (docs/kubernetes.md)
+  --switch            with --postgresql or --sqlite: let an existing deployment use the other database.
+                      The data stay where they are: stop all pods, and move the data, before
+                      (docs/kubernetes.md)
   --status            show the pods and the databases
   --delete            remove both namespaces with everything in them, also the data, but not a
                       database elsewhere; asks first
@@ -142,7 +143,8 @@ advice() {
       ;;
     *CrashLoop* | *' Error '*)
       echo "A program ends at its start; its logs above say why. Settings are in" \
-        "k8s/*/configmap.yaml."
+        "k8s/*/configmap.yaml. On several nodes of minikube, most volumes can't be written. Before the" \
+        "first deployment: minikube addons enable storage-provisioner-rancher"
       ;;
     *CreateContainer* | *Pending* | *ContainerCreating*)
       echo "A pod can't start; the events above say why. Often there is no default storage class" \
@@ -331,6 +333,7 @@ parse_options() {
     shift
   done
   registry=${registry%/}
+  [[ -z $switch || -n $database ]] || wrong_usage "--switch needs --postgresql or --sqlite"
   [[ $tag != latest ]] || wrong_usage "the tag latest does not say which version runs"
 }
 

@@ -65,7 +65,8 @@ check_nodes() {
   elif [[ $used -gt 1 ]]; then
     note "on $used of $usable nodes"
   else
-    fail "all run on one node, though $usable nodes take pods"
+    fail "all run on one node, though $usable nodes take pods. Kubernetes does not move running pods:" \
+      "after a node returns, run kubectl -n $1 rollout restart deployment/$2"
   fi
 }
 

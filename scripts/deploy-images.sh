@@ -53,9 +53,11 @@ find_containerd() {
   return 1
 }
 
+only_one_node() { [[ $(k get nodes --output name | wc -l) -eq 1 ]]; }
+
 this_machine_is_the_only_node() {
   local own node_addresses
-  [[ $(k get nodes --output name | wc -l) -eq 1 ]] || return 1
+  only_one_node || return 1
   node_addresses=" $(k get nodes --output jsonpath='{.items[*].status.addresses[*].address}') "
   for own in $(uname -n | tr '[:upper:]' '[:lower:]') $(hostname -I 2>/dev/null || true); do
     if [[ $node_addresses == *" $own "* ]]; then return 0; fi
@@ -83,7 +85,7 @@ choose_delivery() {
   fi
 }
 
-# The names of the images on the nodes. The list is complete on minikube and in containerd only:
+# The names of the images that any node has. The list is complete on minikube and in containerd only:
 # kubelet reports images late, and not all of them.
 images_on_nodes() {
   case $delivery in
@@ -138,7 +140,7 @@ build_in_minikube() {
   if [[ $(runtimes) == containerd://* ]]; then argument=opt=build-arg:HTTPLIB_DOWNLOAD; fi
   for name in $services; do
     minikube -p "$profile" image build --file "Dockerfile.${name%%-*}" \
-      --build-opt "$argument=$httplib_download" --tag "$(full_name_of "$name")" .
+      --build-opt "$argument=$httplib_download" --all --tag "$(full_name_of "$name")" .
   done
 }
 
@@ -174,7 +176,8 @@ provide_images() {
   if [[ $delivery == registry ]]; then
     where="in $registry"
     if [[ -n $engine ]] && registry_has_images; then say "The images are $where already"; return; fi
-  elif nodes_have_images; then
+  elif { [[ $delivery == none || $delivery == shared ]] || only_one_node; } && nodes_have_images; then
+    # Images that are loaded into several nodes are loaded each time: one of the nodes may lack them.
     say "The images are $where already"
     return
   fi

@@ -40,17 +40,25 @@ token_hash() {
 
 # --- Databases ---
 
-# The database that a service uses: sqlite, postgresql, or nothing if it was never deployed. A volume that
-# is left from SQLite counts if there is no Deployment. Fails if the cluster does not answer.
+# The database that a service uses: sqlite, postgresql, or nothing if it was never deployed. Without a
+# Deployment, what is left of each database counts: the answer may be both. Fails if the cluster does not
+# answer.
 deployed_database() {
-  local namespace volumes claim
+  local namespace volumes left
   namespace=$(namespace_of "$1")
   volumes=$(k -n "$namespace" get deployment "$1" --ignore-not-found \
     --output jsonpath='{.spec.template.spec.volumes[*].name}') || return
-  claim=$(k -n "$namespace" get persistentvolumeclaim "$1-data" --ignore-not-found --output name) || return
   case " $volumes " in
-    *' database '*) echo postgresql ;;
-    *) echo "${claim:+sqlite}" ;;
+    *' database '*) echo postgresql; return ;;
+    *' data '*) echo sqlite; return ;;
+  esac
+  left=$(k -n "$namespace" get secret/database persistentvolumeclaim/data-database-0 \
+    "persistentvolumeclaim/$1-data" --ignore-not-found --output name) || return
+  case $left in
+    '') ;;
+    "persistentvolumeclaim/$1-data") echo sqlite ;;
+    *"/$1-data") echo 'sqlite or postgresql' ;;
+    *) echo postgresql ;;
   esac
 }
 
@@ -58,22 +66,24 @@ deployed_database() {
 # the data.
 choose_database() {
   local name namespace deployed wanted=$database running
+  step "Choosing the database" "$hint"
   for name in $services; do
     namespace=$(namespace_of "$name")
     deployed=$(deployed_database "$name")
     database=${database:-$deployed}
     if [[ -z $deployed || $deployed == "$database" ]]; then continue; fi
-    step "Choosing the database" ''
     [[ -n $wanted ]] ||
       fail "payment-provider uses $database, but $name uses $deployed. Say which: --postgresql or --sqlite"
     [[ -n $switch ]] ||
-      fail "$name uses $deployed. Its data would stay there, and $database would be empty. To move the data:
-  docs/kubernetes.md#from-sqlite-to-postgresql. To remove them: ./deploy.sh --delete"
+      fail "$name uses $deployed. Its data would stay there, and $database would be empty. To move the data,
+  then deploy with --switch: docs/kubernetes.md#from-sqlite-to-postgresql. To remove them: ./deploy.sh --delete"
     running=$(k -n "$namespace" get pods --selector "app.kubernetes.io/name=$name" --output name)
     [[ -z $running ]] ||
       fail "Pods of $name still use $deployed. Stop them, so that nothing is written to both:
   kubectl -n $namespace scale deployment/$name --replicas=0"
   done
+  [[ $database != *' or '* ]] ||
+    fail "There is no Deployment, but data of $database. Say which: --postgresql or --sqlite"
   database=${database:-sqlite}
 }
 
@@ -91,11 +101,6 @@ database_secret() {
 
 # With a random password. Its characters need no escape.
 make_database_secret() {
-  local claim
-  claim=$(k -n "$1" get persistentvolumeclaim data-database-0 --ignore-not-found --output name)
-  [[ -z $claim ]] ||
-    fail "The database for evaluation in $1 has data, but the Secret with its password is missing. Without the data:
-  kubectl -n $1 delete statefulset,pvc --selector app.kubernetes.io/name=database"
   {
     printf '{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "database", "labels": {
       "app.kubernetes.io/part-of": "invoice-payments", "app.kubernetes.io/managed-by": "deploy.sh"}},
@@ -114,21 +119,22 @@ start_database() {
 }
 
 provide_databases() {
-  local in_payments in_invoicing
+  local in_payments in_invoicing in_use
   step "Secrets of the databases" "See the output of kubectl above."
   in_payments=$(database_secret payments)
   in_invoicing=$(database_secret invoicing)
-  case $in_payments,$in_invoicing in
-    given,none | none,given)
-      fail "Only one of the namespaces payments and invoicing has a Secret named database. Create the" \
-        "other one too: docs/kubernetes.md#postgresql"
-      ;;
-  esac
+  if [[ $in_payments == none || $in_invoicing == none ]]; then
+    # A database for evaluation is empty, so it must not replace one that is in use.
+    in_use=$(k get deployments,persistentvolumeclaims --all-namespaces --selector "$ours" --output name)
+    [[ -z $in_use && $in_payments$in_invoicing != *given* ]] ||
+      fail "The Secret named database is missing in payments or invoicing. Create it again:
+  docs/kubernetes.md#postgresql. To start without the data, which deletes them: ./deploy.sh --delete"
+  fi
   if [[ $in_payments == none ]]; then make_database_secret payments; fi
   if [[ $in_invoicing == none ]]; then make_database_secret invoicing; fi
   if [[ $in_payments != given ]]; then start_database payments; fi
   if [[ $in_invoicing != given ]]; then start_database invoicing; fi
   if [[ $in_payments == given ]]; then
-    say "Secrets named database exist. $overlay/common/networkpolicy.yaml must allow connections to theirs."
+    say "Secrets named database exist. $overlay/common/networkpolicy.yaml must allow connections to their servers."
   fi
 }

@@ -236,8 +236,8 @@ test_no_engine() {
   minikube_machine
   : >"$STATE/engines"
   HTTPLIB_DOWNLOAD=OFF deploy 0
-  calls "image build --file Dockerfile.invoice --build-opt opt=build-arg:HTTPLIB_DOWNLOAD=OFF --tag docker.io/library/invoice-app:"
-  calls "image build --file Dockerfile.payment --build-opt opt=build-arg:HTTPLIB_DOWNLOAD=OFF --tag docker.io/library/payment-provider:"
+  calls "image build --file Dockerfile.invoice --build-opt opt=build-arg:HTTPLIB_DOWNLOAD=OFF --all --tag docker.io/library/invoice-app:"
+  calls "image build --file Dockerfile.payment --build-opt opt=build-arg:HTTPLIB_DOWNLOAD=OFF --all --tag docker.io/library/payment-provider:"
   HTTPLIB_DOWNLOAD=OFF is_deployed ''
 }
 
@@ -246,7 +246,7 @@ test_no_engine_and_minikube_with_docker_inside() {
   : >"$STATE/engines"
   sed -i.old 's|containerd://.*|docker://29.0.1|' "$STATE/node"
   deploy 0
-  calls "--build-opt build-arg=HTTPLIB_DOWNLOAD=ON --tag"
+  calls "--build-opt build-arg=HTTPLIB_DOWNLOAD=ON --all --tag"
   is_deployed ''
 }
 
@@ -354,6 +354,11 @@ postgresql_machine() {
   deploy 0 --postgresql
 }
 
+# As if somebody had created the Secrets named database.
+given_secrets() {
+  printf Z2l2ZW4tcGFzc3dvcmQ= | tee "$STATE"/objects/{invoicing,payments}.Secret.database >"$STATE/given"
+}
+
 objects_of() { find "$STATE/objects" -name "$1" | sed 's|.*/||' | sort | tr '\n' ' '; }
 
 test_postgresql_for_evaluation() {
@@ -396,22 +401,29 @@ test_postgresql_of_given_secrets() {
   needs_kubectl || return 0
   deployed_machine
   rm -f "$STATE"/objects/*.{Deployment,PersistentVolumeClaim}.*
-  printf Z2l2ZW4tcGFzc3dvcmQ= | tee "$STATE"/objects/{invoicing,payments}.Secret.database >"$STATE/given"
+  given_secrets
   deploy 0 --postgresql
   calls_not evaluation
   prints "k8s/overlays/postgresql/common/networkpolicy.yaml must allow connections"
   rm "$STATE/objects/payments.Secret.database"
   deploy 1 --postgresql
-  prints "Only one of the namespaces"
+  prints "The Secret named database is missing"
   calls_not evaluation
 }
 
-test_postgresql_with_a_lost_password() {
+# A new database would hide the data of the old one.
+test_no_database_for_evaluation_replaces_another() {
   needs_kubectl || return 0
+  local kind
   postgresql_machine
-  rm "$STATE/objects/payments.Secret.database"
-  deploy 1 --postgresql
-  prints "the Secret with its password is missing"
+  rm "$STATE"/objects/*.Secret.database
+  cp -R "$STATE/objects" "$STATE/before"
+  for kind in none Deployment; do
+    rm -f "$STATE"/{before,objects}/*."$kind".*
+    deploy 1 --postgresql
+    prints "The Secret named database is missing"
+    diff -r "$STATE/before" "$STATE/objects" || fail "an object has changed"
+  done
 }
 
 # Each database is empty for those who come from the other one.
@@ -425,6 +437,9 @@ test_other_database_only_if_told_and_without_pods() {
   prints "kubectl -n payments scale deployment/payment-provider --replicas=0"
   diff -r "$STATE/before" "$STATE/objects" || fail "an object has changed"
   touch "$STATE/stopped"
+  deploy 1 --postgresql --switch
+  prints "The Secret named database is missing"
+  given_secrets
   deploy 0 --postgresql --switch
   [[ $(objects_of '*.PersistentVolumeClaim.*-app-data') == *invoice-app-data* ]] ||
     fail "the data of SQLite are gone"
@@ -439,16 +454,29 @@ test_other_database_only_if_told_and_without_pods() {
   calls_not apply
 }
 
-test_volume_of_sqlite_without_its_deployment() {
+test_what_is_left_without_a_deployment() {
+  needs_kubectl || return 0
   deployed_machine
   rm "$STATE"/objects/*.Deployment.*
   deploy 1 --postgresql
-  prints "payment-provider uses sqlite"
+  prints "payment-provider uses sqlite. Its data would stay there"
+  given_secrets
+  deploy 1
+  prints "data of sqlite or postgresql. Say which"
+  deploy 1 --postgresql
+  prints "payment-provider uses sqlite or postgresql. Its data would stay there"
+  rm "$STATE"/objects/*.PersistentVolumeClaim.*
+  deploy 1 --sqlite
+  prints "payment-provider uses postgresql. Its data would stay there"
+  deploy 0
+  deploy 0 --status
+  prints "invoice-app: postgresql"
 }
 
 test_switch_that_was_interrupted() {
   needs_kubectl || return 0
   deployed_machine
+  given_secrets
   touch "$STATE/stopped"
   echo 'kubectl *rollout status deployment/payment-provider*' >"$STATE/fail"
   deploy 1 --postgresql --switch
@@ -468,10 +496,10 @@ test_each_failure_of_postgresql_is_told_and_the_next_run_goes_on() {
     prints "told to fail"
     [[ $output == *"FAILED at: $step"*.$'\n'"  "?* ]] || fail "$call: it isn't said where, and what to try"
   done <<'END'
-kubectl *get deployment*|Cluster: minikube
-kubectl *get persistentvolumeclaim invoice-app-data*|Cluster: minikube
+kubectl *get deployment *|Choosing the database
+kubectl *-n invoicing get secret/database *|Choosing the database
 kubectl *-n invoicing get secret database*|Secrets of the databases
-kubectl *-n payments get persistentvolumeclaim data-database-0*|Secrets of the databases
+kubectl *get deployments,persistentvolumeclaims *|Secrets of the databases
 kubectl *-n payments create -f -|Secrets of the databases
 kubectl *apply --kustomize */evaluation/payments|PostgreSQL in payments
 kubectl *-n invoicing rollout status statefulset/database*|PostgreSQL in invoicing
@@ -634,6 +662,19 @@ test_k3d() {
   is_deployed ''
 }
 
+# Those of a cluster with several nodes may be on one of them only.
+test_images_for_several_nodes() {
+  local context
+  deployed_machine
+  installed minikube kind kubectl docker
+  echo kind-trial >>"$STATE/contexts"
+  echo 'name node-2' >>"$STATE/node"
+  for context in minikube kind-trial; do
+    deploy 0 --context "$context"
+    prints "Delivering the images: ${context%-trial}"
+  done
+}
+
 test_node_that_shares_the_engine() {
   other_machine docker-desktop docker
   deploy 0
@@ -790,6 +831,8 @@ test_help_and_wrong_usage() {
   deploy 2 --tag latest
   IMAGE_TAG=latest deploy 2
   deploy 2 --postgresql --sqlite
+  deploy 2 --switch
+  prints "--switch needs --postgresql or --sqlite"
 }
 
 # --- All of them ---

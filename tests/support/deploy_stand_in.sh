@@ -268,10 +268,14 @@ kubectl() {
         echo "data provider-token"
       fi
       ;;
-    "get persistentvolumeclaim "*" --ignore-not-found --output name")
-      if [[ -e $STATE/objects/$namespace.PersistentVolumeClaim.$3 ]]; then
-        echo "persistentvolumeclaim/$3"
-      fi
+    "get secret/database persistentvolumeclaim/data-database-0 persistentvolumeclaim/"*" --ignore-not-found --output name")
+      if [[ -e $STATE/objects/$namespace.Secret.database ]]; then echo secret/database; fi
+      for claim in "$3" "$4"; do
+        if [[ -e $STATE/objects/$namespace.PersistentVolumeClaim.${claim#*/} ]]; then echo "$claim"; fi
+      done
+      ;;
+    "get deployments,persistentvolumeclaims --all-namespaces --selector "*" --output name")
+      printf '%s\n' "$STATE"/objects/*.@(Deployment|PersistentVolumeClaim).*
       ;;
     "get pods --selector app.kubernetes.io/name="*" --output name")
       if [[ ! -e $STATE/stopped ]]; then echo "pod/${4#*=}-0"; fi
