@@ -10,6 +10,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import yaml
@@ -246,6 +247,27 @@ class Evaluation(Rendered):
             variables = {v["name"]: v["value"] for v in container["env"]}
             self.assertTrue(variables["PGDATA"].startswith(writable["data"]["mountPath"] + "/"))
 
+    def test_leaves_room_on_its_volume_beside_its_log(self):
+        for server, pod in zip(self.servers, self.pods, strict=True):
+            (claim,) = server["spec"]["volumeClaimTemplates"]
+            (limit,) = [a for a in pod["containers"][0]["args"] if a.startswith("max_wal_size=")]
+            log = amount(limit.split("=")[1].removesuffix("B") + "i")
+            self.assertLess(2 * log, amount(claim["spec"]["resources"]["requests"]["storage"]))
+
+    def test_creates_roles_for_plain_urls_only(self):
+        script = self.repository.read("k8s/overlays/postgresql/evaluation/database/databases.sh")
+        for url, accepted in (
+            ("postgresql://payments:a-Z_9@database/payments", True),
+            ("postgresql://payments:a%40b@database/payments", False),
+            ("postgresql://payments:a@database:5432/payments", False),
+            ("postgresql://payments:a@database/payments?sslmode=disable", False),
+        ):
+            with self.subTest(url=url), tempfile.TemporaryDirectory() as folder:
+                pathlib.Path(folder, "database-url").write_text(url)
+                text = "psql() { cat; }\n" + script.replace("/run/secrets", folder)
+                run = subprocess.run(["bash", "-c", text], capture_output=True, text=True)
+                self.assertEqual((run.returncode == 0, "CREATE ROLE" in run.stdout), (accepted,) * 2)
+
     def test_takes_its_password_from_the_secret_of_the_service(self):
         for pod in self.pods:
             (container,) = pod["containers"]
@@ -305,7 +327,7 @@ class MovingData(Check):
 
     def jobs(self):
         docs = self.repository.read("docs/kubernetes.md")
-        template = re.search(r"apply -f - <<END\n(.*?)\nEND\n", docs, re.DOTALL)[1]
+        template = re.search(r"create -f - <<END &&\n(.*?)\nEND\n", docs, re.DOTALL)[1]
         for service in self.repository.services:
             text = template.replace("$image", "image:tag").replace("$2", service.name)
             yield service, yaml.safe_load(text)["spec"]["template"]
@@ -336,6 +358,20 @@ class MovingData(Check):
             url = service.config["DATABASE_URL"]
             call = f"copy {service.namespace} {service.name} {url} file:/etc/database/url"
             self.assertIn(call, docs)
+
+    def test_replaces_a_job_and_ends_with_the_first_failure(self):
+        docs = self.repository.read("docs/kubernetes.md")
+        function = re.search(r"^copy\(\) .*?^}$", docs, re.DOTALL | re.MULTILINE)[0]
+        kubectl = 'kubectl() { echo "$*" >&2; [[ $* != *"$FAILS"* ]]; }'
+        for fails in ("delete job copy", "apply -f", "get deployment", "create -f -", "wait"):
+            run = subprocess.run(
+                ["bash", "-c", f"{kubectl}\n{function}\ncopy payments payment-provider a b"],
+                env={"FAILS": fails}, capture_output=True, text=True,
+            )  # fmt: skip
+            calls = run.stderr.splitlines()
+            self.assertNotEqual(run.returncode, 0)
+            self.assertIn("delete job copy", calls[0])
+            self.assertIn(fails, calls[-1])
 
 
 class Mutations(manifest_checks.Mutations):
