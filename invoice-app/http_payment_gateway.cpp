@@ -1,6 +1,5 @@
 #include "invoice-app/http_payment_gateway.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <string_view>
 #include <unordered_map>
@@ -8,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/utf8.h"
 #include "common/http/limits.h"
 #include "common/json/json.h"
 #include "common/json/payable.h"
@@ -48,19 +48,11 @@ bool is_refusal(int status) { return status == 400 || status == 402 || status ==
 
 std::string http(int status) { return "HTTP " + std::to_string(status); }
 
-// Cuts between two characters of UTF-8. PostgreSQL stores no half ones, so such a refusal could
-// never be settled.
-std::string cut(const std::string& text) {
-  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
-  std::size_t end = std::min(text.size(), common::kMaxRefusalBytes);
-  while (end < text.size() && continues(text[end])) --end;
-  return text.substr(0, end);
-}
-
 // The provider's reason is the detail of its problem document, if it sent one.
 std::string refusal_reason(int status, const JsonValue* problem) {
   const auto* detail = problem == nullptr ? nullptr : text_member(*problem, "detail");
-  return detail == nullptr ? http(status) : http(status) + ": " + cut(*detail);
+  if (detail == nullptr) return http(status);
+  return (http(status) + ": ").append(common::cut_utf8(*detail, common::kMaxRefusalBytes));
 }
 
 std::string media_type(const common::HttpReply& reply) {

@@ -15,10 +15,13 @@
 #include <thread>
 #include <vector>
 
+#include "common/storage/lock_wait.h"
 #include "tests/support/storage_faults_fixture.h"
 
 namespace tests {
 namespace {
+
+static_assert(kInTime == 5 * common::kLongestLockWait);
 
 class StorageFaults : public StorageFaultsFixture {
  protected:

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/base/unavailable.h"
+#include "common/base/utf8.h"
 #include "common/storage/lock_wait.h"
 
 namespace common {
@@ -108,7 +109,10 @@ class SqliteCopy final : public CopyTransaction {
     row.reserve(static_cast<std::size_t>(statement.getColumnCount()));
     for (int i = 0; i < statement.getColumnCount(); ++i) {
       const SQLite::Column column = statement.getColumn(i);
-      row.push_back(column.isNull() ? std::nullopt : std::optional(column.getString()));
+      // Earlier releases stored refusals with half a character at their end.
+      const std::string text = column.getString();
+      row.push_back(column.isNull() ? std::nullopt
+                                    : std::optional<std::string>(cut_utf8(text, text.size())));
     }
     return row;
   }

@@ -3,9 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <limits>
 
 #include "common/base/fault_point.h"
 
@@ -160,6 +158,12 @@ PostgresConnection::PostgresConnection(const PostgresParameters& parameters)
   values.push_back(nullptr);
   connection_.reset(PQconnectdbParams(keywords.data(), values.data(), 0));
   if (PQstatus(connection_.get()) != CONNECTION_OK) fail(nullptr);
+  const char* const encoding = PQparameterStatus(connection_.get(), "server_encoding");
+  if (encoding != nullptr && std::string_view(encoding) != "UTF8") {
+    throw PostgresError(std::string("the database has the encoding ") + encoding +
+                            ", which can't store all texts; it must have UTF8",
+                        "0A000");
+  }
   PQsetnonblocking(connection_.get(), 1);
   PQsetNoticeReceiver(connection_.get(), on_notice, this);
 }
@@ -177,19 +181,22 @@ WallTime PostgresConnection::begin(Access access, Deadline deadline,
               "'; SHOW synchronous_commit; SHOW transaction_read_only; "
               "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::BIGINT");
   const std::size_t count = rows.size();
-  const std::string durability = rows.at(count - 3).text(0, 0);
-  if (durability == "off" || durability == "local") {
-    is_broken_ = true;
-    throw PostgresError(
-        "synchronous_commit is " + durability +
-            ", so the server would confirm payments that a crash or a failover loses",
-        "55000");
-  }
+  require_durable_commits(rows.at(count - 3), "55000");
   if (rows.at(count - 2).text(0, 0) != "off") {
     is_broken_ = true;
     throw PostgresError("the server is read-only", "25006");
   }
   return WallTime(milliseconds(rows.at(count - 1).number(0, 0)));
+}
+
+void PostgresConnection::require_durable_commits(const PostgresRows& setting,
+                                                 const char* sqlstate) {
+  const std::string value = setting.text(0, 0);
+  if (value != "off" && value != "local") return;
+  is_broken_ = true;
+  throw PostgresError("synchronous_commit is " + value +
+                          ", so the server would confirm payments that a crash or a failover loses",
+                      sqlstate);
 }
 
 void PostgresConnection::extend_deadline(milliseconds more) {
@@ -232,8 +239,10 @@ void PostgresConnection::commit(Access access, std::string_view what, Deadline d
   fault_point("before-commit", what);
   // Not the statement_timeout: a server that stops waiting for its standbys has committed, and
   // would lose the commit in a failover. It says so in a warning, which settings can turn off.
+  // It may have been told since BEGIN to confirm too early; it reads its settings between messages.
   const std::string sql =
-      "SET LOCAL statement_timeout = 0; SET LOCAL client_min_messages = warning; COMMIT";
+      "SET LOCAL statement_timeout = 0; SET LOCAL client_min_messages = warning; "
+      "SHOW synchronous_commit; COMMIT";
   fault_point("in-commit", what, [this, &sql] {
     PQsendQuery(connection_.get(), sql.c_str());
     PQflush(connection_.get());
@@ -243,6 +252,7 @@ void PostgresConnection::commit(Access access, std::string_view what, Deadline d
   if (rows.back().command() != "COMMIT") {
     throw PostgresError("the server has undone the transaction", "40000");
   }
+  require_durable_commits(rows.at(rows.size() - 2), "01000");
   // "canceling wait for synchronous replication due to user request", for example.
   if (has_warning_) {
     throw PostgresError("the server has committed, but maybe not on its standbys", "01000");
@@ -285,18 +295,16 @@ void PostgresConnection::await_result() {
   }
 }
 
+// Returns early: TLS may have decrypted bytes that the socket knows nothing of.
 void PostgresConnection::await_socket(short events) {
-  pollfd socket{.fd = PQsocket(connection_.get()), .events = events, .revents = 0};
-  while (true) {
-    const auto left = std::chrono::ceil<milliseconds>(deadline_ - steady_clock::now()).count();
-    if (left <= 0) {
-      is_broken_ = true;
-      throw PostgresError("no response in time", "");
-    }
-    const int most = std::numeric_limits<int>::max();
-    const int ready = ::poll(&socket, 1, static_cast<int>(std::min<std::int64_t>(left, most)));
-    if (ready > 0 || (ready < 0 && errno != EINTR)) return;
+  constexpr std::int64_t kLongestMs = 100;
+  const auto left = std::chrono::ceil<milliseconds>(deadline_ - steady_clock::now()).count();
+  if (left <= 0) {
+    is_broken_ = true;
+    throw PostgresError("no response in time", "");
   }
+  pollfd socket{.fd = PQsocket(connection_.get()), .events = events, .revents = 0};
+  ::poll(&socket, 1, static_cast<int>(std::min(left, kLongestMs)));
 }
 
 void PostgresConnection::fail(const PGresult* result) {

@@ -88,8 +88,9 @@ class PostgresConnection {
   enum class Access { kRead, kWrite };
   using Deadline = std::chrono::steady_clock::time_point;
 
-  // Connects, which may take the URL's connect_timeout for each of its servers. Throws
-  // PostgresError, as all functions of this class do.
+  // Connects, which may take the URL's connect_timeout for each address of its servers, and the
+  // time that resolving their names takes, which has no limit of ours. Throws PostgresError, as all
+  // functions of this class do.
   explicit PostgresConnection(const PostgresParameters& parameters);
   ~PostgresConnection() = default;
   PostgresConnection(const PostgresConnection&) = delete;  // libpq has a pointer to it
@@ -138,6 +139,8 @@ class PostgresConnection {
   };
 
   static void on_notice(void* self, const PGresult* notice);
+  // The setting is the row of SHOW synchronous_commit.
+  void require_durable_commits(const PostgresRows& setting, const char* sqlstate);
   std::vector<PostgresRows> await_results();
   void await_result();
   void await_socket(short events);

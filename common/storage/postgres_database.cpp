@@ -89,16 +89,20 @@ PostgresDatabase::Turn::Turn(PostgresDatabase& from, SteadyTime deadline) : data
 PostgresDatabase::Turn::~Turn() {
   MutexLock lock(database.mutex_);
   --database.turns_;
-  if (connection && !connection->is_broken()) {
+  if (is_finished) {
     database.idle_.push_back(std::move(connection));
-  } else if (connection && is_in_doubt) {
-    database.in_doubt_.push_back(std::move(connection));
-  }
+  } else if (is_in_doubt) {
+    database.in_doubt_.push_back({std::move(connection), steady_clock::now()});
+  }  // otherwise it is closed, which undoes its transaction
   database.turn_ended_.notify_one();
 }
 
-PostgresDatabase::PostgresDatabase(const std::string& url, const PostgresSchema& schema)
-    : parameters_(url), name_("database " + parameters_.description()), schema_(schema) {
+PostgresDatabase::PostgresDatabase(const std::string& url, const PostgresSchema& schema,
+                                   PostgresOptions options)
+    : parameters_(url),
+      name_("database " + parameters_.description()),
+      schema_(schema),
+      options_(options) {
   fault_point("before-migration");
   read([](PostgresConnection& /*checks the server, and sets the clock*/) {});
   migrate();
@@ -134,14 +138,12 @@ void PostgresDatabase::attempt(Access access, std::string_view what, const Work&
     work(*turn.connection);
     is_committing = access == Access::kWrite;
     turn.connection->commit(access, what, steady_clock::now() + kLongestLockWait);
+    turn.is_finished = true;
   } catch (const PostgresError& error) {
     turn.is_in_doubt = is_committing && error.sqlstate().empty();
     if (is_lost(error.sqlstate())) drop_idle();
     if (is_conflict(error.sqlstate()) || (is_lost(error.sqlstate()) && !is_committing)) throw;
     throw Unavailable(name_ + ": " + error.what());
-  } catch (...) {
-    turn.connection.reset();  // which undoes the transaction
-    throw;
   }
 }
 
@@ -152,8 +154,10 @@ void PostgresDatabase::drop_idle() {
 }
 
 void PostgresDatabase::drop_ended() {
-  std::erase_if(in_doubt_,
-                [](const ConnectionPtr& connection) { return connection->poll_ended(); });
+  const auto oldest = steady_clock::now() - options_.longest_doubt;
+  std::erase_if(in_doubt_, [oldest](const InDoubt& entry) {
+    return entry.connection->poll_ended() || entry.since < oldest;
+  });
 }
 
 void PostgresDatabase::migrate() {
@@ -167,10 +171,12 @@ void PostgresDatabase::migrate() {
       }
       return;
     } catch (const PostgresError& error) {
-      // Two processes that create the same table can fail both, with one of these.
-      const bool is_race = is_conflict(error.sqlstate()) ||
-                           is_one_of(error.sqlstate(), {"23505", "42P07", "42710", "XX000"});
-      if (!is_race || steady_clock::now() > deadline) {
+      // Two processes that create the same table can fail both, with one of these. 55P03: another
+      // transaction has a lock.
+      const bool may_work_later =
+          is_conflict(error.sqlstate()) ||
+          is_one_of(error.sqlstate(), {"23505", "42P07", "42710", "55P03", "XX000"});
+      if (!may_work_later || steady_clock::now() > deadline) {
         throw Unavailable(name_ + ": " + error.what());
       }
     }
@@ -193,7 +199,10 @@ bool PostgresDatabase::migrate_step(PostgresConnection& connection, const std::s
   }
   const auto& migration = schema_.migrations[static_cast<std::size_t>(version)];
   try {
-    for (const char* statement : migration.statements) connection.run(statement);
+    // Who waits for a table's lock makes all others wait. So this gives up soon, and tries again.
+    for (const char* statement : migration.statements) {
+      connection.run_all(std::string("SET LOCAL lock_timeout = '1s'; ") + statement);
+    }
   } catch (const PostgresError&) {
     write("migrate", [&](PostgresConnection& writer) {
       writer.run("UPDATE schema_version SET migrating_by = NULL WHERE migrating_by = $1", owner);
@@ -213,10 +222,12 @@ bool PostgresDatabase::migrate_step(PostgresConnection& connection, const std::s
 }
 
 int PostgresDatabase::schema_version(PostgresConnection& connection) {
+  // Views do not count: extensions that observe the server put theirs into any database.
   const auto tables = connection.run(
-      "SELECT count(*), count(CASE WHEN table_name = 'schema_version' "
-      "AND column_name = 'oldest_program' THEN 1 END) "
-      "FROM information_schema.columns WHERE table_schema = current_schema()");
+      "SELECT (SELECT count(*) FROM information_schema.tables "
+      "WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'), "
+      "(SELECT count(*) FROM information_schema.columns WHERE table_schema = current_schema() "
+      "AND table_name = 'schema_version' AND column_name = 'oldest_program')");
   if (tables.number(0, 1) == 0) {
     if (tables.number(0, 0) > 0) {
       throw Unavailable(name_ +

@@ -47,13 +47,20 @@ struct PostgresSchema {
   std::span<const char* const> tables = {};
 };
 
+struct PostgresOptions {
+  // How long a commit without a response uses up a connection of the pool. Behind a proxy, a server
+  // that has vanished may never be noticed.
+  std::chrono::seconds longest_doubt = std::chrono::minutes(5);
+};
+
 class PostgresDatabase {
  public:
   // Connects and runs the migrations that the database needs. Each runs once, also if several
   // processes start concurrently. Throws std::invalid_argument if `url` is malformed, and
   // Unavailable if the database can't be used, belongs to another application, or has a schema that
   // this version may not use.
-  PostgresDatabase(const std::string& url, const PostgresSchema& schema);
+  PostgresDatabase(const std::string& url, const PostgresSchema& schema,
+                   PostgresOptions options = {});
 
   // Calls `work` with a connection in a transaction, and commits when it returns. If `work` throws,
   // nothing is written. If the commit fails, it is unknown whether it was written.
@@ -100,7 +107,13 @@ class PostgresDatabase {
 
     PostgresDatabase& database;
     ConnectionPtr connection;
+    bool is_finished = false;
     bool is_in_doubt = false;
+  };
+
+  struct InDoubt {
+    ConnectionPtr connection;
+    SteadyTime since;
   };
 
   template <typename Function>
@@ -134,6 +147,7 @@ class PostgresDatabase {
   const PostgresParameters parameters_;
   const std::string name_;  // for messages
   const PostgresSchema schema_;
+  const PostgresOptions options_;
   ServerClock clock_;
 
   Mutex mutex_;
@@ -142,7 +156,7 @@ class PostgresDatabase {
   std::vector<ConnectionPtr> idle_ GUARDED_BY(mutex_);
   // Their commit got no response yet. They count as used, so that servers that never respond get no
   // more connections than others.
-  std::vector<ConnectionPtr> in_doubt_ GUARDED_BY(mutex_);
+  std::vector<InDoubt> in_doubt_ GUARDED_BY(mutex_);
 };
 
 }  // namespace common

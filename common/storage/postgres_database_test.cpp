@@ -52,6 +52,16 @@ TEST_P(PostgresDatabaseTest, UndoesTheTransactionWhenTheWorkThrows) {
   insert(database_, 1);
 }
 
+TEST_P(PostgresDatabaseTest, UndoesTheTransactionWhenAResultIsNotAsExpected) {
+  const auto misread_after_insert = [](PostgresConnection& connection) {
+    connection.run("INSERT INTO numbers (n) VALUES (1)");
+    return connection.run("SELECT 'x'").number(0, 0);
+  };
+  EXPECT_NE(failure([&] { database_.write("test", misread_after_insert); }), "");
+  insert(database_, 2);
+  EXPECT_EQ(all(database_), Numbers{2});
+}
+
 TEST_P(PostgresDatabaseTest, ThrowsUnavailableWhenAStatementFailsAndWorksAgain) {
   insert(database_, 1);
   EXPECT_NE(failure([&] { insert(database_, 1); }), "");

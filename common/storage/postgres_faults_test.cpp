@@ -134,6 +134,12 @@ TEST_F(PostgresWaitingCommitTest, FailsWhenTheWaitIsCancelledAndWarningsAreOff) 
   EXPECT_NE(failure_when("pg_cancel_backend"), "");
 }
 
+TEST_F(PostgresWaitingCommitTest, IsForgottenAfterAWhile) {
+  PostgresDatabase other(url_, kTestSchema, {.longest_doubt = std::chrono::seconds(1)});
+  in_threads(8, [&](int i) { expect_unavailable([&] { insert(other, i); }); });
+  EXPECT_EQ(all(other), Numbers{});
+}
+
 TEST_F(PostgresFaultsTest, RefusesToStartWithoutDurableCommits) {
   for (const char* value : {"off", "local"}) {
     const std::string url = server().create_database();
@@ -166,6 +172,17 @@ TEST_F(PostgresFaultsTest, IsUnavailableWhenCommitsStopBeingDurable) {
   EXPECT_NE(failure([&] { database_.check(); }), "");
   set(server(), "synchronous_commit", "");
   EXPECT_EQ(all(database_), Numbers{1});
+  expect_recovery();
+}
+
+TEST_F(PostgresFaultsTest, FailsWhenCommitsStopBeingDurableDuringATransaction) {
+  expect_unavailable([&] {
+    database_.write("test", [&](PostgresConnection& connection) {
+      connection.run("INSERT INTO numbers (n) VALUES (1)");
+      set(server(), "synchronous_commit", "off");
+    });
+  });
+  set(server(), "synchronous_commit", "");
   expect_recovery();
 }
 

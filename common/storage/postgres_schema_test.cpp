@@ -71,6 +71,33 @@ TEST_F(PostgresSchemaTest, RunsMigrationsOnceWhenManyProcessesOpenConcurrently) 
   EXPECT_EQ(migrations(), "1,2");
 }
 
+TEST_F(PostgresSchemaTest, AcceptsANewDatabaseWithViewsOfAnExtension) {
+  execute("CREATE VIEW pg_stat_something AS SELECT 1 AS calls");
+  EXPECT_EQ(refusal(), "");
+  EXPECT_EQ(migrations(), "1,2");
+}
+
+TEST_F(PostgresSchemaTest, RefusesADatabaseThatCannotStoreAllTexts) {
+  execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+  const std::string message =
+      failure([] { PostgresDatabase(tests::shared_postgres().url("latin"), kTestSchema); });
+  EXPECT_NE(message.find("LATIN1"), std::string::npos) << message;
+}
+
+TEST_F(PostgresSchemaTest, AMigrationThatWaitsForALockLetsOthersPass) {
+  open(kOldSchema);
+  PostgresConnection reader{PostgresParameters(url_)};
+  reader.set_deadline(std::chrono::steady_clock::now() + tests::kPatience);
+  reader.run_all("BEGIN; SELECT n FROM numbers");
+  std::thread migration([this] { EXPECT_EQ(refusal(), ""); });
+  EXPECT_TRUE(eventually([&] { return connections(url_, "wait_event_type = 'Lock'") == 1; }));
+  insert(*open(kOldSchema), 1);
+  EXPECT_EQ(migrations(), "1");
+  reader.run_all("COMMIT");
+  migration.join();
+  EXPECT_EQ(migrations(), "1,2");
+}
+
 TEST_F(PostgresSchemaTest, ContinuesTheMigrationOfADeadProcess) {
   open(kOldSchema);
   execute(
