@@ -531,7 +531,7 @@ docker build --file Dockerfile.invoice *|Building the images with docker
 docker save *|Delivering the images
 minikube * image load *|Delivering the images
 kubectl *apply -f k8s/namespaces.yaml|Namespaces and token
-kubectl *-n payments get secret*name|Namespaces and token
+kubectl *-n payments get secret provider-token*name|Namespaces and token
 kubectl *create secret *|Namespaces and token
 kubectl *go-template*|Namespaces and token
 kubectl *create -f -|Namespaces and token
