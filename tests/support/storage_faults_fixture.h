@@ -31,11 +31,8 @@ struct Program {
   const char* currency;
 };
 
-inline constexpr Program kInvoiceApp{
-    "InvoiceApp", INVOICE_APP_BINARY, "/invoices", "/invoices", "InvoiceId", "Value", "Currency"};
-inline constexpr Program kPaymentProvider{
-    "PaymentProvider", PAYMENT_PROVIDER_BINARY, "/payments/pay", "/payments", "id", "value",
-    "currency"};
+extern const Program kInvoiceApp;
+extern const Program kPaymentProvider;
 
 inline std::ostream& operator<<(std::ostream& out, const Program& program) {
   return out << program.name;
