@@ -80,5 +80,23 @@ TEST(PostgresInvoiceStore, AnAdditionOfStoredInvoicesWaitsForTheStandbys) {
   EXPECT_EQ(store.add(groups).front().added, 0U);
 }
 
+TEST(PostgresInvoiceStore, ReadsOnlyWhatItNeedsAlsoFromANewTable) {
+  constexpr int kGroups = 20;
+  constexpr int kInvoices = 1'000;
+  const std::string url = tests::shared_postgres().create_database();
+  {
+    PostgresInvoiceStore store(url);
+    for (int group = 0; group < kGroups; ++group) {
+      std::vector<std::vector<NewInvoice>> groups(1);
+      for (int i = 0; i < kInvoices; ++i) {
+        groups[0].push_back({.id = "I" + std::to_string(group * kInvoices + i),
+                             .amount = {100, common::Currency::find("EUR").value()}});
+      }
+      store.add(groups);
+    }
+  }
+  EXPECT_LT(common::rows_scanned(url, "invoices", kGroups * kInvoices), kGroups * kInvoices);
+}
+
 }  // namespace
 }  // namespace invoice_app

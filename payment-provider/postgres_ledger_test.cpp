@@ -63,5 +63,22 @@ TEST(PostgresLedger, DecisionsDoNotDependOnHowTheDatabaseReadsNullInArrays) {
   EXPECT_EQ(ledger.record(std::vector{refused}).front().refusal, "NULL");
 }
 
+TEST(PostgresLedger, ReadsOnlyWhatItNeedsAlsoFromANewTable) {
+  constexpr int kBatches = 20;
+  constexpr int kOrders = 1'000;
+  const std::string url = tests::shared_postgres().create_database();
+  {
+    PostgresLedger ledger(url);
+    for (int batch = 0; batch < kBatches; ++batch) {
+      std::vector<PaymentOrder> orders;
+      for (int i = 0; i < kOrders; ++i) {
+        orders.push_back(order("I" + std::to_string(batch * kOrders + i)));
+      }
+      ledger.record(orders);
+    }
+  }
+  EXPECT_LT(common::rows_scanned(url, "payments", kBatches * kOrders), kBatches * kOrders);
+}
+
 }  // namespace
 }  // namespace payment_provider

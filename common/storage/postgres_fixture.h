@@ -95,6 +95,17 @@ inline void signal_connections(const std::string& url, const std::string& functi
                                    condition);
 }
 
+// How many rows of a table were read without an index, after `rows` were inserted by connections
+// that have ended since.
+inline int rows_scanned(const std::string& url, const std::string& table, int rows) {
+  const auto statistic = [&](const std::string& column) {
+    return PostgresServer::query(
+        url, "SELECT " + column + " FROM pg_stat_user_tables WHERE relname = '" + table + "'");
+  };
+  EXPECT_TRUE(eventually([&] { return statistic("n_tup_ins") == std::to_string(rows); }));
+  return std::stoi(statistic("seq_tup_read"));
+}
+
 // Changes a setting of the server while it runs; "" is its default again.
 inline void set(const PostgresServer& server, const std::string& setting,
                 const std::string& value) {
