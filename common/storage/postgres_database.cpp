@@ -174,7 +174,7 @@ void PostgresDatabase::migrate() {
       // Two processes that create the same table can fail both, with one of these. 55P03: another
       // transaction has a lock.
       const bool may_work_later =
-          is_conflict(error.sqlstate()) ||
+          is_conflict(error.sqlstate()) || is_lost(error.sqlstate()) ||
           is_one_of(error.sqlstate(), {"23505", "42P07", "42710", "55P03", "XX000"});
       if (!may_work_later || steady_clock::now() > deadline) {
         throw Unavailable(name_ + ": " + error.what());
@@ -232,7 +232,7 @@ int PostgresDatabase::schema_version(PostgresConnection& connection) {
     if (tables.number(0, 0) > 0) {
       throw Unavailable(name_ +
                         " belongs to another application: it has tables, but not this one's "
-                        "schema_version");
+                        "schema_version. Each service needs a database of its own");
     }
     connection.run(
         "CREATE TABLE IF NOT EXISTS schema_version ("
@@ -250,7 +250,9 @@ int PostgresDatabase::schema_version(PostgresConnection& connection) {
 
 int PostgresDatabase::allowed_version(const PostgresRows& rows) const {
   if (rows.size() != 1 || rows.text(0, 0) != schema_.application) {
-    throw Unavailable(name_ + " belongs to another application");
+    throw Unavailable(name_ + " belongs to another application" +
+                      (rows.size() == 1 ? ", " + rows.text(0, 0) : "") +
+                      ". Each service needs a database of its own");
   }
   const SchemaVersion found{.version = static_cast<int>(rows.number(0, 1)),
                             .oldest_program = static_cast<int>(rows.number(0, 2))};
