@@ -92,7 +92,7 @@ class InvoiceStore {
 
   // The same of invoices that `filter` selects, with their details. Reads on from `after` until the
   // limit is reached, so it takes time in proportion to the invoices that it passes: up to a third
-  // of a second for a million. SQLite cannot commit meanwhile.
+  // of a second for a million. No process can commit to a file of SQLite meanwhile.
   virtual std::vector<InvoiceDetails> page(const InvoiceFilter& filter, std::int64_t after,
                                            std::size_t limit) = 0;
 
