@@ -111,6 +111,7 @@ void PayInvoices::request_payment(std::vector<Caller> callers,
       groups_.push_back({.callers = std::move(callers), .run = run, .wait = wait});
     } else {
       std::vector<std::string> ids;
+      ids.reserve(callers_of_one.size());
       for (const CallerOfOne& caller : callers_of_one) ids.push_back(caller.id);
       workers_.request_payment_of(std::move(ids), callers_of_one.back().request_id);
     }

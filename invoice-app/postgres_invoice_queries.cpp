@@ -6,7 +6,6 @@
 namespace invoice_app {
 namespace {
 
-using common::postgres_value;
 using common::PostgresConnection;
 using common::PostgresRows;
 

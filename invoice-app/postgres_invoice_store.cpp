@@ -13,7 +13,6 @@ namespace invoice_app {
 namespace {
 
 using common::PostgresConnection;
-using common::PostgresRows;
 using common::to_unix_ms;
 
 // The same meaning as in sqlite_invoice_store.cpp. Sequences come from invoice_counter, not from

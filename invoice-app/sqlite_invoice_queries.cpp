@@ -63,12 +63,12 @@ std::vector<Invoice> list_invoices(SqliteConnection& connection, std::int64_t af
 std::vector<InvoiceDetails> page_of_invoices(SqliteConnection& connection,
                                              const InvoiceFilter& filter, std::int64_t after,
                                              std::size_t limit) {
-  static const std::string kSelect = select_details(
+  static const std::string select = select_details(
       "sequence > ?1 AND (?2 = -1 OR state = ?2) AND (?3 = '' OR currency = ?3) "
       "AND substr(id, 1, length(?4)) = ?4 ORDER BY sequence LIMIT ?5");
   const int state = filter.state ? static_cast<int>(*filter.state) : -1;
   const std::string currency(filter.currency ? filter.currency->code() : "");
-  SQLite::Statement& rows = connection.query(kSelect.c_str(), after, state, currency,
+  SQLite::Statement& rows = connection.query(select.c_str(), after, state, currency,
                                              filter.id_prefix, static_cast<std::int64_t>(limit));
   std::vector<InvoiceDetails> invoices;
   while (rows.executeStep()) invoices.push_back(read_details(rows));
@@ -76,8 +76,8 @@ std::vector<InvoiceDetails> page_of_invoices(SqliteConnection& connection,
 }
 
 std::optional<InvoiceDetails> find_invoice(SqliteConnection& connection, const std::string& id) {
-  static const std::string kSelect = select_details("id = ?1");
-  SQLite::Statement& row = connection.query(kSelect.c_str(), id);
+  static const std::string select = select_details("id = ?1");
+  SQLite::Statement& row = connection.query(select.c_str(), id);
   if (!row.executeStep()) return std::nullopt;
   return read_details(row);
 }
