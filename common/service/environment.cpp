@@ -27,7 +27,8 @@ std::string trim(const std::string& text) {
 
 // In a URL, or in the form "host=h password=p".
 bool may_have_password(const std::string& value) {
-  return value.find_first_of("@=") != std::string::npos || value.starts_with("postgres");
+  return value.find('@') != std::string::npos || value.find("password=") != std::string::npos ||
+         value.starts_with("postgres");
 }
 
 }  // namespace

@@ -211,7 +211,8 @@ WallTime PostgresConnection::begin(Access access, Deadline deadline,
   const auto rows =
       run_all(std::string("BEGIN ISOLATION LEVEL ") + isolation +
               "; SET LOCAL statement_timeout = " + std::to_string(statement_timeout.count()) +
-              "; SET LOCAL idle_in_transaction_session_timeout = '" + kIdleTimeout +
+              "; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = '" +
+              kIdleTimeout +
               "'; SHOW synchronous_commit; SHOW transaction_read_only; "
               "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::BIGINT");
   const std::size_t count = rows.size();
