@@ -108,8 +108,7 @@ using RunSql = std::function<void(const std::string& sql)>;
 inline void expect_claim_after_older_release(InvoiceStore& store, const RunSql& run_sql) {
   add(store, invoices(1, 3));
   const Ids requested = {"I2"};
-  store.write("request",
-              [&](InvoiceTransaction& changes) { changes.request_payment_of(requested); });
+  request_payment_of(store, requested);
   EXPECT_EQ(ids(claim_due(store, lease("older"), 10)), requested);
   run_sql(kOlderRelease);
   EXPECT_TRUE(store.is_claimable(lease("a")));
@@ -121,7 +120,7 @@ inline void expect_no_times_of_older_programs(InvoiceStore& store, const RunSql&
   run_sql(older_add("older", 1));
   InvoiceDetails details = store.find("older").value();
   EXPECT_EQ(details.created_at, std::nullopt);
-  request_payment(store);
+  request_payment_of(store, {"older"});
   const Claim claim = claim_due(store, lease("a"), 1).at(0);
   settle(store, "a", settlement(Kind::kRefused, claim));
   EXPECT_NE(store.find("older").value().refused_at, std::nullopt);

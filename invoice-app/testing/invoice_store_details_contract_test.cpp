@@ -16,13 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 using State = InvoiceState;
 
-std::int64_t request_payment_of(InvoiceStore& store, const Ids& ids) {
-  std::int64_t due = 0;
-  store.write("request",
-              [&](InvoiceTransaction& changes) { due = changes.request_payment_of(ids); });
-  return due;
-}
-
 Ids pending_of(InvoiceStore& store, const Ids& ids) {
   Ids pending = store.pending_of(ids);
   std::sort(pending.begin(), pending.end());
