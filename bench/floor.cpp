@@ -115,7 +115,7 @@ void record(payment_provider::Ledger& ledger, const Claims& claims, std::size_t 
 }  // namespace
 
 Floor::Floor(tests::PostgresServer* server)
-    : invoices_(open_invoices(database_url(server, directory_ / "invoices.db"))),
+    : invoices_(open_invoices(database_url(server, directory_ / "invoices.db"), clock_)),
       ledger_(open_ledger(database_url(server, directory_ / "payments.db"), clock_)) {}
 
 void Floor::add(int count) {

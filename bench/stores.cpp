@@ -14,12 +14,14 @@ std::string database_url(tests::PostgresServer* server, const std::string& file)
   return server == nullptr ? "sqlite:" + file : server->create_database();
 }
 
-std::unique_ptr<invoice_app::InvoiceStore> open_invoices(const std::string& url) {
+std::unique_ptr<invoice_app::InvoiceStore> open_invoices(const std::string& url,
+                                                         const common::Clock& clock) {
   const auto database = DatabaseUrl::parse(url).value();
   if (database.kind == DatabaseUrl::Kind::kPostgres) {
-    return std::make_unique<invoice_app::PostgresInvoiceStore>(database.location);
+    return std::make_unique<invoice_app::PostgresInvoiceStore>(
+        database.location, invoice_app::PostgresInvoiceStoreOptions{.clock = &clock});
   }
-  return std::make_unique<invoice_app::SqliteInvoiceStore>(database.location);
+  return std::make_unique<invoice_app::SqliteInvoiceStore>(database.location, clock);
 }
 
 std::unique_ptr<payment_provider::Ledger> open_ledger(const std::string& url,

@@ -16,9 +16,10 @@ namespace bench {
 // Of a new database of the server; without one, of a file of SQLite.
 std::string database_url(tests::PostgresServer* server, const std::string& file);
 
-// They throw std::exception if the database can't be used.
-std::unique_ptr<invoice_app::InvoiceStore> open_invoices(const std::string& url);
-// `clock` dates payments, and must live longer than the ledger.
+// They throw std::exception if the database can't be used. `clock` dates changes and payments, and
+// must outlive the store.
+std::unique_ptr<invoice_app::InvoiceStore> open_invoices(const std::string& url,
+                                                         const common::Clock& clock);
 std::unique_ptr<payment_provider::Ledger> open_ledger(const std::string& url,
                                                       const common::Clock& clock);
 

@@ -11,11 +11,13 @@ namespace {
 using common::CopiedColumn;
 
 constexpr std::array kInvoices = {
-    CopiedColumn{"sequence", "BIGINT"},     CopiedColumn{"id", "TEXT"},
-    CopiedColumn{"amount_minor", "BIGINT"}, CopiedColumn{"currency", "TEXT"},
-    CopiedColumn{"state", "BIGINT"},        CopiedColumn{"generation", "BIGINT"},
-    CopiedColumn{"attempt", "BIGINT"},      CopiedColumn{"claimable_at_ms", "BIGINT"},
-    CopiedColumn{"lease_owner", "TEXT"},    CopiedColumn{"refusal", "TEXT"}};
+    CopiedColumn{"sequence", "BIGINT"},      CopiedColumn{"id", "TEXT"},
+    CopiedColumn{"amount_minor", "BIGINT"},  CopiedColumn{"currency", "TEXT"},
+    CopiedColumn{"state", "BIGINT"},         CopiedColumn{"generation", "BIGINT"},
+    CopiedColumn{"attempt", "BIGINT"},       CopiedColumn{"claimable_at_ms", "BIGINT"},
+    CopiedColumn{"lease_owner", "TEXT"},     CopiedColumn{"refusal", "TEXT"},
+    CopiedColumn{"created_at_ms", "BIGINT"}, CopiedColumn{"paid_at_ms", "BIGINT"},
+    CopiedColumn{"refused_at_ms", "BIGINT"}, CopiedColumn{"refused_attempt", "BIGINT"}};
 
 constexpr std::array kPaymentRequest = {CopiedColumn{"only_row", "BIGINT"},
                                         CopiedColumn{"through", "BIGINT"}};

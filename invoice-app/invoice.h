@@ -4,10 +4,12 @@
 #define INVOICE_APP_INVOICE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "common/base/clock.h"
 #include "common/money/money.h"
+#include "common/money/money_sum.h"
 
 namespace invoice_app {
 
@@ -30,6 +32,37 @@ struct Invoice {
   InvoiceState state;
 
   bool is_paid() const { return state == InvoiceState::kPaid; }
+
+  friend bool operator==(const Invoice&, const Invoice&) = default;
+};
+
+// All that is known of an invoice. A time is nullopt also if a program of the release before, which
+// stored no times, made the change.
+struct InvoiceDetails : Invoice {
+  std::int64_t attempts = 0;  // to pay it, over all generations
+  std::string refusal = {};   // kRefused: the reason
+  std::optional<common::WallTime> created_at = {};
+  std::optional<common::WallTime> paid_at = {};     // kPaid
+  std::optional<common::WallTime> refused_at = {};  // kRefused
+
+  friend bool operator==(const InvoiceDetails&, const InvoiceDetails&) = default;
+};
+
+// Which invoices to show: those that fulfil all conditions.
+struct InvoiceFilter {
+  std::optional<InvoiceState> state = {};
+  std::optional<common::Currency> currency = {};
+  std::string id_prefix = {};  // the id begins with it
+};
+
+// The invoices of one currency in one state.
+struct InvoiceTotal {
+  std::string currency;  // a code; may be one that this program does not know
+  InvoiceState state;
+  std::int64_t count;
+  common::MoneySum sum;
+
+  friend bool operator==(const InvoiceTotal&, const InvoiceTotal&) = default;
 };
 
 // An invoice that a worker may send to the provider until its lease expires.

@@ -1,4 +1,5 @@
-// Keeps the invoices and the state of their payment. Not cached, so all replicas show the same.
+// Keeps the invoices and the state of their payment. Not cached, so all replicas show the same. The
+// stores have a clock, which dates changes.
 //
 // A lease says which process sends an invoice. Leases only avoid duplicate work; the provider's
 // idempotency key ensures that no invoice is paid twice.
@@ -57,11 +58,16 @@ class InvoiceTransaction {
   // Refused invoices start a new generation. Waiting retries become claimable now.
   virtual PayRun request_payment() = 0;
 
+  // The same for the invoices with these ids, whatever else is due. Returns how many of them are
+  // neither paid nor refused now. Ids without an invoice are ignored.
+  virtual std::int64_t request_payment_of(std::span<const std::string> ids) = 0;
+
   // Claims up to `limit` due invoices: they become kSending, under this lease, with attempt + 1.
   // First those that were never claimed, were released, or were requested again, oldest first; then
-  // those whose lease has expired or whose retry time has come. An end later than `lease.now` plus
-  // two lease lengths was written before the clock was set back. It counts as expired. Invoices in
-  // currencies that this program does not know stay due for others; they are skipped.
+  // those that were requested by their id, whose lease has expired, or whose retry time has come.
+  // An end later than `lease.now` plus two lease lengths was written before the clock was set back.
+  // It counts as expired. Invoices in currencies that this program does not know stay due for
+  // others; they are skipped.
   virtual std::vector<Claim> claim(const Lease& lease, std::size_t limit) = 0;
 
   // Stores outcomes of `owner`'s workers. Drops outcomes other than kPaid whose lease is lost
@@ -84,6 +90,20 @@ class InvoiceStore {
   // common::Unavailable if one is in a currency that this program does not know.
   virtual std::vector<Invoice> list(std::int64_t after, std::size_t limit) = 0;
 
+  // The same of invoices that `filter` selects, with their details. Reads on from `after` until the
+  // limit is reached, so it takes time in proportion to the invoices that it passes: up to a third
+  // of a second for a million. No process can commit to a file of SQLite meanwhile.
+  virtual std::vector<InvoiceDetails> page(const InvoiceFilter& filter, std::int64_t after,
+                                           std::size_t limit) = 0;
+
+  // The invoice with this id. Throws common::Unavailable as list() does.
+  virtual std::optional<InvoiceDetails> find(const std::string& id) = 0;
+
+  // Counts and sums of all invoices, by currency (in order of the codes) and state. Has only pairs
+  // that exist. Reads all invoices: about half a second for a million. Each of them counts once,
+  // but changes that are made meanwhile may be counted or not.
+  virtual std::vector<InvoiceTotal> totals() = 0;
+
   // The version of the stored content: differs after every change that a list can show, by any
   // process. Never waits, so it may be that of a change that is not committed yet and can still
   // fail. nullopt: unknown. Does not throw.
@@ -103,6 +123,9 @@ class InvoiceStore {
   // True if any invoice of the run is neither paid nor refused. Stops at the first, so it is faster
   // than progress().
   virtual bool is_pending(const PayRun& run) = 0;
+
+  // Which of these ids have an invoice that is neither paid nor refused.
+  virtual std::vector<std::string> pending_of(std::span<const std::string> ids) = 0;
 
   // Whether a claim at this time would find an invoice. Needs no turn to write.
   virtual bool is_claimable(const Lease& lease) = 0;

@@ -61,7 +61,7 @@ Storage open_storage(const common::DatabaseUrl& database, const common::Clock& s
     const common::Clock& clock = store->clock();
     return {std::move(store), &clock};
   }
-  return {std::make_unique<SqliteInvoiceStore>(database.location), &system_clock};
+  return {std::make_unique<SqliteInvoiceStore>(database.location, system_clock), &system_clock};
 }
 
 void serve(const Config& config) {

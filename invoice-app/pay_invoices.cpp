@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <set>
 #include <utility>
 
 #include "common/log/log.h"
@@ -10,6 +11,15 @@ namespace invoice_app {
 
 using common::MutexLock;
 using std::chrono::steady_clock;
+
+namespace {
+
+template <typename Report, typename Caller>
+void fail(const std::vector<Caller>& callers, const std::exception& error) {
+  for (const Caller& caller : callers) caller.on_report(common::failed<Report>(error));
+}
+
+}  // namespace
 
 PayInvoices::PayInvoices(InvoiceStore& store, PaymentWorkers& workers, PayInvoicesOptions options)
     : store_(store), workers_(workers), options_(options), thread_([this] { serve_callers(); }) {
@@ -40,6 +50,16 @@ void PayInvoices::pay_all(OnReport on_report) {
   changed_.notify_one();
 }
 
+void PayInvoices::pay_one(std::string id, OnInvoiceReport on_report) {
+  {
+    MutexLock lock(mutex_);
+    new_callers_of_one_.push_back({.on_report = std::move(on_report),
+                                   .request_id = common::current_request_id(),
+                                   .id = std::move(id)});
+  }
+  changed_.notify_one();
+}
+
 void PayInvoices::stop_waiting() {
   {
     MutexLock lock(mutex_);
@@ -54,8 +74,11 @@ void PayInvoices::serve_callers() {
 
   MutexLock lock(mutex_);
   while (true) {
-    const auto has_work = [this]() REQUIRES(mutex_) { return !new_callers_.empty() || ends_; };
-    if (groups_.empty()) {
+    const auto has_callers = [this]() REQUIRES(mutex_) {
+      return !new_callers_.empty() || !new_callers_of_one_.empty();
+    };
+    const auto has_work = [&]() REQUIRES(mutex_) { return has_callers() || ends_; };
+    if (groups_.empty() && callers_of_one_.empty()) {
       changed_.wait(lock, has_work);
     } else {
       changed_.wait_for(lock, kLookAgain, [&]() REQUIRES(mutex_) {
@@ -63,30 +86,44 @@ void PayInvoices::serve_callers() {
       });
     }
     has_changed_ = false;
-    if (ends_ && new_callers_.empty() && groups_.empty()) return;
+    if (ends_ && !has_callers() && groups_.empty() && callers_of_one_.empty()) return;
     std::vector<Caller> callers = std::exchange(new_callers_, {});
+    std::vector<CallerOfOne> callers_of_one = std::exchange(new_callers_of_one_, {});
     const bool waiting_ends = waiting_ends_;
 
     lock.unlock();
-    if (!callers.empty()) request_payment(std::move(callers));
+    if (!callers.empty() || !callers_of_one.empty()) {
+      request_payment(std::move(callers), std::move(callers_of_one));
+    }
     report_what_ended(waiting_ends);
+    report_invoices_that_ended(waiting_ends);
     lock.lock();
   }
 }
 
-void PayInvoices::request_payment(std::vector<Caller> callers) {
-  const std::string request_id = callers.back().request_id;
-  Group group{.callers = std::move(callers),
-              .run = {},
-              .deadline = steady_clock::now() + options_.longest_wait,
-              .breaker_opened_before = workers_.breaker().times_opened()};
+void PayInvoices::request_payment(std::vector<Caller> callers,
+                                  std::vector<CallerOfOne> callers_of_one) {
+  const Wait wait{.deadline = steady_clock::now() + options_.longest_wait,
+                  .breaker_opened_before = workers_.breaker().times_opened()};
   try {
-    group.run = workers_.request_payment(request_id);
+    if (!callers.empty()) {  // includes the invoices of the others
+      const PayRun run = workers_.request_payment(callers.back().request_id);
+      groups_.push_back({.callers = std::move(callers), .run = run, .wait = wait});
+    } else {
+      std::vector<std::string> ids;
+      ids.reserve(callers_of_one.size());
+      for (const CallerOfOne& caller : callers_of_one) ids.push_back(caller.id);
+      workers_.request_payment_of(std::move(ids), callers_of_one.back().request_id);
+    }
   } catch (const std::exception& error) {
-    fail(group.callers, common::failed<PayReport>(error));
+    fail<PayReport>(callers, error);
+    fail<InvoiceReport>(callers_of_one, error);
     return;
   }
-  groups_.push_back(std::move(group));
+  for (CallerOfOne& caller : callers_of_one) {
+    caller.wait = wait;
+    callers_of_one_.push_back(std::move(caller));
+  }
 }
 
 void PayInvoices::report_what_ended(bool waiting_ends) {
@@ -99,28 +136,47 @@ void PayInvoices::report_what_ended(bool waiting_ends) {
   for (Group& group : groups_) {
     try {
       if (failure) {
-        fail(group.callers, *failure);
+        for (const Caller& caller : group.callers) caller.on_report(*failure);
         continue;
       }
       is_pending = is_pending || (group.run.due > 0 && store_.is_pending(group.run));
-      const bool waits = is_pending && group.run.due > 0 && !waiting_ends && !is_over(group);
+      const bool waits = is_pending && group.run.due > 0 && !waiting_ends && !is_over(group.wait);
       waits ? waiting.push_back(std::move(group)) : report(group);
     } catch (const std::exception& error) {
       failure = common::failed<PayReport>(error);  // so others do not wait for it
-      fail(group.callers, *failure);
+      fail<PayReport>(group.callers, error);
     }
   }
   groups_ = std::move(waiting);
 }
 
-void PayInvoices::fail(const std::vector<Caller>& callers,
-                       const common::Outcome<PayReport>& failure) {
-  for (const Caller& caller : callers) caller.on_report(failure);
+void PayInvoices::report_invoices_that_ended(bool waiting_ends) {
+  if (callers_of_one_.empty()) return;
+  std::set<std::string> ids;
+  for (const CallerOfOne& caller : callers_of_one_) ids.insert(caller.id);
+  std::set<std::string> pending;
+  try {
+    const std::vector<std::string> found = store_.pending_of(std::vector(ids.begin(), ids.end()));
+    pending.insert(found.begin(), found.end());
+  } catch (const std::exception& error) {
+    fail<InvoiceReport>(std::exchange(callers_of_one_, {}), error);
+    return;
+  }
+  std::vector<CallerOfOne> waiting;
+  for (CallerOfOne& caller : callers_of_one_) {
+    const bool is_pending = pending.contains(caller.id);
+    const bool waits = is_pending && !waiting_ends && !is_over(caller.wait);
+    waits ? waiting.push_back(std::move(caller)) : report(caller, is_pending);
+  }
+  callers_of_one_ = std::move(waiting);
 }
 
-bool PayInvoices::is_over(const Group& group) const {
-  return steady_clock::now() >= group.deadline ||
-         workers_.breaker().times_opened() > group.breaker_opened_before;
+bool PayInvoices::has_opened(const Wait& wait) const {
+  return workers_.breaker().times_opened() > wait.breaker_opened_before;
+}
+
+bool PayInvoices::is_over(const Wait& wait) const {
+  return steady_clock::now() >= wait.deadline || has_opened(wait);
 }
 
 void PayInvoices::report(const Group& group) {
@@ -130,7 +186,7 @@ void PayInvoices::report(const Group& group) {
     report.pending = progress.pending;
     report.refused = progress.refused;
     report.paid = group.run.due - progress.pending - progress.refused;
-    if (report.pending > 0 && workers_.breaker().times_opened() > group.breaker_opened_before) {
+    if (report.pending > 0 && has_opened(group.wait)) {
       report.provider_unavailable = workers_.breaker().last_failure();
     }
   }
@@ -143,6 +199,19 @@ void PayInvoices::report(const Group& group) {
                                        {"pending", report.pending}});
     }
     caller.on_report([&report] { return report; });
+  }
+}
+
+void PayInvoices::report(const CallerOfOne& caller, bool is_pending) {
+  const common::RequestIdScope scope(caller.request_id);
+  try {
+    InvoiceReport report{.invoice = store_.find(caller.id)};
+    if (is_pending && has_opened(caller.wait)) {
+      report.provider_unavailable = workers_.breaker().last_failure();
+    }
+    caller.on_report([&report] { return report; });
+  } catch (const std::exception& error) {
+    caller.on_report(common::failed<InvoiceReport>(error));
   }
 }
 

@@ -1,9 +1,9 @@
-// The use case behind POST /invoices/pay: makes all unpaid invoices due and waits, for a limited
-// time, until they are paid or refused. The workers pay them (payment_workers.h). The request is
-// durable, so the workers continue if the caller disconnects.
+// The use cases behind POST /invoices/pay and /invoices/{id}/pay: make all unpaid invoices due, or
+// one, and wait, for a limited time, until they are paid or refused. The workers pay them
+// (payment_workers.h). The request is durable, so the workers continue if the caller disconnects.
 //
 // One thread serves all callers, so a caller that waits costs no thread. Callers that arrive while
-// this thread uses the store share its next request_payment(). Thread-safe.
+// this thread uses the store share its next request. Thread-safe.
 
 #ifndef INVOICE_APP_PAY_INVOICES_H_
 #define INVOICE_APP_PAY_INVOICES_H_
@@ -31,6 +31,12 @@ struct PayReport {
   std::optional<std::string> provider_unavailable = {};
 };
 
+struct InvoiceReport {
+  std::optional<InvoiceDetails> invoice;  // as it is now; nullopt if there is none with this id
+  // The provider's failure, if that ended the wait early.
+  std::optional<std::string> provider_unavailable = {};
+};
+
 struct PayInvoicesOptions {
   std::chrono::milliseconds longest_wait{25'000};
 };
@@ -38,6 +44,7 @@ struct PayInvoicesOptions {
 class PayInvoices {
  public:
   using OnReport = common::OnOutcome<PayReport>;
+  using OnInvoiceReport = common::OnOutcome<InvoiceReport>;
 
   // Starts the thread. The references must outlive this.
   PayInvoices(InvoiceStore& store, PaymentWorkers& workers, PayInvoicesOptions options = {});
@@ -51,10 +58,18 @@ class PayInvoices {
   // common::Unavailable.
   void pay_all(OnReport on_report);
 
+  // The same for the invoice with this id.
+  void pay_one(std::string id, OnInvoiceReport on_report);
+
   // Present and later callers get their report without waiting. For a stop.
   void stop_waiting();
 
  private:
+  // What limits the wait of a caller.
+  struct Wait {
+    std::chrono::steady_clock::time_point deadline;
+    std::int64_t breaker_opened_before;
+  };
   struct Caller {
     OnReport on_report;
     std::string request_id;
@@ -63,17 +78,24 @@ class PayInvoices {
   struct Group {
     std::vector<Caller> callers;
     PayRun run;
-    std::chrono::steady_clock::time_point deadline;
-    std::int64_t breaker_opened_before;
+    Wait wait;
+  };
+  struct CallerOfOne {
+    OnInvoiceReport on_report;
+    std::string request_id;
+    std::string id;
+    Wait wait = {};  // of the request
   };
 
   void serve_callers();
-  void request_payment(std::vector<Caller> callers);
+  void request_payment(std::vector<Caller> callers, std::vector<CallerOfOne> callers_of_one);
   void report_what_ended(bool waiting_ends);
-  // Whether the group must not wait longer: its deadline has passed, or the breaker has opened.
-  bool is_over(const Group& group) const;
+  void report_invoices_that_ended(bool waiting_ends);
+  bool has_opened(const Wait& wait) const;  // the breaker
+  // Whether a caller must not wait longer: its deadline has passed, or the breaker has opened.
+  bool is_over(const Wait& wait) const;
   void report(const Group& group);
-  static void fail(const std::vector<Caller>& callers, const common::Outcome<PayReport>& failure);
+  void report(const CallerOfOne& caller, bool is_pending);
 
   InvoiceStore& store_;
   PaymentWorkers& workers_;
@@ -83,11 +105,14 @@ class PayInvoices {
   common::CondVar changed_;
   bool has_changed_ GUARDED_BY(mutex_) = false;
   std::vector<Caller> new_callers_ GUARDED_BY(mutex_);
+  std::vector<CallerOfOne> new_callers_of_one_ GUARDED_BY(mutex_);
   bool waiting_ends_ GUARDED_BY(mutex_) = false;
   bool ends_ GUARDED_BY(mutex_) = false;
 
-  std::vector<Group> groups_;  // callers that wait; only the thread uses it
-  std::thread thread_;         // last: it uses all of the above
+  // Callers that wait. Only the thread uses them.
+  std::vector<Group> groups_;
+  std::vector<CallerOfOne> callers_of_one_;
+  std::thread thread_;  // last: it uses all of the above
 };
 
 }  // namespace invoice_app

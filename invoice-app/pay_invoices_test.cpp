@@ -31,21 +31,36 @@ bool is_ready(const std::future<PayReport>& report) {
   return report.wait_for(milliseconds(0)) == std::future_status::ready;
 }
 
+// What `start` reports.
+template <typename Report, typename Start>
+std::future<Report> in_background(Start start) {
+  const auto promise = std::make_shared<std::promise<Report>>();
+  start([promise](const common::Outcome<Report>& outcome) {
+    try {
+      promise->set_value(outcome());
+    } catch (const common::Unavailable& error) {
+      promise->set_exception(std::make_exception_ptr(error));
+    }
+  });
+  return promise->get_future();
+}
+
 class PayInvoicesTest : public testing::Test {
  protected:
   static std::future<PayReport> pay_in_background(PayInvoices& pay_invoices) {
-    const auto promise = std::make_shared<std::promise<PayReport>>();
-    pay_invoices.pay_all([promise](const common::Outcome<PayReport>& outcome) {
-      try {
-        promise->set_value(outcome());
-      } catch (const common::Unavailable& error) {
-        promise->set_exception(std::make_exception_ptr(error));
-      }
-    });
-    return promise->get_future();
+    return in_background<PayReport>(
+        [&](auto on_report) { pay_invoices.pay_all(std::move(on_report)); });
+  }
+  static std::future<InvoiceReport> pay_one_in_background(PayInvoices& pay_invoices,
+                                                          const std::string& id) {
+    return in_background<InvoiceReport>(
+        [&](auto on_report) { pay_invoices.pay_one(id, std::move(on_report)); });
   }
   static PayReport pay(PayInvoices& pay_invoices) { return pay_in_background(pay_invoices).get(); }
   PayReport pay() { return pay(pay_invoices_); }
+  InvoiceReport pay_one(const std::string& id) {
+    return pay_one_in_background(pay_invoices_, id).get();
+  }
 
   prometheus::Registry registry_;
   PayMetrics metrics_{registry_};
@@ -100,6 +115,81 @@ TEST_F(PayInvoicesTest, CountOnlyWhatWasDue) {
   store_.add_invoices(2);
   EXPECT_EQ(pay().paid, 2);
   EXPECT_EQ(gateways_.calls(), 5);
+}
+
+TEST_F(PayInvoicesTest, PayOneAndNoOthers) {
+  store_.add_invoices(3);
+  const InvoiceReport report = pay_one("I2");
+  EXPECT_EQ(report.invoice.value().state, InvoiceState::kPaid);
+  EXPECT_EQ(report.invoice.value().attempts, 1);
+  EXPECT_EQ(report.provider_unavailable, std::nullopt);
+  EXPECT_EQ(pay_one("I2").invoice.value().attempts, 1) << "it was paid already";
+  EXPECT_EQ(pay_one("unknown").invoice, std::nullopt);
+  EXPECT_EQ(gateways_.calls(), 1);
+  EXPECT_EQ(pay().paid, 2);
+}
+
+TEST_F(PayInvoicesTest, PayARefusedOneWithANewKey) {
+  gateways_.answer_with([](const Claim& claim, int) -> PaymentAnswer {
+    return {claim.generation == 1 ? Kind::kRefused : Kind::kPaid, "no"};
+  });
+  store_.add_invoices(2);
+  const InvoiceReport refused = pay_one("I2");
+  EXPECT_EQ(refused.invoice.value().state, InvoiceState::kRefused);
+  EXPECT_EQ(refused.invoice.value().refusal, "no");
+  EXPECT_EQ(pay_one("I2").invoice.value().state, InvoiceState::kPaid);
+  EXPECT_EQ(gateways_.calls_by_key(),
+            (std::map<std::string, int>{{"pay:I2:1", 1}, {"pay:I2:2", 1}}));
+}
+
+TEST_F(PayInvoicesTest, PayOneAndAllAtTheSameTime) {
+  gateways_.hold();
+  store_.add_invoices(3);
+  auto first = pay_one_in_background(pay_invoices_, "I1");
+  auto all = pay_in_background(pay_invoices_);
+  auto third = pay_one_in_background(pay_invoices_, "I3");
+  auto again = pay_one_in_background(pay_invoices_, "I3");
+  gateways_.let_all_continue();
+  for (auto* one : {&first, &third, &again}) {
+    EXPECT_EQ(one->get().invoice.value().state, InvoiceState::kPaid);
+  }
+  EXPECT_EQ(all.get().pending, 0);
+  EXPECT_EQ(gateways_.calls(), 3);
+}
+
+TEST_F(PayInvoicesTest, ReportThatOneIsPending) {
+  store_.add_invoices(1);
+  gateways_.hold();
+  PayInvoices impatient(store_, workers_, {.longest_wait = milliseconds(1)});
+  const InvoiceReport report = pay_one_in_background(impatient, "I1").get();
+  EXPECT_FALSE(report.invoice.value().is_paid());
+  EXPECT_EQ(report.provider_unavailable, std::nullopt);
+  PayInvoices patient(store_, workers_, {.longest_wait = kLong});
+  auto stopped = pay_one_in_background(patient, "I1");
+  patient.stop_waiting();
+  EXPECT_FALSE(stopped.get().invoice.value().is_paid());
+  gateways_.let_all_continue();
+  EXPECT_TRUE(store_.eventually_all(InvoiceState::kPaid));
+}
+
+TEST_F(PayInvoicesTest, ReportThatTheProviderDidNotTakeOne) {
+  gateways_.answer_with(FakePaymentGateways::down);
+  store_.add_invoices(1);
+  const InvoiceReport report = pay_one("I1");
+  EXPECT_FALSE(report.invoice.value().is_paid());
+  EXPECT_NE(report.provider_unavailable, std::nullopt);
+  gateways_.answer_with([](const Claim&, int) -> PaymentAnswer { return {Kind::kPaid}; });
+  EXPECT_TRUE(store_.eventually_all(InvoiceState::kPaid));
+}
+
+TEST_F(PayInvoicesTest, ThrowIfTheStoreFailsForOne) {
+  store_.add_invoices(1);
+  for (const Call call : {Call::kRequestPaymentOf, Call::kPendingOf, Call::kFind}) {
+    store_.fail(call);
+    EXPECT_THROW(pay_one("I1"), common::Unavailable);
+    store_.repair();
+  }
+  EXPECT_EQ(pay_one("I1").invoice.value().state, InvoiceState::kPaid);
 }
 
 TEST_F(PayInvoicesTest, ReportRefusalsAndUseANewKeyNextTime) {

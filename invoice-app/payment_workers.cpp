@@ -50,13 +50,23 @@ PaymentWorkers::PaymentWorkers(InvoiceStore& store, PaymentGatewayFactory make_g
 PaymentWorkers::~PaymentWorkers() { stop(); }
 
 PayRun PaymentWorkers::request_payment(const std::string& request_id) {
+  return request({}, request_id);
+}
+
+void PaymentWorkers::request_payment_of(std::vector<std::string> ids,
+                                        const std::string& request_id) {
+  request(std::move(ids), request_id);
+}
+
+PayRun PaymentWorkers::request(std::vector<std::string> ids, const std::string& request_id) {
   const auto promise = std::make_shared<std::promise<common::Outcome<PayRun>>>();
   {
     MutexLock lock(mutex_);
     if (books_closed_) throw common::Unavailable("the process is stopping");
     request_id_ = request_id;
-    requests_.emplace_back(
-        [promise](const common::Outcome<PayRun>& run) { promise->set_value(run); });
+    requests_.push_back(
+        {.ids = std::move(ids),
+         .on_run = [promise](const common::Outcome<PayRun>& run) { promise->set_value(run); }});
   }
   books_.notify_one();
   return promise->get_future().get()();
@@ -180,7 +190,7 @@ void PaymentWorkers::write(const Books& books) {
     if (!only_looks || store_.is_claimable(lease)) {
       store_.write(books.name(), [&](InvoiceTransaction& changes) {
         if (!books.settlements.empty()) changes.settle(options_.owner, books.settlements);
-        if (!books.requests.empty()) run = changes.request_payment();
+        if (!books.requests.empty()) run = request_payment(changes, books.requests);
         if (books.claim_limit > 0) claims = changes.claim(lease, books.claim_limit);
       });
     }
@@ -189,10 +199,20 @@ void PaymentWorkers::write(const Books& books) {
     return;
   }
   queue_claims(std::move(claims), books, run, lease.until);
-  for (const OnRun& on_run : books.requests) on_run([run] { return run; });
+  for (const Request& request : books.requests) request.on_run([run] { return run; });
   if (books.settlements.empty() || !has_nothing_to_do()) return;
   MutexLock lock(listener_mutex_);
   if (settlement_listener_) settlement_listener_();
+}
+
+PayRun PaymentWorkers::request_payment(InvoiceTransaction& changes,
+                                       std::span<const Request> requests) {
+  std::vector<std::string> ids;
+  for (const Request& request : requests) {
+    if (request.ids.empty()) return changes.request_payment();  // includes the others
+    ids.insert(ids.end(), request.ids.begin(), request.ids.end());
+  }
+  return {.through = 0, .due = changes.request_payment_of(ids)};
 }
 
 // The results are lost, but not the payments: when the leases have expired, the same keys are sent
@@ -202,7 +222,7 @@ void PaymentWorkers::fail(const Books& books, const std::exception& error) {
                     {{"transaction", books.name()},
                      {"settlements", books.settlements.size()},
                      {"error", error.what()}});
-  for (const OnRun& on_run : books.requests) on_run(common::failed<PayRun>(error));
+  for (const Request& request : books.requests) request.on_run(common::failed<PayRun>(error));
   MutexLock lock(mutex_);
   last_look_ = steady_clock::now();
 }

@@ -77,6 +77,9 @@ class PaymentWorkers {
   // callers share one. Throws common::Unavailable if the store fails or the workers are stopped.
   PayRun request_payment(const std::string& request_id);
 
+  // The same for the invoices with these ids; at least one.
+  void request_payment_of(std::vector<std::string> ids, const std::string& request_id);
+
   // Number of committed settlement transactions.
   std::int64_t settlements() const;
   // Called by the bookkeeper after each of them that leaves it nothing to do: must not block. An
@@ -102,15 +105,21 @@ class PaymentWorkers {
     std::string request_id;
   };
   using OnRun = common::OnOutcome<PayRun>;
+  struct Request {
+    std::vector<std::string> ids;  // empty: all invoices
+    OnRun on_run;
+  };
   // What the next commit contains.
   struct Books {
     std::vector<Settlement> settlements;
-    std::vector<OnRun> requests;
+    std::vector<Request> requests;
     std::size_t claim_limit;  // 0: claim nothing
 
     bool is_empty() const { return settlements.empty() && requests.empty() && claim_limit == 0; }
     const char* name() const;
   };
+
+  PayRun request(std::vector<std::string> ids, const std::string& request_id);
 
   // On the bookkeeper's thread.
   void keep_books();
@@ -123,6 +132,7 @@ class PaymentWorkers {
   // When to check again without a notification.
   SteadyTime next_change() const REQUIRES(mutex_);
   void write(const Books& books);
+  static PayRun request_payment(InvoiceTransaction& changes, std::span<const Request> requests);
   void fail(const Books& books, const std::exception& error);
   void queue_claims(std::vector<Claim> claims, const Books& books, const PayRun& run,
                     common::WallTime lease_until);
@@ -152,7 +162,7 @@ class PaymentWorkers {
   std::size_t in_flight_ GUARDED_BY(mutex_) = 0;  // calls
   std::vector<Settlement> unsettled_ GUARDED_BY(mutex_);
   SteadyTime settle_at_ GUARDED_BY(mutex_);  // latest time to settle, if unsettled_ is not empty
-  std::vector<OnRun> requests_ GUARDED_BY(mutex_);
+  std::vector<Request> requests_ GUARDED_BY(mutex_);
   std::int64_t settlement_count_ GUARDED_BY(mutex_) = 0;
   bool look_now_ GUARDED_BY(mutex_) = true;  // look for due invoices at once
   SteadyTime last_look_ GUARDED_BY(mutex_);

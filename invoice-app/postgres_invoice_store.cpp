@@ -6,14 +6,13 @@
 #include <map>
 #include <set>
 
-#include "common/base/unavailable.h"
 #include "common/storage/unix_time.h"
+#include "invoice-app/postgres_invoice_queries.h"
 
 namespace invoice_app {
 namespace {
 
 using common::PostgresConnection;
-using common::PostgresRows;
 using common::to_unix_ms;
 
 // The same meaning as in sqlite_invoice_store.cpp. Sequences come from invoice_counter, not from
@@ -43,7 +42,15 @@ constexpr std::array kVersion1 = {
     "(only_row BIGINT PRIMARY KEY CHECK (only_row = 1), through BIGINT NOT NULL)",
     "INSERT INTO payment_request (only_row, through) VALUES (1, 0) ON CONFLICT DO NOTHING"};
 
-constexpr std::array kMigrations = {common::PostgresMigration{kVersion1}};
+constexpr std::array kVersion2 = {
+    "ALTER TABLE invoices ADD COLUMN IF NOT EXISTS created_at_ms BIGINT, "
+    "ADD COLUMN IF NOT EXISTS paid_at_ms BIGINT, ADD COLUMN IF NOT EXISTS refused_at_ms BIGINT, "
+    "ADD COLUMN IF NOT EXISTS refused_attempt BIGINT",
+    "CREATE INDEX IF NOT EXISTS invoices_released ON invoices (sequence ASC) "
+    "WHERE state = 1 AND claimable_at_ms = 0"};
+
+constexpr std::array kMigrations = {common::PostgresMigration{kVersion1},
+                                    common::PostgresMigration{kVersion2}};
 
 constexpr std::array kChecks = {
     "INSERT INTO invoices (sequence, id, amount_minor, currency) "
@@ -52,36 +59,14 @@ constexpr std::array kChecks = {
     "UPDATE invoice_counter SET last = last WHERE FALSE",
     "UPDATE payment_request SET through = through WHERE FALSE"};
 
-constexpr const char* kInvoiceColumns = "sequence, id, amount_minor, currency, state";
-
-Invoice read_invoice(const PostgresRows& rows, int row) {
-  const auto amount = common::stored_money(rows.number(row, 2), rows.text(row, 3));
-  if (!amount) {
-    throw common::Unavailable("invoice " + rows.text(row, 1) + " is in the currency " +
-                              rows.text(row, 3) + ", which this program does not know");
-  }
-  return {.sequence = rows.number(row, 0),
-          .id = rows.text(row, 1),
-          .amount = *amount,
-          .state = static_cast<InvoiceState>(rows.number(row, 4))};
-}
-
-std::vector<Invoice> read_invoices(const PostgresRows& rows) {
-  std::vector<Invoice> invoices;
-  invoices.reserve(static_cast<std::size_t>(rows.size()));
-  for (int row = 0; row < rows.size(); ++row) {
-    invoices.push_back(read_invoice(rows, row));
-  }
-  return invoices;
-}
-
 // Adds groups in one transaction. The lock of the counter keeps other additions out, so what this
 // has read stays true. It also is a change, so the commit waits for the standbys although it may
 // only confirm what is stored.
 class Addition {
  public:
-  explicit Addition(PostgresConnection& connection)
+  Addition(PostgresConnection& connection, std::int64_t now_ms)
       : connection_(connection),
+        now_ms_(now_ms),
         last_(connection.run("SELECT last FROM invoice_counter FOR UPDATE").number(0, 0)) {}
 
   std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) {
@@ -153,13 +138,15 @@ class Addition {
       currencies.emplace_back(invoice.amount.currency.code());
     }
     connection_.run(
-        "INSERT INTO invoices (sequence, id, amount_minor, currency) "
-        "SELECT unnest($1::BIGINT[]), unnest($2::TEXT[]), unnest($3::BIGINT[]), unnest($4::TEXT[])",
-        sequences, ids, amounts, currencies);
+        "INSERT INTO invoices (sequence, id, amount_minor, currency, created_at_ms) "
+        "SELECT unnest($1::BIGINT[]), unnest($2::TEXT[]), unnest($3::BIGINT[]), "
+        "unnest($4::TEXT[]), $5::BIGINT",
+        sequences, ids, amounts, currencies, now_ms_);
     connection_.run("UPDATE invoice_counter SET last = $1", last_);
   }
 
   PostgresConnection& connection_;
+  const std::int64_t now_ms_;
   std::int64_t last_;
   std::map<std::string, Invoice> invoices_;  // by id: stored, or added by an earlier group
   std::set<std::string>
@@ -176,6 +163,9 @@ constexpr const char* kAtOnce =
 constexpr const char* kExpired = "state < 2 AND claimable_at_ms BETWEEN 1 AND ";
 // Written before the clock was set back.
 constexpr const char* kTooLate = "state < 2 AND claimable_at_ms > ";
+// Requested by its id, and released by a program that knows only version 1 of the schema.
+constexpr const char* kReleased =
+    "state = 1 AND claimable_at_ms = 0 AND sequence > (SELECT through FROM payment_request)";
 constexpr const char* kInOrder = " ORDER BY claimable_at_ms, sequence LIMIT ";
 
 // " AND currency IN ('AED', ...": those that this program knows.
@@ -190,12 +180,13 @@ const std::string& known_currency() {
   return condition;
 }
 
-// What InvoiceStore::claim() claims first, second and last.
-std::array<std::string, 3> claimable(const Lease& lease) {
+// What InvoiceStore::claim() claims, in this order.
+std::array<std::string, 4> claimable(const Lease& lease) {
   return {kAtOnce + known_currency(),
           kExpired + std::to_string(to_unix_ms(lease.now)) + known_currency(),
           kTooLate + std::to_string(to_unix_ms(lease.until + (lease.until - lease.now))) +
-              known_currency()};
+              known_currency(),
+          kReleased + known_currency()};
 }
 
 std::int64_t count_pending(PostgresConnection& connection, std::int64_t through) {
@@ -215,8 +206,9 @@ std::int64_t count_unpaid(PostgresConnection& connection, std::int64_t through) 
 
 class Transaction final : public InvoiceTransaction {
  public:
-  Transaction(PostgresConnection& connection, const PostgresInvoiceStoreOptions& options)
-      : connection_(connection), options_(options) {}
+  Transaction(PostgresConnection& connection, const PostgresInvoiceStoreOptions& options,
+              std::int64_t now_ms)
+      : connection_(connection), options_(options), now_ms_(now_ms) {}
 
   PayRun request_payment() override {
     give_time_for("state = 3");
@@ -227,6 +219,25 @@ class Transaction final : public InvoiceTransaction {
     restart("state = 3", "state = 0, generation = generation + 1, refusal = NULL");
     restart("state < 2 AND claimable_at_ms > 0 AND lease_owner IS NULL", "claimable_at_ms = 0");
     return {.through = through, .due = count_unpaid(connection_, through)};
+  }
+
+  std::int64_t request_payment_of(std::span<const std::string> ids) override {
+    // The lock: a request of all that has read `through` already would set claimable_at_ms to 0.
+    const std::int64_t through =
+        connection_.run("SELECT through FROM payment_request FOR UPDATE").number(0, 0);
+    const std::vector<std::string> requested(ids.begin(), ids.end());
+    const std::string condition = "id = ANY($1::TEXT[]) AND state <> 2 AND lease_owner IS NULL";
+    connection_.run(
+        "UPDATE invoices SET generation = CASE state WHEN 3 THEN generation + 1 ELSE generation "
+        "END, "
+        "state = CASE state WHEN 3 THEN 0 ELSE state END, refusal = NULL, "
+        "claimable_at_ms = CASE WHEN sequence <= $2 THEN 0 ELSE 1 END "
+        "WHERE sequence IN (SELECT sequence FROM invoices WHERE " +
+            condition + skip_locked() + ") AND " + condition,
+        requested, through);
+    return connection_
+        .run("SELECT count(*) FROM invoices WHERE id = ANY($1::TEXT[]) AND state < 2", requested)
+        .number(0, 0);
   }
 
   std::vector<Claim> claim(const Lease& lease, std::size_t limit) override {
@@ -326,21 +337,21 @@ class Transaction final : public InvoiceTransaction {
   void settle_paid(const Settlements& paid) {
     if (paid.empty()) return;
     connection_.run(
-        "UPDATE invoices SET state = 2, claimable_at_ms = 0, lease_owner = NULL, refusal = NULL "
-        "WHERE sequence = ANY($1::BIGINT[]) AND state <> 2",
-        sequences(paid));
+        "UPDATE invoices SET state = 2, claimable_at_ms = 0, lease_owner = NULL, refusal = NULL, "
+        "paid_at_ms = $2 WHERE sequence = ANY($1::BIGINT[]) AND state <> 2",
+        sequences(paid), now_ms_);
   }
 
   void settle_refused(const std::string& owner, const Settlements& refused) {
     if (refused.empty()) return;
     connection_.run(
         "UPDATE invoices SET state = 3, claimable_at_ms = 0, lease_owner = NULL, "
-        "refusal = settled_refusal "
+        "refusal = settled_refusal, refused_at_ms = $5, refused_attempt = attempt "
         "FROM (SELECT unnest($2::BIGINT[]) AS settled, unnest($3::BIGINT[]) AS settled_attempt, "
         "unnest($4::TEXT[]) AS settled_refusal) AS settlements "
         "WHERE sequence = settled AND state = 1 AND lease_owner = $1 AND attempt = settled_attempt",
         owner, sequences(refused), attempts(refused),
-        values<std::string>(refused, [](const Settlement& one) { return one.refusal; }));
+        values<std::string>(refused, [](const Settlement& one) { return one.refusal; }), now_ms_);
   }
 
   void settle_retry(const std::string& owner, const Settlements& retries) {
@@ -358,6 +369,7 @@ class Transaction final : public InvoiceTransaction {
 
   PostgresConnection& connection_;
   const PostgresInvoiceStoreOptions& options_;
+  const std::int64_t now_ms_;
 };
 
 }  // namespace
@@ -367,25 +379,38 @@ constinit const common::PostgresSchema PostgresInvoiceStore::kSchema = {
 
 PostgresInvoiceStore::PostgresInvoiceStore(const std::string& url,
                                            PostgresInvoiceStoreOptions options)
-    : database_(url, kSchema), options_(options) {}
+    : database_(url, kSchema),
+      options_(options),
+      clock_(options.clock == nullptr ? database_.clock() : *options.clock) {}
 
 std::vector<AddOutcome> PostgresInvoiceStore::add(std::span<const std::vector<NewInvoice>> groups) {
-  return database_.write(
-      "add", [&](PostgresConnection& connection) { return Addition(connection).add(groups); });
-}
-
-std::vector<Invoice> PostgresInvoiceStore::list(std::int64_t after, std::size_t limit) {
-  return database_.read([&](PostgresConnection& connection) {
-    return read_invoices(
-        connection.run(std::string("SELECT ") + kInvoiceColumns +
-                           " FROM invoices WHERE sequence > $1 ORDER BY sequence LIMIT $2",
-                       after, static_cast<std::int64_t>(limit)));
+  return database_.write("add", [&](PostgresConnection& connection) {
+    return Addition(connection, to_unix_ms(clock_.now())).add(groups);
   });
 }
 
+std::vector<Invoice> PostgresInvoiceStore::list(std::int64_t after, std::size_t limit) {
+  return database_.read(
+      [&](PostgresConnection& connection) { return list_invoices(connection, after, limit); });
+}
+
+std::vector<InvoiceDetails> PostgresInvoiceStore::page(const InvoiceFilter& filter,
+                                                       std::int64_t after, std::size_t limit) {
+  return database_.read([&](PostgresConnection& connection) {
+    return page_of_invoices(connection, filter, after, limit);
+  });
+}
+
+std::optional<InvoiceDetails> PostgresInvoiceStore::find(const std::string& id) {
+  return database_.read(
+      [&](PostgresConnection& connection) { return find_invoice(connection, id); });
+}
+
+std::vector<InvoiceTotal> PostgresInvoiceStore::totals() { return database_.read(invoice_totals); }
+
 void PostgresInvoiceStore::write(std::string_view what, const Work& work) {
   database_.write(what, [&](PostgresConnection& connection) {
-    Transaction transaction(connection, options_);
+    Transaction transaction(connection, options_, to_unix_ms(clock_.now()));
     work(transaction);
   });
 }
@@ -418,6 +443,11 @@ bool PostgresInvoiceStore::is_pending(const PayRun& run) {
   });
 }
 
+std::vector<std::string> PostgresInvoiceStore::pending_of(std::span<const std::string> ids) {
+  return database_.read(
+      [&](PostgresConnection& connection) { return pending_invoices(connection, ids); });
+}
+
 bool PostgresInvoiceStore::is_claimable(const Lease& lease) {
   return database_.read([&](PostgresConnection& connection) {
     const auto conditions = claimable(lease);
@@ -431,7 +461,8 @@ bool PostgresInvoiceStore::is_claimable(const Lease& lease) {
 void PostgresInvoiceStore::release(const std::string& owner) {
   database_.write("release", [&](PostgresConnection& connection) {
     connection.run(
-        "UPDATE invoices SET claimable_at_ms = 0, lease_owner = NULL "
+        "UPDATE invoices SET lease_owner = NULL, claimable_at_ms = CASE "
+        "WHEN sequence <= (SELECT through FROM payment_request) THEN 0 ELSE 1 END "
         "WHERE state = 1 AND claimable_at_ms > 0 AND lease_owner = $1",
         owner);
   });

@@ -16,19 +16,22 @@
 namespace invoice_app {
 namespace {
 
-OpenInvoiceStore stores_on(const std::string& url, PostgresInvoiceStoreOptions options = {}) {
+OpenInvoiceStore stores_on(const std::string& url, PostgresInvoiceStoreOptions options) {
   return [url, options] { return std::make_shared<PostgresInvoiceStore>(url, options); };
 }
 
-OpenInvoiceStore new_storage() { return stores_on(tests::shared_postgres().create_database()); }
-
-OpenInvoiceStore new_storage_without_skip_locked() {
-  return stores_on(tests::shared_postgres().create_database(), {.skip_locked = false});
+OpenInvoiceStore new_storage(const common::Clock& clock) {
+  return stores_on(tests::shared_postgres().create_database(), {.clock = &clock});
 }
 
-OpenInvoiceStore new_storage_through_pgbouncer() {
+OpenInvoiceStore new_storage_without_skip_locked(const common::Clock& clock) {
+  return stores_on(tests::shared_postgres().create_database(),
+                   {.skip_locked = false, .clock = &clock});
+}
+
+OpenInvoiceStore new_storage_through_pgbouncer(const common::Clock& clock) {
   static const tests::PgBouncer pgbouncer(tests::shared_postgres());
-  return stores_on(pgbouncer.url(tests::shared_postgres().create_database()));
+  return stores_on(pgbouncer.url(tests::shared_postgres().create_database()), {.clock = &clock});
 }
 
 INSTANTIATE_TEST_SUITE_P(Postgres, InvoiceStoreContract, testing::Values(new_storage));
@@ -66,6 +69,21 @@ TEST(PostgresInvoiceStore, AnInvoiceThatIsRefusedDuringARequestWasDue) {
   EXPECT_EQ(progress.pending, 1);
   EXPECT_EQ(progress.refused, 1);
 }
+
+class OlderPrograms : public testing::Test {
+ protected:
+  const std::string url_ = tests::shared_postgres().create_database();
+  PostgresInvoiceStore store_{url_};
+  const RunSql run_sql_ = [this](const std::string& sql) {
+    tests::PostgresServer::execute(url_, sql);
+  };
+};
+
+TEST_F(OlderPrograms, ReleaseWhatOthersClaim) {
+  expect_claim_after_older_release(store_, run_sql_);
+}
+
+TEST_F(OlderPrograms, StoreNoTimes) { expect_no_times_of_older_programs(store_, run_sql_); }
 
 // Like PostgresLedger.AReplayWaitsForTheStandbys: a confirmation of what is stored already.
 TEST(PostgresInvoiceStore, AnAdditionOfStoredInvoicesWaitsForTheStandbys) {

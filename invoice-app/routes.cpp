@@ -1,14 +1,17 @@
 #include "invoice-app/routes.h"
 
-#include <chrono>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "common/base/bad_request.h"
+#include "common/base/ascii.h"
+#include "common/http/page.h"
 #include "common/http/problem.h"
+#include "common/http/query.h"
 #include "common/json/json.h"
-#include "common/json/payable.h"
+#include "invoice-app/invoice_json.h"
 
 namespace invoice_app {
 namespace {
@@ -23,34 +26,21 @@ using common::JsonValue;
 constexpr std::size_t kMaxAddedPerCommit = 20'000;
 constexpr std::size_t kMaxQueuedInvoices = 10 * kMaxAddedPerCommit;  // about a second of work
 
-constexpr common::PayableNames kInvoiceNames = {"InvoiceId", "Value", "Currency"};
+// Query parameters.
+constexpr const char* kStatusName = "status";
+constexpr const char* kCurrencyName = "currency";
+constexpr const char* kPrefixName = "prefix";
+constexpr const char* kPrefixForm = "1 to 64 of A-Z a-z 0-9 . _ -";
 
-void append_json(std::string& out, const Invoice& invoice) {
-  common::append_payable(out, kInvoiceNames, invoice.id, invoice.amount);
-  out.append(invoice.is_paid() ? R"(,"IsPaid":true})" : R"(,"IsPaid":false})");
-}
-
-// A client may send an invoice as GET shows it, but a client can't mark an invoice as paid.
-NewInvoice read_invoice(const JsonValue& value) {
-  auto [id, amount] = common::read_payable(value, kInvoiceNames);
-  if (const JsonValue* is_paid = value.find("IsPaid")) {
-    const bool* paid = is_paid->as<bool>();
-    if (paid == nullptr || *paid) throw common::BadRequest("IsPaid must be false or absent");
-  }
-  return {std::move(id), amount};
-}
-
-std::vector<NewInvoice> read_invoices(const JsonValue& document) {
-  const auto* array = document.as<JsonArray>();
-  if (array == nullptr) return {read_invoice(document)};
-  return common::read_elements(*array, "invoice", read_invoice);
+std::optional<std::string> parse_prefix(std::string_view text) {
+  return common::is_id(text) ? std::optional(std::string(text)) : std::nullopt;
 }
 
 std::string to_json(const std::vector<Invoice>& invoices, bool as_array) {
   std::string body;
   for (const Invoice& invoice : invoices) {
     if (!body.empty()) body += ',';
-    append_json(body, invoice);
+    append_invoice(body, invoice);
   }
   return as_array ? '[' + body + "]\n" : body + '\n';
 }
@@ -65,18 +55,23 @@ HttpResponse to_response(const AddOutcome& outcome, bool as_array) {
   return {.status = outcome.added > 0 ? 201 : 200, .body = to_json(outcome.invoices, as_array)};
 }
 
+HttpResponse provider_unavailable(const std::string& failure, const char* invoices_are,
+                                  decltype(common::Problem::members) counts = {}) {
+  HttpResponse response = common::to_response(
+      {.status = 503,
+       .detail = "the payment provider is unavailable (" + failure + "); " + invoices_are +
+                 " paid in the background when it is available again",
+       .type = "provider-unavailable",
+       .members = std::move(counts)});
+  response.headers.emplace_back("Retry-After", "2");
+  return response;
+}
+
 HttpResponse to_response(const PayReport& report) {
   const decltype(common::Problem::members) counts = {
       {"Paid", report.paid}, {"Refused", report.refused}, {"Pending", report.pending}};
   if (report.provider_unavailable) {
-    HttpResponse response = common::to_response(
-        {.status = 503,
-         .detail = "the payment provider is unavailable (" + *report.provider_unavailable +
-                   "); the invoices are paid in the background when it is available again",
-         .type = "provider-unavailable",
-         .members = counts});
-    response.headers.emplace_back("Retry-After", "2");
-    return response;
+    return provider_unavailable(*report.provider_unavailable, "the invoices are", counts);
   }
   if (report.pending == 0 && report.refused > 0) {
     return common::to_response({.status = 502,
@@ -92,19 +87,81 @@ HttpResponse to_response(const PayReport& report) {
                   ",\"Pending\":" + std::to_string(report.pending) + "}\n"};
 }
 
+HttpResponse no_invoice(const std::string& id) {
+  return common::to_response({.status = 404, .detail = "there is no invoice " + id});
+}
+
+HttpResponse to_response(int status, const InvoiceDetails& invoice) {
+  HttpResponse response{.status = status};
+  append_details(response.body, invoice);
+  response.body += '\n';
+  return response;
+}
+
+HttpResponse to_response(const InvoiceReport& report, const std::string& id) {
+  if (!report.invoice) return no_invoice(id);
+  const InvoiceDetails& invoice = *report.invoice;
+  if (invoice.is_paid()) return to_response(200, invoice);
+  if (report.provider_unavailable) {
+    return provider_unavailable(*report.provider_unavailable, "the invoice is");
+  }
+  if (invoice.state == InvoiceState::kRefused) {
+    return common::to_response({.status = 502,
+                                .detail = "the payment provider refused invoice " + id +
+                                          ", which stays unpaid: " + invoice.refusal,
+                                .type = "payment-refused"});
+  }
+  return to_response(202, invoice);
+}
+
 }  // namespace
 
+std::vector<InvoiceSummary::Row> InvoiceSummary::list(std::int64_t after, std::size_t) {
+  if (after > 0) return {};
+  std::vector<Row> rows;
+  for (InvoiceTotal& total : store_.totals()) {
+    if (rows.empty() || rows.back().total.currency != total.currency) {
+      for (const auto& [status, state] : kStatuses) {
+        const auto sequence = static_cast<std::int64_t>(rows.size() + 1);
+        rows.push_back({sequence, {total.currency, state, 0, {}}});
+      }
+    }
+    const std::size_t first = rows.size() - kStatuses.size();
+    rows[first + static_cast<std::size_t>(total.state)].total = std::move(total);
+  }
+  return rows;
+}
+
 Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices)
-    : pay_invoices_(pay_invoices),
-      list_(store, append_json),
+    : store_(store),
+      pay_invoices_(pay_invoices),
+      list_(store, append_invoice),
+      summary_rows_(store),
+      summary_(summary_rows_, [](std::string& out,
+                                 const InvoiceSummary::Row& row) { append_total(out, row.total); }),
       additions_([&store](auto groups) { return store.add(groups); },
                  {.max_weight = kMaxAddedPerCommit, .max_queued = kMaxQueuedInvoices}) {}
 
 void Routes::add_to(common::HttpRouter& router) {
+  using Access = common::HttpRouter::Access;
   router.get(
-      "/invoices", [this](const HttpRequest& request) { return list_.get(request); },
-      common::HttpRouter::Access::kGuarded,
-      [this](const HttpRequest& request) { return list_.find(request); });
+      "/invoices",
+      [this](const HttpRequest& request) {
+        return request.query.empty() ? list_.get(request) : page(request);
+      },
+      Access::kGuarded,
+      [this](const HttpRequest& request) {
+        return request.query.empty() ? list_.find(request) : std::nullopt;
+      },
+      {kStatusName, kCurrencyName, kPrefixName, std::string(common::kLimitName),
+       std::string(common::kCursorName)});
+  router.get("/invoices/{id}", [this](const HttpRequest& request) {
+    const auto invoice = store_.find(request.path_parameter);
+    return invoice ? to_response(200, *invoice) : no_invoice(request.path_parameter);
+  });
+  router.get(
+      "/summary", [this](const HttpRequest& request) { return summary_.get(request); },
+      Access::kGuarded, [this](const HttpRequest& request) { return summary_.find(request); });
   router.post_deferred("/invoices",
                        {.max_bytes = common::kMaxInvoicesBodyBytes, .json_required = true},
                        [this](const HttpRequest& request, const HttpRespond& respond) {
@@ -112,6 +169,24 @@ void Routes::add_to(common::HttpRouter& router) {
                        });
   router.post_deferred("/invoices/pay", {},
                        [this](const HttpRequest&, const HttpRespond& respond) { pay(respond); });
+  router.post_deferred("/invoices/{id}/pay", {},
+                       [this](const HttpRequest& request, const HttpRespond& respond) {
+                         pay_one(request.path_parameter, respond);
+                       });
+}
+
+HttpResponse Routes::page(const HttpRequest& request) {
+  const InvoiceFilter filter{
+      .state = common::read_choice(request, kStatusName, kStatuses),
+      .currency = common::read_parameter(request, kCurrencyName, "a currency code of ISO 4217",
+                                         common::Currency::find_any),
+      .id_prefix =
+          common::read_parameter(request, kPrefixName, kPrefixForm, parse_prefix).value_or("")};
+  const std::size_t limit = common::read_limit(request);
+  const auto invoices = store_.page(filter, common::read_sequence_cursor(request), limit + 1);
+  return common::respond_with_page(
+      request, invoices, limit, append_details,
+      [](const InvoiceDetails& invoice) { return std::to_string(invoice.sequence); });
 }
 
 void Routes::add_invoices(const HttpRequest& request, const HttpRespond& respond) {
@@ -130,6 +205,12 @@ void Routes::add_invoices(const HttpRequest& request, const HttpRespond& respond
 void Routes::pay(const HttpRespond& respond) {
   pay_invoices_.pay_all(
       [respond](const auto& report) { respond([&] { return to_response(report()); }); });
+}
+
+void Routes::pay_one(const std::string& id, const common::HttpRespond& respond) {
+  pay_invoices_.pay_one(id, [respond, id](const auto& report) {
+    respond([&] { return to_response(report(), id); });
+  });
 }
 
 }  // namespace invoice_app

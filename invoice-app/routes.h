@@ -3,6 +3,10 @@
 #ifndef INVOICE_APP_ROUTES_H_
 #define INVOICE_APP_ROUTES_H_
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "common/http/cached_list.h"
@@ -12,6 +16,26 @@
 #include "invoice-app/pay_invoices.h"
 
 namespace invoice_app {
+
+// The counts and sums of GET /summary, as CachedList reads them. Thread-safe.
+class InvoiceSummary {
+ public:
+  struct Row {
+    std::int64_t sequence;
+    InvoiceTotal total;
+  };
+
+  // `store` must outlive this.
+  explicit InvoiceSummary(InvoiceStore& store) : store_(store) {}
+
+  std::optional<std::uint64_t> version() { return store_.version(); }
+  std::optional<std::uint64_t> committed_version() { return store_.committed_version(); }
+  // All rows are in the first page. A currency that any invoice has, has all states.
+  std::vector<Row> list(std::int64_t after, std::size_t limit);
+
+ private:
+  InvoiceStore& store_;
+};
 
 // Thread-safe.
 class Routes {
@@ -24,10 +48,15 @@ class Routes {
 
   void add_invoices(const common::HttpRequest& request, const common::HttpRespond& respond);
   void pay(const common::HttpRespond& respond);
+  void pay_one(const std::string& id, const common::HttpRespond& respond);
+  common::HttpResponse page(const common::HttpRequest& request);
 
  private:
+  InvoiceStore& store_;
   PayInvoices& pay_invoices_;
   common::CachedList list_;
+  InvoiceSummary summary_rows_;
+  common::CachedList summary_;
   // Concurrent requests to add invoices share a commit.
   common::GroupCommit<std::vector<NewInvoice>, AddOutcome> additions_;
 };

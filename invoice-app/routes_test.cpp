@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "invoice-app/invoice_json.h"
 #include "invoice-app/testing/fake_invoice_store.h"
 #include "invoice-app/testing/fake_payment_gateways.h"
 #include "invoice-app/testing/worker_options.h"
 #include "tests/support/bad_payables.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/router_client.h"
 
 namespace invoice_app {
@@ -34,6 +36,23 @@ class InvoiceRoutes : public testing::Test {
 
   HttpResponse add(const std::string& body) { return client_.post("/invoices", body); }
   HttpResponse pay() { return client_.send("POST", "/invoices/pay", {}, ""); }
+  HttpResponse pay_one(const std::string& id) {
+    return client_.send("POST", "/invoices/" + id + "/pay", {}, "");
+  }
+  json get_json(const std::string& target) { return json::parse(client_.get(target).body); }
+
+  // The ids of the list at this target and of all pages that follow.
+  std::vector<std::string> ids_of_pages(std::string target) {
+    std::vector<std::string> ids;
+    while (!target.empty()) {
+      const HttpResponse response = client_.get(target);
+      EXPECT_EQ(response.status, 200) << target;
+      for (const json& invoice : json::parse(response.body)) ids.push_back(invoice["InvoiceId"]);
+      const std::string link = header(response, "Link");
+      target = link.starts_with('<') ? link.substr(1, link.find('>') - 1) : "";
+    }
+    return ids;
+  }
   std::string list() { return client_.get("/invoices").body; }
 
   // Adds I1 .. I<count>.
@@ -46,7 +65,8 @@ class InvoiceRoutes : public testing::Test {
     ASSERT_EQ(add(invoices.dump()).status, 201);
   }
 
-  FakeInvoiceStore store_;
+  const tests::FakeClock store_clock_;
+  FakeInvoiceStore store_{store_clock_};
   FakePaymentGateways gateways_;
   prometheus::Registry registry_;
   PayMetrics metrics_{registry_};
@@ -231,6 +251,169 @@ TEST_F(InvoiceRoutes, AClientThatHasTheListGets304) {
   EXPECT_EQ(client_.get("/invoices", has_it).status, 200);
 }
 
+// ---- GET /invoices with a query ----
+
+TEST_F(InvoiceRoutes, APageShowsDetails) {
+  add_invoices(1);
+  const json page = get_json("/invoices?limit=5");
+  EXPECT_EQ(page, json::parse(R"([{"InvoiceId":"I1","Value":1.00,"Currency":"EUR","IsPaid":false,
+      "Status":"unpaid","Attempts":0,"CreatedAt":"2023-11-14T22:13:20.123Z"}])"));
+}
+
+TEST_F(InvoiceRoutes, PagesFollowEachOtherToTheLast) {
+  add_invoices(7);
+  const std::vector<std::string> all = {"I1", "I2", "I3", "I4", "I5", "I6", "I7"};
+  for (const char* limit : {"1", "3", "7", "8", "1000"}) {
+    EXPECT_EQ(ids_of_pages(std::string("/invoices?limit=") + limit), all) << limit;
+  }
+  EXPECT_EQ(header(client_.get("/invoices?limit=2&prefix=I"), "Link"),
+            "</invoices?limit=2&prefix=I&cursor=2>; rel=\"next\"");
+  EXPECT_EQ(header(client_.get("/invoices?limit=7"), "Link"), "no Link");
+}
+
+TEST_F(InvoiceRoutes, APageHasWhatTheQuerySelects) {
+  add_invoices(12);
+  ASSERT_EQ(add(R"({"InvoiceId":"yen","Value":1,"Currency":"JPY"})").status, 201);
+  gateways_.answer_with([](const Claim&, int) -> PaymentAnswer { return {Kind::kRefused, "no"}; });
+  pay_one("I2");
+  gateways_.answer_with([](const Claim&, int) -> PaymentAnswer { return {Kind::kPaid}; });
+  pay_one("I1");
+  pay_one("yen");
+  using Ids = std::vector<std::string>;
+  EXPECT_EQ(ids_of_pages("/invoices?status=paid&limit=1"), (Ids{"I1", "yen"}));
+  EXPECT_EQ(ids_of_pages("/invoices?status=refused"), Ids{"I2"});
+  EXPECT_EQ(ids_of_pages("/invoices?status=sending"), Ids{});
+  EXPECT_EQ(ids_of_pages("/invoices?status=unpaid").size(), 10U);
+  EXPECT_EQ(ids_of_pages("/invoices?currency=JPY"), Ids{"yen"});
+  EXPECT_EQ(ids_of_pages("/invoices?currency=EUR&prefix=I1"), (Ids{"I1", "I10", "I11", "I12"}));
+  EXPECT_EQ(ids_of_pages("/invoices?prefix=%49%31&status=paid"), Ids{"I1"});
+  EXPECT_EQ(ids_of_pages("/invoices?currency=BGN"), Ids{});
+}
+
+TEST_F(InvoiceRoutes, AFaultyQueryIs400AndNamesTheParameter) {
+  const std::vector<std::pair<std::string, std::string>> faults = {
+      {"status=Paid", "status"},
+      {"status=", "status"},
+      {"currency=eur", "currency"},
+      {"currency=XXX", "currency"},
+      {"prefix=", "prefix"},
+      {"prefix=a+b", "prefix"},
+      {"prefix=%C3%A4", "prefix"},
+      {"limit=0", "limit"},
+      {"limit=1001", "limit"},
+      {"limit=-1", "limit"},
+      {"cursor=x", "cursor"},
+      {"cursor=-1", "cursor"},
+      {"stat=paid", "stat"},
+      {"status=paid&status=paid", "status"},
+      {"limit=99999999999999999999", "limit"}};
+  for (const auto& [query, name] : faults) {
+    const HttpResponse response = client_.get("/invoices?" + query);
+    EXPECT_EQ(problem(response), "400 about:blank") << query;
+    EXPECT_NE(response.body.find(name), std::string::npos) << response.body;
+  }
+  for (const char* target : {"/invoices/I1?a=b", "/summary?a=b"}) {
+    EXPECT_EQ(problem(client_.get(target)), "400 about:blank") << target;
+  }
+  EXPECT_EQ(store_.calls(Call::kPage), 0);
+}
+
+// ---- GET /invoices/{id} and GET /summary ----
+
+TEST_F(InvoiceRoutes, AnInvoiceHasWhatIsKnownOfIt) {
+  add_invoices(2);
+  gateways_.answer_with([](const Claim& claim, int) -> PaymentAnswer {
+    return {claim.id == "I2" ? Kind::kRefused : Kind::kPaid, "not \"accepted\"\n<b>"};
+  });
+  pay();
+  EXPECT_EQ(get_json("/invoices/I1"),
+            json::parse(R"({"InvoiceId":"I1","Value":1.00,"Currency":"EUR","IsPaid":true,
+      "Status":"paid","Attempts":1,"CreatedAt":"2023-11-14T22:13:20.123Z",
+      "PaidAt":"2023-11-14T22:13:20.123Z"})"));
+  const json refused = get_json("/invoices/I2");
+  EXPECT_EQ(refused["Status"], "refused");
+  EXPECT_EQ(refused["Refusal"], "not \"accepted\"\n<b>");
+  EXPECT_EQ(refused["RefusedAt"], "2023-11-14T22:13:20.123Z");
+  EXPECT_FALSE(refused.contains("PaidAt"));
+  for (const char* path : {"/invoices/I3", "/invoices/i1", "/invoices/", "/invoices/I1/x"}) {
+    EXPECT_EQ(problem(client_.get(path)), "404 about:blank") << path;
+  }
+}
+
+TEST_F(InvoiceRoutes, TheSummaryHasAllStatusesOfEachCurrency) {
+  EXPECT_EQ(client_.get("/summary").body, "[]\n");
+  const std::vector<NewInvoice> stored = {
+      {"1", {common::kMaxMinorUnits, common::Currency::find("EUR").value()}},
+      {"2", {1, common::Currency::find("EUR").value()}},
+      {"3", {5, common::Currency::find_any("BGN").value()}}};
+  store_.add({&stored, 1});
+  pay_one("3");
+  EXPECT_EQ(client_.get("/summary").body,
+            R"([{"Currency":"BGN","Status":"unpaid","Count":0,"Sum":0.00},)"
+            R"({"Currency":"BGN","Status":"sending","Count":0,"Sum":0.00},)"
+            R"({"Currency":"BGN","Status":"paid","Count":1,"Sum":0.05},)"
+            R"({"Currency":"BGN","Status":"refused","Count":0,"Sum":0.00},)"
+            R"({"Currency":"EUR","Status":"unpaid","Count":2,"Sum":10000000000000.00},)"
+            R"({"Currency":"EUR","Status":"sending","Count":0,"Sum":0.00},)"
+            R"({"Currency":"EUR","Status":"paid","Count":0,"Sum":0.00},)"
+            R"({"Currency":"EUR","Status":"refused","Count":0,"Sum":0.00}])"
+            "\n");
+  const int reads = store_.calls(Call::kTotals);
+  EXPECT_EQ(client_.get("/summary").status, 200);
+  EXPECT_EQ(store_.calls(Call::kTotals), reads) << "nothing has changed";
+}
+
+TEST(InvoiceJson, ATotalInAnUnknownCurrencyHasNoSum) {
+  std::string total;
+  append_total(total, {.currency = "Q\"Q", .state = InvoiceState::kPaid, .count = 3, .sum = {}});
+  EXPECT_EQ(total, R"({"Currency":"Q\"Q","Status":"paid","Count":3})");
+}
+
+// ---- POST /invoices/{id}/pay ----
+
+TEST_F(InvoiceRoutes, PayingOneShowsItWhenItIsPaid) {
+  add_invoices(2);
+  const HttpResponse response = pay_one("I2");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, client_.get("/invoices/I2").body);
+  EXPECT_EQ(json::parse(response.body)["Status"], "paid");
+  EXPECT_EQ(pay_one("I2").body, response.body);
+  EXPECT_EQ(get_json("/invoices/I1")["Status"], "unpaid");
+  EXPECT_EQ(gateways_.calls(), 1);
+  EXPECT_EQ(problem(pay_one("I3")), "404 about:blank");
+  EXPECT_EQ(header(client_.get("/invoices/I1/pay"), "Allow"), "POST");
+}
+
+TEST_F(InvoiceRoutes, PayingOneAnswersWhyItIsNotPaid) {
+  add_invoices(3);
+  gateways_.answer_with([](const Claim&, int) -> PaymentAnswer { return {Kind::kRefused, "why"}; });
+  const HttpResponse refused = pay_one("I1");
+  EXPECT_EQ(problem(refused), "502 urn:problem:payment-refused");
+  EXPECT_NE(refused.body.find("why"), std::string::npos);
+
+  gateways_.answer_with(FakePaymentGateways::down);
+  const HttpResponse unavailable = pay_one("I2");
+  EXPECT_EQ(problem(unavailable), "503 urn:problem:provider-unavailable");
+  EXPECT_EQ(header(unavailable, "Retry-After"), "2");
+
+  store_.fail(Call::kRequestPaymentOf);
+  EXPECT_EQ(problem(pay_one("I3")), "503 about:blank");
+}
+
+TEST_F(InvoiceRoutes, PayingOneAnswers202AfterTheWait) {
+  PayInvoices impatient(store_, workers_, {.longest_wait = milliseconds(1)});
+  Routes routes(store_, impatient);
+  tests::RouterClient client;
+  routes.add_to(client.router());
+  gateways_.hold();
+  add_invoices(1);
+  const HttpResponse response = client.send("POST", "/invoices/I1/pay", {}, "");
+  EXPECT_EQ(response.status, 202);
+  EXPECT_EQ(json::parse(response.body)["IsPaid"], false);
+  gateways_.let_all_continue();
+  EXPECT_TRUE(store_.eventually_all(InvoiceState::kPaid));
+}
+
 // ---- POST /invoices/pay ----
 
 TEST_F(InvoiceRoutes, PayingAnswers200WhenAllArePaid) {
@@ -295,8 +478,13 @@ TEST_F(InvoiceRoutes, PayingAnswers503WhenTheProviderIsUnavailable) {
 
 TEST_F(InvoiceRoutes, AnUnavailableStoreIs503WithRetryAfter) {
   add_invoices(1);
-  for (const Call call : {Call::kAdd, Call::kList, Call::kRequestPayment}) store_.fail(call);
-  for (const HttpResponse& response : {add(kI1), client_.get("/invoices"), pay()}) {
+  for (const Call call :
+       {Call::kAdd, Call::kList, Call::kRequestPayment, Call::kPage, Call::kFind, Call::kTotals}) {
+    store_.fail(call);
+  }
+  for (const HttpResponse& response :
+       {add(kI1), client_.get("/invoices"), pay(), client_.get("/invoices?limit=1"),
+        client_.get("/invoices/I1"), client_.get("/summary")}) {
     EXPECT_EQ(problem(response), "503 about:blank");
     EXPECT_EQ(header(response, "Retry-After"), "1");
   }

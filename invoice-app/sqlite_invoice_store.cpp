@@ -5,9 +5,9 @@
 #include <optional>
 #include <utility>
 
-#include "common/base/unavailable.h"
 #include "common/log/log.h"
 #include "common/storage/unix_time.h"
+#include "invoice-app/sqlite_invoice_queries.h"
 
 namespace invoice_app {
 namespace {
@@ -16,12 +16,12 @@ using common::SqliteConnection;
 using common::to_unix_ms;
 
 // `state` is an InvoiceState. `claimable_at_ms` of an unpaid or sending invoice:
-//   0   may be claimed at once, if payment was requested for it
-//   >0  Unix time from which on it may be claimed again: the end of its lease (lease_owner is set)
+//   0   may be claimed at once, if payment was requested for all invoices up to it
+//   1   may be claimed at once, because payment was requested for this one
+//   >1  Unix time from which on it may be claimed again: the end of its lease (lease_owner is set)
 //       or the time of its retry (lease_owner is NULL)
 // The index `due` has only unpaid and sending invoices, so the others do not make claims slower.
-constexpr std::array kMigrations = {common::SqliteMigration{
-    R"sql(
+constexpr const char* kVersion1 = R"sql(
       CREATE TABLE invoices (
         sequence        INTEGER PRIMARY KEY,
         id              TEXT    NOT NULL UNIQUE,
@@ -42,42 +42,38 @@ constexpr std::array kMigrations = {common::SqliteMigration{
         through  INTEGER NOT NULL   -- payment is requested for every invoice up to this sequence
       ) STRICT;
       INSERT INTO payment_request VALUES (1, 0);
-    )sql"}};
+    )sql";
 
-std::optional<common::Money> find_money(const SQLite::Column& minor_units,
-                                        const SQLite::Column& currency) {
-  return common::stored_money(minor_units.getInt64(), currency.getString());
-}
+// Times are NULL if a program that knows only version 1 has made the change. Such programs also
+//   - raise `attempt` and refuse without a change of refused_attempt: refused_at_ms is valid if
+//     both are equal;
+//   - release with claimable_at_ms = 0 what was requested by its id. The index `released` finds it.
+constexpr const char* kVersion2 = R"sql(
+      ALTER TABLE invoices ADD COLUMN created_at_ms INTEGER;
+      ALTER TABLE invoices ADD COLUMN paid_at_ms INTEGER;
+      ALTER TABLE invoices ADD COLUMN refused_at_ms INTEGER;
+      ALTER TABLE invoices ADD COLUMN refused_attempt INTEGER;
+      CREATE INDEX released ON invoices (sequence) WHERE state = 1 AND claimable_at_ms = 0;
+    )sql";
 
-std::string unknown_currency(const std::string& id, const SQLite::Column& currency) {
-  return "invoice " + id + " is in the currency " + currency.getString() +
-         ", which this program does not know";
-}
-
-Invoice read_invoice(SQLite::Statement& row) {
-  const std::string id = row.getColumn(1).getString();
-  const auto amount = find_money(row.getColumn(2), row.getColumn(3));
-  if (!amount) throw common::Unavailable(unknown_currency(id, row.getColumn(3)));
-  return {.sequence = row.getColumn(0).getInt64(),
-          .id = id,
-          .amount = *amount,
-          .state = static_cast<InvoiceState>(row.getColumn(4).getInt())};
-}
+constexpr std::array kMigrations = {common::SqliteMigration{kVersion1},
+                                    common::SqliteMigration{kVersion2}};
 
 std::int64_t number(SQLite::Statement& query) {
   query.executeStep();
   return query.getColumn(0).getInt64();
 }
 
-AddOutcome add_group(SqliteConnection& connection, const std::vector<NewInvoice>& group) {
+AddOutcome add_group(SqliteConnection& connection, const std::vector<NewInvoice>& group,
+                     std::int64_t now_ms) {
   AddOutcome outcome;
   connection.run("SAVEPOINT a_group");
   for (std::size_t i = 0; i < group.size(); ++i) {
     const auto& [id, amount] = group[i];
     const int added = connection.run(
-        "INSERT INTO invoices (id, amount_minor, currency) VALUES (?1, ?2, ?3) "
-        "ON CONFLICT DO NOTHING",
-        id, amount.minor_units, std::string(amount.currency.code()));
+        "INSERT INTO invoices (id, amount_minor, currency, created_at_ms) "
+        "VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        id, amount.minor_units, std::string(amount.currency.code()), now_ms);
     outcome.added += static_cast<std::size_t>(added);
     SQLite::Statement& row = connection.query(
         "SELECT sequence, id, amount_minor, currency, state FROM invoices WHERE id = ?1", id);
@@ -137,23 +133,28 @@ Claimable find_claimable(SqliteConnection& connection, const Lease& lease, std::
       "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
       "WHERE state IN (0, 1) AND claimable_at_ms > ?1",
       to_unix_ms(lease.until + (lease.until - lease.now))));
+  take(connection.query(
+      "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
+      "WHERE state = 1 AND claimable_at_ms = 0 "
+      "AND sequence > (SELECT through FROM payment_request) ORDER BY sequence"));
   return found;
 }
 
 void settle_one(SqliteConnection& connection, const std::string& owner,
-                const Settlement& settlement) {
+                const Settlement& settlement, std::int64_t now_ms) {
   switch (settlement.kind) {
     case Settlement::Kind::kPaid:
       connection.run(
-          "UPDATE invoices SET state = 2, claimable_at_ms = 0, lease_owner = NULL, refusal = NULL "
-          "WHERE sequence = ?1 AND state <> 2",
-          settlement.sequence);
+          "UPDATE invoices SET state = 2, claimable_at_ms = 0, lease_owner = NULL, refusal = NULL, "
+          "paid_at_ms = ?2 WHERE sequence = ?1 AND state <> 2",
+          settlement.sequence, now_ms);
       break;
     case Settlement::Kind::kRefused:
       connection.run(
-          "UPDATE invoices SET state = 3, claimable_at_ms = 0, lease_owner = NULL, refusal = ?4 "
+          "UPDATE invoices SET state = 3, claimable_at_ms = 0, lease_owner = NULL, refusal = ?4, "
+          "refused_at_ms = ?5, refused_attempt = attempt "
           "WHERE sequence = ?1 AND state = 1 AND lease_owner = ?2 AND attempt = ?3",
-          settlement.sequence, owner, settlement.attempt, settlement.refusal);
+          settlement.sequence, owner, settlement.attempt, settlement.refusal, now_ms);
       break;
     case Settlement::Kind::kRetry:
       connection.run(
@@ -175,7 +176,8 @@ std::int64_t count_pending(SqliteConnection& connection, std::int64_t through) {
 
 class Transaction final : public InvoiceTransaction {
  public:
-  explicit Transaction(SqliteConnection& connection) : connection_(connection) {}
+  Transaction(SqliteConnection& connection, std::int64_t now_ms)
+      : connection_(connection), now_ms_(now_ms) {}
 
   PayRun request_payment() override {
     connection_.run(
@@ -188,6 +190,18 @@ class Transaction final : public InvoiceTransaction {
         number(connection_.query("SELECT coalesce(max(sequence), 0) FROM invoices"));
     connection_.run("UPDATE payment_request SET through = max(through, ?1)", through);
     return {.through = through, .due = count_pending(connection_, through)};
+  }
+
+  std::int64_t request_payment_of(std::span<const std::string> ids) override {
+    for (const std::string& id : ids) {
+      connection_.run(
+          "UPDATE invoices SET generation = generation + (state = 3), "
+          "state = CASE state WHEN 3 THEN 0 ELSE state END, refusal = NULL, "
+          "claimable_at_ms = sequence > (SELECT through FROM payment_request) "
+          "WHERE id = ?1 AND state <> 2 AND lease_owner IS NULL",
+          id);
+    }
+    return static_cast<std::int64_t>(pending_invoices(connection_, ids).size());
   }
 
   std::vector<Claim> claim(const Lease& lease, std::size_t limit) override {
@@ -205,11 +219,14 @@ class Transaction final : public InvoiceTransaction {
   }
 
   void settle(const std::string& owner, std::span<const Settlement> settlements) override {
-    for (const Settlement& settlement : settlements) settle_one(connection_, owner, settlement);
+    for (const Settlement& settlement : settlements) {
+      settle_one(connection_, owner, settlement, now_ms_);
+    }
   }
 
  private:
   SqliteConnection& connection_;
+  const std::int64_t now_ms_;
 };
 
 }  // namespace
@@ -218,32 +235,46 @@ constinit const common::SqliteSchema SqliteInvoiceStore::kSchema = {
     .application_id = 0x696e766f,  // "invo"
     .migrations = kMigrations};
 
-SqliteInvoiceStore::SqliteInvoiceStore(const std::string& path) : database_(path, kSchema) {}
+SqliteInvoiceStore::SqliteInvoiceStore(const std::string& path, const common::Clock& clock)
+    : clock_(clock), database_(path, kSchema) {}
 
 std::vector<AddOutcome> SqliteInvoiceStore::add(std::span<const std::vector<NewInvoice>> groups) {
   return database_.write("add", [&](SqliteConnection& connection) {
+    const std::int64_t now_ms = to_unix_ms(clock_.now());
     std::vector<AddOutcome> outcomes;
     outcomes.reserve(groups.size());
-    for (const auto& group : groups) outcomes.push_back(add_group(connection, group));
+    for (const auto& group : groups) outcomes.push_back(add_group(connection, group, now_ms));
     return outcomes;
   });
 }
 
 std::vector<Invoice> SqliteInvoiceStore::list(std::int64_t after, std::size_t limit) {
+  return database_.read(
+      [&](SqliteConnection& connection) { return list_invoices(connection, after, limit); });
+}
+
+std::vector<InvoiceDetails> SqliteInvoiceStore::page(const InvoiceFilter& filter,
+                                                     std::int64_t after, std::size_t limit) {
   return database_.read([&](SqliteConnection& connection) {
-    SQLite::Statement& rows = connection.query(
-        "SELECT sequence, id, amount_minor, currency, state FROM invoices "
-        "WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
-        after, static_cast<std::int64_t>(limit));
-    std::vector<Invoice> invoices;
-    while (rows.executeStep()) invoices.push_back(read_invoice(rows));
-    return invoices;
+    return page_of_invoices(connection, filter, after, limit);
   });
+}
+
+std::optional<InvoiceDetails> SqliteInvoiceStore::find(const std::string& id) {
+  return database_.read([&](SqliteConnection& connection) { return find_invoice(connection, id); });
+}
+
+std::vector<InvoiceTotal> SqliteInvoiceStore::totals() {
+  InvoiceTotals totals;
+  while (
+      database_.read([&](SqliteConnection& connection) { return totals.add_page(connection); })) {
+  }
+  return totals.totals();
 }
 
 void SqliteInvoiceStore::write(std::string_view what, const Work& work) {
   database_.write(what, [&](SqliteConnection& connection) {
-    Transaction transaction(connection);
+    Transaction transaction(connection, to_unix_ms(clock_.now()));
     work(transaction);
   });
 }
@@ -267,6 +298,11 @@ bool SqliteInvoiceStore::is_pending(const PayRun& run) {
   });
 }
 
+std::vector<std::string> SqliteInvoiceStore::pending_of(std::span<const std::string> ids) {
+  return database_.read(
+      [&](SqliteConnection& connection) { return pending_invoices(connection, ids); });
+}
+
 bool SqliteInvoiceStore::is_claimable(const Lease& lease) {
   return database_.read([&](SqliteConnection& connection) {
     return !find_claimable(connection, lease, 1).claims.empty();
@@ -276,7 +312,8 @@ bool SqliteInvoiceStore::is_claimable(const Lease& lease) {
 void SqliteInvoiceStore::release(const std::string& owner) {
   database_.write("release", [&](SqliteConnection& connection) {
     connection.run(
-        "UPDATE invoices SET claimable_at_ms = 0, lease_owner = NULL "
+        "UPDATE invoices SET lease_owner = NULL, "
+        "claimable_at_ms = sequence > (SELECT through FROM payment_request) "
         "WHERE state = 1 AND claimable_at_ms > 0 AND lease_owner = ?1",
         owner);
   });

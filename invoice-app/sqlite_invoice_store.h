@@ -1,11 +1,12 @@
-// Invoices in SQLite. A request to pay writes one row, "everything up to this sequence", so it
-// costs the same for three invoices and for a million.
+// Invoices in SQLite. A request to pay all writes one row, "everything up to this sequence", so it
+// costs the same for three invoices and for a million. sqlite_invoice_queries.h reads.
 
 #ifndef INVOICE_APP_SQLITE_INVOICE_STORE_H_
 #define INVOICE_APP_SQLITE_INVOICE_STORE_H_
 
 #include <string>
 
+#include "common/base/clock.h"
 #include "common/storage/sqlite_database.h"
 #include "invoice-app/invoice_store.h"
 
@@ -15,14 +16,19 @@ class SqliteInvoiceStore : public InvoiceStore {
  public:
   static const common::SqliteSchema kSchema;
 
-  // Throws common::Unavailable if the file can't be used.
-  explicit SqliteInvoiceStore(const std::string& path);
+  // Throws common::Unavailable if the file can't be used. `clock` must outlive the store.
+  SqliteInvoiceStore(const std::string& path, const common::Clock& clock);
 
   std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) override;
   std::vector<Invoice> list(std::int64_t after, std::size_t limit) override;
+  std::vector<InvoiceDetails> page(const InvoiceFilter& filter, std::int64_t after,
+                                   std::size_t limit) override;
+  std::optional<InvoiceDetails> find(const std::string& id) override;
+  std::vector<InvoiceTotal> totals() override;
   void write(std::string_view what, const Work& work) override;
   PayProgress progress(const PayRun& run) override;
   bool is_pending(const PayRun& run) override;
+  std::vector<std::string> pending_of(std::span<const std::string> ids) override;
   bool is_claimable(const Lease& lease) override;
   void release(const std::string& owner) override;
   std::optional<std::uint64_t> version() override { return database_.version(); }
@@ -32,6 +38,7 @@ class SqliteInvoiceStore : public InvoiceStore {
   void check() override { database_.check(); }
 
  private:
+  const common::Clock& clock_;
   common::SqliteDatabase database_;
 };
 

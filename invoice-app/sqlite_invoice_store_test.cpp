@@ -13,14 +13,15 @@
 #include "common/base/unavailable.h"
 #include "invoice-app/testing/invoice_store_contract.h"
 #include "invoice-app/testing/single_writes.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/service_process.h"
 
 namespace invoice_app {
 namespace {
 
-OpenInvoiceStore new_sqlite_storage() {
-  return [directory = std::make_shared<tests::TemporaryDirectory>()] {
-    return std::make_shared<SqliteInvoiceStore>(*directory / "invoices.db");
+OpenInvoiceStore new_sqlite_storage(const common::Clock& clock) {
+  return [&clock, directory = std::make_shared<tests::TemporaryDirectory>()] {
+    return std::make_shared<SqliteInvoiceStore>(*directory / "invoices.db", clock);
   };
 }
 
@@ -40,7 +41,12 @@ class SqliteInvoiceStoreTest : public testing::Test {
     return database.execAndGet(sql).getInt();
   }
 
+  void change(const std::string& sql) const {
+    SQLite::Database(path(), SQLite::OPEN_READWRITE).exec(sql);
+  }
+
   const tests::TemporaryDirectory directory_;
+  const tests::FakeClock clock_;
 };
 
 TEST_F(SqliteInvoiceStoreTest, KeepsEverythingWhenItIsOpenedAgain) {
@@ -48,7 +54,7 @@ TEST_F(SqliteInvoiceStoreTest, KeepsEverythingWhenItIsOpenedAgain) {
   const common::WallTime now(1'000s);
   std::int64_t through = 0;
   {
-    SqliteInvoiceStore store(path());
+    SqliteInvoiceStore store(path(), clock_);
     for (const char* id : {"held", "refused", "waits"}) add(store, id);
     through = request_payment(store).through;
     const auto claims = claim_due(store, {"a", now, now + 10s}, 2);
@@ -58,7 +64,7 @@ TEST_F(SqliteInvoiceStoreTest, KeepsEverythingWhenItIsOpenedAgain) {
                                               .refusal = "payments in EUR are not accepted"}};
     settle(store, "a", refused);
   }
-  SqliteInvoiceStore store(path());
+  SqliteInvoiceStore store(path(), clock_);
   const PayProgress progress = store.progress({.through = through, .due = 3});
   EXPECT_EQ(progress.pending, 2);
   EXPECT_EQ(progress.refused, 1);
@@ -71,7 +77,7 @@ TEST_F(SqliteInvoiceStoreTest, KeepsEverythingWhenItIsOpenedAgain) {
 }
 
 TEST_F(SqliteInvoiceStoreTest, IsUnavailableWithoutItsFileAndMakesNoNewOne) {
-  SqliteInvoiceStore store(path());
+  SqliteInvoiceStore store(path(), clock_);
   add(store, "I1");
   EXPECT_EQ(store.list(0, 10).size(), 1U);
   std::filesystem::rename(path(), path("moved.db"));
@@ -85,7 +91,7 @@ TEST_F(SqliteInvoiceStoreTest, IsUnavailableWithoutItsFileAndMakesNoNewOne) {
 }
 
 TEST_F(SqliteInvoiceStoreTest, ReadsAndWritesTheFileThatIsThereNow) {
-  SqliteInvoiceStore store(path());
+  SqliteInvoiceStore store(path(), clock_);
   add(store, "I1");
   std::filesystem::copy_file(path(), path("backup.db"));
   add(store, "I2");
@@ -93,14 +99,24 @@ TEST_F(SqliteInvoiceStoreTest, ReadsAndWritesTheFileThatIsThereNow) {
   std::filesystem::rename(path("backup.db"), path());
   EXPECT_EQ(store.list(0, 10).size(), 1U);
   add(store, "I3");
-  EXPECT_EQ(SqliteInvoiceStore(path()).list(0, 10).back().id, "I3");
+  EXPECT_EQ(SqliteInvoiceStore(path(), clock_).list(0, 10).back().id, "I3");
 }
 
 TEST_F(SqliteInvoiceStoreTest, IsNotReadyWhenItsFileWasEmptied) {
-  SqliteInvoiceStore store(path());
+  SqliteInvoiceStore store(path(), clock_);
   std::filesystem::resize_file(path(), 0);
   EXPECT_THROW(store.check(), common::Unavailable);
   EXPECT_EQ(std::filesystem::file_size(path()), 0U);
+}
+
+TEST_F(SqliteInvoiceStoreTest, ClaimsWhatAnOlderProgramHasReleased) {
+  SqliteInvoiceStore store(path(), clock_);
+  expect_claim_after_older_release(store, [this](const std::string& sql) { change(sql); });
+}
+
+TEST_F(SqliteInvoiceStoreTest, ShowsNoTimesOfOlderPrograms) {
+  SqliteInvoiceStore store(path(), clock_);
+  expect_no_times_of_older_programs(store, [this](const std::string& sql) { change(sql); });
 }
 
 // A row in a currency that this program does not know: written by a newer one, or by hand.
@@ -112,14 +128,13 @@ class UnknownCurrency : public SqliteInvoiceStoreTest {
   }
 
   void rename_currency(const std::string& from, const std::string& to) const {
-    SQLite::Database(path(), SQLite::OPEN_READWRITE)
-        .exec("UPDATE invoices SET currency = '" + to + "' WHERE id = 'unknown' AND currency = '" +
-              from + "'");
+    change("UPDATE invoices SET currency = '" + to + "' WHERE id = 'unknown' AND currency = '" +
+           from + "'");
   }
 
   const Lease lease_{"a", common::WallTime(std::chrono::seconds(1'000)),
                      common::WallTime(std::chrono::seconds(1'010))};
-  SqliteInvoiceStore store_{path()};
+  SqliteInvoiceStore store_{path(), clock_};
 };
 
 TEST_F(UnknownCurrency, IsNamedByTheListUntilAProgramKnowsIt) {

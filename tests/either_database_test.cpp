@@ -58,6 +58,37 @@ TEST_P(Pair, OneCallPaysEveryInvoiceOnce) {
   EXPECT_EQ(payments(*provider), ledger);
 }
 
+TEST_P(Pair, OneInvoiceCanBePaidAndFound) {
+  const auto provider = start_provider();
+  const auto app = start_invoice_app(provider->url());
+  const auto ask = [&](const std::string& line) {
+    return RawClient(app->port()).ask(line + " HTTP/1.1\r\nHost: test\r\n\r\n");
+  };
+  const RawAnswer paid = ask("POST /invoices/I2/pay");
+  EXPECT_EQ(paid.status, 200);
+  const json invoice = json::parse(paid.body);
+  EXPECT_EQ(invoice["InvoiceId"], "I2");
+  EXPECT_EQ(invoice["Status"], "paid");
+  EXPECT_EQ(invoice["Attempts"], 1);
+  EXPECT_LE(invoice["CreatedAt"].get<std::string>(), invoice["PaidAt"].get<std::string>());
+  EXPECT_EQ(ask("GET /invoices/I2").body, paid.body);
+  EXPECT_EQ(payments(*provider).size(), 1U);
+
+  EXPECT_EQ(json::parse(ask("GET /invoices?status=paid").body), json::array({invoice}));
+  const RawAnswer page = ask("GET /invoices?status=unpaid&limit=1");
+  EXPECT_EQ(json::parse(page.body).at(0)["InvoiceId"], "I1");
+  EXPECT_EQ(page.header("Link"), "</invoices?status=unpaid&limit=1&cursor=1>; rel=\"next\"");
+  EXPECT_EQ(ask("GET /invoices?status=due").status, 400);
+  EXPECT_EQ(ask("GET /invoices/I4").status, 404);
+
+  json sums;
+  for (const json& total : json::parse(ask("GET /summary").body)) {
+    if (total["Count"] > 0) sums[total["Currency"]][total["Status"]] = total["Sum"];
+  }
+  EXPECT_EQ(sums, json::parse(R"({"DKK": {"unpaid": 66.13}, "EUR": {"unpaid": 12.15},
+                                  "GBP": {"paid": 10.25}})"));
+}
+
 TEST_P(Pair, ARestartKeepsEverything) {
   auto provider = start_provider();
   auto app = start_invoice_app(provider->url());

@@ -77,7 +77,7 @@ class Invoices {
  public:
   static constexpr const char* kFile = "invoices.db";
 
-  explicit Invoices(const std::string& path) : store_(path) {}
+  explicit Invoices(const std::string& path) : store_(path, clock_) {}
 
   // In rotation: adds invoices, requests payment, claims, settles.
   void step(int number) {
@@ -109,6 +109,7 @@ class Invoices {
   }
 
  private:
+  const FakeClock clock_;
   invoice_app::SqliteInvoiceStore store_;
   std::vector<invoice_app::Claim> claims_;
 };

@@ -87,10 +87,13 @@ class RollingUpdate : public EndToEnd {
 TEST_F(RollingUpdate, OlderProgramsRunAndStartOnANewerSchemaThatOnlyAdds) {
   Client client(apps_[1]->url());
   EXPECT_TRUE(client.continues());
-  change("payments", "ALTER TABLE payments ADD COLUMN note TEXT; PRAGMA user_version = 2");
+  constexpr int kNewer = 9;
+  const std::string to_newer = "; PRAGMA user_version = " + std::to_string(kNewer);
+  change("payments", "ALTER TABLE payments ADD COLUMN note TEXT" + to_newer);
   change("invoices",
          "ALTER TABLE invoices ADD COLUMN priority INTEGER NOT NULL DEFAULT 0; "
-         "CREATE INDEX by_priority ON invoices (priority); PRAGMA user_version = 2");
+         "CREATE INDEX by_priority ON invoices (priority)" +
+             to_newer);
   EXPECT_TRUE(client.continues());
   change("invoices",
          "INSERT INTO invoices (id, amount_minor, currency, priority) "
@@ -111,17 +114,17 @@ TEST_F(RollingUpdate, OlderProgramsRunAndStartOnANewerSchemaThatOnlyAdds) {
   EXPECT_TRUE(all_get_paid(apps_[0]->url()));
   EXPECT_EQ(difference(invoices(*apps_[0]), payments(*providers_[0])), "");
   EXPECT_EQ(invoices(*apps_[0]), invoices(*apps_[1]));
-  for (const char* name : {"invoices", "payments"}) EXPECT_EQ(user_version(name), 2);
+  for (const char* name : {"invoices", "payments"}) EXPECT_EQ(user_version(name), kNewer);
 }
 
 TEST_F(RollingUpdate, ASchemaForNewerProgramsOnlyStopsOlderOnes) {
-  constexpr int kVersion3ForPrograms2 = 2 * 65536 + 3;
+  constexpr int kVersion9ForPrograms8 = 8 * 65536 + 9;
   for (const std::string name : {"invoices", "payments"}) {
-    change(name, "PRAGMA user_version = " + std::to_string(kVersion3ForPrograms2));
+    change(name, "PRAGMA user_version = " + std::to_string(kVersion9ForPrograms8));
   }
   const std::string reason =
-      "has schema version 3, for programs that know version 2 or later; this program knows "
-      "version 1";
+      "has schema version 9, for programs that know version 8 or later; this program knows "
+      "version ";
   for (const auto& process : {&providers_[0], &providers_[1], &apps_[0], &apps_[1]}) {
     EXPECT_NE(expect_status(readiness(**process), 503).body.find(reason), std::string::npos);
   }
@@ -130,7 +133,7 @@ TEST_F(RollingUpdate, ASchemaForNewerProgramsOnlyStopsOlderOnes) {
     ServiceProcess process(binary, {{"DATABASE_URL", database(name)}}, directory_ / "refused.log");
     EXPECT_EQ(process.wait(), 1);
     EXPECT_NE(process.log().find(reason), std::string::npos) << process.log();
-    EXPECT_EQ(user_version(name), kVersion3ForPrograms2);
+    EXPECT_EQ(user_version(name), kVersion9ForPrograms8);
   }
 }
 
@@ -148,6 +151,84 @@ TEST_F(RollingUpdate, ARowInAWithdrawnCurrencyIsListedAndHoldsUpNoPayment) {
   EXPECT_EQ(attempts(app, "paid"), 2);
   EXPECT_EQ(attempts(app, "refused"), 1);
   EXPECT_EQ(payments(*providers_[0]).size(), 2U);
+}
+
+// The schema of invoice-app before its first migration, with a row in each state. The first lease
+// belongs to a process that has died.
+constexpr const char* kInvoicesOfVersion1 = R"sql(
+  CREATE TABLE invoices (
+    sequence        INTEGER PRIMARY KEY,
+    id              TEXT    NOT NULL UNIQUE,
+    amount_minor    INTEGER NOT NULL CHECK (amount_minor > 0),
+    currency        TEXT    NOT NULL,
+    state           INTEGER NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 3),
+    generation      INTEGER NOT NULL DEFAULT 1,
+    attempt         INTEGER NOT NULL DEFAULT 0,
+    claimable_at_ms INTEGER NOT NULL DEFAULT 0,
+    lease_owner     TEXT,
+    refusal         TEXT
+  ) STRICT;
+  CREATE INDEX due ON invoices (claimable_at_ms, sequence) WHERE state IN (0, 1);
+  CREATE INDEX refused ON invoices (sequence) WHERE state = 3;
+  CREATE TABLE payment_request (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    through  INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO payment_request VALUES (1, 2);
+  INSERT INTO invoices (id, amount_minor, currency, state, attempt, claimable_at_ms, lease_owner,
+                        refusal)
+  VALUES ('sending', 100, 'EUR', 1, 1, 1000000000000, 'pid 1', NULL),
+         ('paid', 200, 'EUR', 2, 1, 0, NULL, NULL),
+         ('refused', 300, 'EUR', 3, 1, 0, NULL, 'no'),
+         ('unpaid', 400, 'EUR', 0, 0, 0, NULL, NULL);
+  PRAGMA application_id = 0x696e766f;
+  PRAGMA user_version = 1)sql";
+
+class MigratedInvoices : public EndToEnd {
+ protected:
+  MigratedInvoices() {
+    run(kInvoicesOfVersion1, SQLite::OPEN_CREATE);
+    provider_ = start_provider();
+    app_ = start_invoice_app(provider_->url());
+  }
+
+  void run(const std::string& sql, int flags = 0) const {
+    SQLite::Database file(directory_ / "invoices.db", SQLite::OPEN_READWRITE | flags, 60'000);
+    file.exec("BEGIN IMMEDIATE; " + sql + "; COMMIT");
+  }
+  json invoice(const std::string& id) const { return get_json(app_->url(), "/invoices/" + id); }
+  json pay_one(const std::string& id) const {
+    const auto result = patient_client(app_->url()).post("/invoices/" + id + "/pay", {}, "", "");
+    return json::parse(expect_status(result, 200).body);
+  }
+
+  std::unique_ptr<ServiceProcess> provider_;
+  std::unique_ptr<ServiceProcess> app_;
+};
+
+TEST_F(MigratedInvoices, ContinueAsTheyWereAndHaveNoTimes) {
+  EXPECT_TRUE(
+      eventually([&] { return invoice("sending")["Status"] == "paid"; }));  // the lease has expired
+  EXPECT_EQ(invoice("sending")["Attempts"], 2);
+  for (const char* id : {"paid", "refused", "unpaid"}) {
+    EXPECT_EQ(invoice(id)["Status"], id);
+    for (const char* time : {"CreatedAt", "PaidAt", "RefusedAt"}) {
+      EXPECT_FALSE(invoice(id).contains(time)) << id << " " << time;
+    }
+  }
+  EXPECT_EQ(invoice("refused")["Refusal"], "no");
+  EXPECT_TRUE(pay_one("unpaid").contains("PaidAt"));
+  EXPECT_TRUE(pay_one("refused").contains("PaidAt"));
+}
+
+TEST_F(MigratedInvoices, AreSharedWithAProgramOfVersion1) {
+  run("INSERT INTO invoices (id, amount_minor, currency) VALUES ('a', 1, 'EUR'), ('b', 2, 'EUR')");
+  EXPECT_EQ(pay_one("b")["Status"], "paid");
+  EXPECT_EQ(invoice("a")["Status"], "unpaid");
+  // It has claimed what was requested by its id, and has released it.
+  run("UPDATE invoices SET state = 1, attempt = 1 WHERE id = 'a'");
+  EXPECT_TRUE(eventually([&] { return invoice("a")["Status"] == "paid"; }));
+  EXPECT_EQ(invoice("a")["Attempts"], 2);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #define COMMON_BASE_ASCII_H_
 
 #include <algorithm>
+#include <cstddef>
 #include <string_view>
 
 namespace common {
@@ -23,6 +24,14 @@ constexpr bool is_token_character(char c) {
 // In ids of invoices and requests: needs no escaping in JSON, SQL, URLs or logs.
 constexpr bool is_id_character(char c) {
   return is_alphanumeric(c) || c == '.' || c == '_' || c == '-';
+}
+
+// Of invoices and requests.
+inline constexpr std::size_t kMaxIdBytes = 64;
+
+constexpr bool is_id(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxIdBytes &&
+         std::all_of(text.begin(), text.end(), is_id_character);
 }
 
 constexpr bool is_printable(char c) { return c >= ' ' && c <= '~'; }

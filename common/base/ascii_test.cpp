@@ -31,6 +31,17 @@ TEST(Ascii, ClassesHaveExactlyTheseCharacters) {
   EXPECT_EQ(all(is_printable).back(), '~');
 }
 
+TEST(Ascii, AnIdHas1To64OfItsCharacters) {
+  for (const std::string& id : {std::string("I1"), std::string("."), std::string(64, 'x')}) {
+    EXPECT_TRUE(is_id(id)) << id;
+  }
+  for (const std::string& other :
+       {std::string(), std::string(65, 'x'), std::string("a b"), std::string("a/b"),
+        std::string("a\0", 2), std::string("\xc3\xa9"), std::string("a\n")}) {
+    EXPECT_FALSE(is_id(other)) << other;
+  }
+}
+
 TEST(Ascii, OnlyLettersHaveACase) {
   for (int byte = 0; byte < 256; ++byte) {
     const char c = static_cast<char>(byte);

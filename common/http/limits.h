@@ -98,6 +98,10 @@ inline constexpr int kMaxTrailers = 32;
 // memory per client and keep writers waiting; fewer rows cost more transactions.
 inline constexpr std::size_t kListPageRows = 1000;
 
+// Elements of a page of a list (page.h). Outside of 1 to the maximum: 400.
+inline constexpr int kDefaultPageElements = 100;
+inline constexpr int kMaxPageElements = 1'000;
+
 // A longer list is not kept in memory, but read from the database for each request. About 60,000
 // invoices.
 inline constexpr std::size_t kMaxCachedListBytes = 4 * 1024 * 1024;

@@ -5,6 +5,7 @@
 #define COMMON_HTTP_MESSAGE_H_
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,11 +18,14 @@
 namespace common {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+using QueryParameters = std::map<std::string, std::string, std::less<>>;  // decoded values by name
 
 struct HttpRequest {
   std::string method = {};
-  std::string path = {};   // decoded, without the query
-  std::string query = {};  // as sent, without the question mark
+  std::string path = {};            // decoded, without the query
+  std::string query = {};           // as sent, without the question mark
+  std::string path_parameter = {};  // set by the router: what "{id}" of the route's path stands for
+  QueryParameters parameters = {};  // set by the router: those of the query that the route knows
   HttpHeaders headers = {};
   std::string body = {};
   std::string request_id = {};  // the client's X-Request-Id if it is valid, else a new one

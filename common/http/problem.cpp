@@ -1,8 +1,20 @@
 #include "common/http/problem.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <nlohmann/json.hpp>
 
+#include "common/base/ascii.h"
+
 namespace common {
+
+std::string shown(std::string_view value) {
+  constexpr std::size_t kMaxShown = 100;
+  std::string text(value.substr(0, kMaxShown));
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return !is_printable(c); }, '?');
+  return '"' + text + '"';
+}
 
 std::string to_json(const Problem& problem) {
   using Json = nlohmann::ordered_json;

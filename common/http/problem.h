@@ -23,6 +23,9 @@ struct Problem {
   std::vector<std::pair<std::string, long long>> members = {};
 };
 
+// A part of a request, as a detail shows it: in quotes, printable and short.
+std::string shown(std::string_view value);
+
 // A JSON object with type, title, status, detail and the members.
 std::string to_json(const Problem& problem);
 

@@ -44,15 +44,15 @@ bool is_valid(std::string_view text, bool (*is_allowed)(char)) {
   return true;
 }
 
-// Decodes the percent-escapes of a valid text, except those of slashes.
-std::string decode(std::string_view text) {
+// Decodes the percent-escapes of a valid text. That of a slash becomes `slash`.
+std::string decode(std::string_view text, std::string_view slash) {
   std::string decoded;
   decoded.reserve(text.size());
   for (std::size_t escape = text.find('%'); escape != std::string_view::npos;
        escape = text.find('%')) {
     decoded += text.substr(0, escape);
     const char byte = *decode_hex(text.substr(escape + 1));
-    byte == '/' ? decoded += "%2F" : decoded += byte;
+    byte == '/' ? decoded += slash : decoded += byte;
     text.remove_prefix(escape + 3);
   }
   return decoded += text;
@@ -91,8 +91,10 @@ std::optional<RequestTarget> parse_request_target(std::string_view target) {
   if (!is_valid(path, is_path_character) || !is_valid(query, is_query_character)) {
     return std::nullopt;
   }
-  return RequestTarget{.path = decode(path), .query = std::string(query)};
+  return RequestTarget{.path = decode(path, "%2F"), .query = std::string(query)};
 }
+
+std::string percent_decode(std::string_view text) { return decode(text, "/"); }
 
 bool is_host_and_port(std::string_view text) {
   if (text.starts_with('[')) {

@@ -23,6 +23,9 @@ struct RequestTarget {
 // Host and port of the second form are checked and ignored.
 std::optional<RequestTarget> parse_request_target(std::string_view target);
 
+// Decodes the percent-escapes of a valid text, such as a part of a query: also those of slashes.
+std::string percent_decode(std::string_view text);
+
 // Whether the text is HOST or HOST:PORT: a name, an IPv4 address or an IPv6 address in brackets;
 // the port is 0 to 65535 or empty (RFC 3986, sections 3.2.2 and 3.2.3). The host is not empty
 // (RFC 9110, section 4.2.1). No user information (RFC 9110, section 4.2.4).

@@ -63,6 +63,13 @@ TEST(RequestTarget, IsPercentDecodedButForTheSlash) {
   for (const auto& [target, parsed] : table) EXPECT_EQ(read(target), parsed) << target;
 }
 
+TEST(PercentDecode, DecodesEveryEscapeAndNothingElse) {
+  EXPECT_EQ(percent_decode(""), "");
+  EXPECT_EQ(percent_decode("a+b=c&d"), "a+b=c&d");
+  EXPECT_EQ(percent_decode("%41%2f%2F%25"), "A//%");
+  EXPECT_EQ(percent_decode("x%00%ff"), std::string("x\0\xff", 3));
+}
+
 TEST(RequestTarget, OfAnotherFormIsRefused) {
   for (const std::string target : {"",
                                    "hello",

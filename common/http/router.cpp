@@ -9,6 +9,7 @@
 #include "common/base/bad_request.h"
 #include "common/base/unavailable.h"
 #include "common/http/problem.h"
+#include "common/http/query.h"
 #include "common/log/log.h"
 
 namespace common {
@@ -39,13 +40,17 @@ HttpResponse method_not_allowed(const auto& methods) {
   return response;
 }
 
-// A part of the request as it is shown in a response: in quotes, printable and short.
-std::string shown(std::string_view value) {
-  constexpr std::size_t kMaxShown = 100;
-  std::string text(value.substr(0, kMaxShown));
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return '"' + text + '"';
+// The value of the parameter if the template ("/invoices/{id}") matches the path, else nullopt.
+std::optional<std::string_view> match_template(std::string_view path_template,
+                                               std::string_view path) {
+  const std::string_view begin = path_template.substr(0, path_template.find('{'));
+  const std::string_view end = path_template.substr(path_template.find('}') + 1);
+  if (path.size() < begin.size() + end.size() || !path.starts_with(begin) || !path.ends_with(end)) {
+    return std::nullopt;
+  }
+  path.remove_prefix(begin.size());
+  path.remove_suffix(end.size());
+  return is_id(path) ? std::optional(path) : std::nullopt;
 }
 
 std::optional<HttpResponse> refuse_type(const HttpRequest& request) {
@@ -90,23 +95,26 @@ HttpResponse to_response(const Outcome<HttpResponse>& outcome) {
 }  // namespace
 
 void HttpRouter::add(const std::string& method, const std::string& path, BodyRule rule,
-                     DeferredHttpHandler handler, Access access, InstantHttpHandler instant) {
-  paths_[path].emplace(method, Route{.instant = std::move(instant),
-                                     .handler = std::move(handler),
-                                     .reads_body = method == "POST",
-                                     .body_rule = rule,
-                                     .access = access,
-                                     .metrics = metrics_.route(method, path)});
+                     DeferredHttpHandler handler, Access access, InstantHttpHandler instant,
+                     std::vector<std::string> parameters) {
+  Paths& paths = path.find('{') == std::string::npos ? paths_ : templates_;
+  paths[path].emplace(method, Route{.instant = std::move(instant),
+                                    .handler = std::move(handler),
+                                    .reads_body = method == "POST",
+                                    .body_rule = rule,
+                                    .access = access,
+                                    .parameters = std::move(parameters),
+                                    .metrics = metrics_.route(method, path)});
 }
 
 void HttpRouter::get(const std::string& path, HttpHandler handler, Access access,
-                     InstantHttpHandler instant) {
+                     InstantHttpHandler instant, std::vector<std::string> parameters) {
   add(
       "GET", path, {},
       [handler = std::move(handler)](const HttpRequest& request, const HttpRespond& respond) {
         respond([&] { return handler(request); });
       },
-      access, std::move(instant));
+      access, std::move(instant), std::move(parameters));
 }
 
 void HttpRouter::post(const std::string& path, BodyRule rule, HttpHandler handler) {
@@ -122,32 +130,42 @@ void HttpRouter::post_deferred(const std::string& path, BodyRule rule,
   add("POST", path, rule, std::move(handler));
 }
 
-HttpRouter::Match HttpRouter::match(const HttpRequest& request, bool has_body) {
+HttpRouter::Match HttpRouter::match(HttpRequest& request, bool has_body) {
   Match match;
   match.refusal = refuse(request, has_body, match.route);
   return match;
 }
 
-std::optional<HttpResponse> HttpRouter::refuse(const HttpRequest& request, bool has_body,
-                                               Route*& route) {
+HttpRouter::Methods* HttpRouter::find_path(HttpRequest& request) {
+  const auto equal = paths_.find(request.path);
+  if (equal != paths_.end()) return &equal->second;
+  for (auto& [path_template, methods] : templates_) {
+    if (const auto value = match_template(path_template, request.path)) {
+      request.path_parameter = *value;
+      return &methods;
+    }
+  }
+  return nullptr;
+}
+
+std::optional<HttpResponse> HttpRouter::refuse(HttpRequest& request, bool has_body, Route*& route) {
   if (!is_known_method(request.method)) {
     return error(501, "the method " + shown(request.method) + " is not known");
   }
-  const auto path = paths_.find(request.path);
-  if (path != paths_.end()) {
-    const auto method = path->second.find(request.method == "HEAD" ? "GET" : request.method);
-    if (method != path->second.end()) route = &method->second;
+  Methods* const methods = find_path(request);
+  if (methods != nullptr) {
+    const auto method = methods->find(request.method == "HEAD" ? "GET" : request.method);
+    if (method != methods->end()) route = &method->second;
   }
   if (guard_ && (route == nullptr || route->access == Access::kGuarded)) {
     if (auto response = guard_(request)) return response;
   }
-  if (path == paths_.end()) return error(404, "there is no such path");
-  if (route == nullptr) return method_not_allowed(path->second);
-  if (!request.query.empty()) {
-    return error(
-        400,
-        "there is no query parameter " +
-            shown(std::string_view(request.query).substr(0, request.query.find_first_of("=&"))));
+  if (methods == nullptr) return error(404, "there is no such path");
+  if (route == nullptr) return method_not_allowed(*methods);
+  try {
+    request.parameters = parse_query(request.query, route->parameters);
+  } catch (const BadRequest& failure) {
+    return error(400, failure.what());
   }
   if (has_body && route->reads_body) return refuse_body(request, route->body_rule);
   return std::nullopt;

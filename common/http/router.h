@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/http/limits.h"
 #include "common/http/message.h"
@@ -38,10 +39,14 @@ class HttpRouter {
     kOpen,  // the guard is not called
   };
 
-  // GET includes HEAD. A path matches only if it is equal. Requests with a query get 400. With
-  // `instant`, requests can be answered also if all workers wait.
+  // GET includes HEAD. A path is equal, or has one parameter: "/invoices/{id}/pay" matches if the
+  // part of the request's path has the form of an id (common/base/ascii.h). An equal path wins.
+  //
+  // With `instant`, requests can be answered also if all workers wait. `parameters` are the names
+  // of the query parameters that the handlers know; a request with another one, or with one twice,
+  // gets 400.
   void get(const std::string& path, HttpHandler handler, Access access = Access::kGuarded,
-           InstantHttpHandler instant = {});
+           InstantHttpHandler instant = {}, std::vector<std::string> parameters = {});
   void post(const std::string& path, BodyRule rule, HttpHandler handler);
   void post_deferred(const std::string& path, BodyRule rule, DeferredHttpHandler handler);
   void set_guard(HttpGuard guard) { guard_ = std::move(guard); }
@@ -52,6 +57,7 @@ class HttpRouter {
     bool reads_body;
     BodyRule body_rule;
     Access access;
+    std::vector<std::string> parameters;
     HttpMetrics::Route metrics;
   };
   // If there is a refusal, it is the response, and the route must not be called.
@@ -60,8 +66,9 @@ class HttpRouter {
     std::optional<HttpResponse> refusal = {};
   };
 
-  // Finds the route of a request whose body has not been read. Does not block.
-  Match match(const HttpRequest& request, bool has_body);
+  // Finds the route of a request whose body has not been read, and sets the request's parameters.
+  // Does not block.
+  Match match(HttpRequest& request, bool has_body);
 
   // The response of the route's instant handler, if it gives one. Does not block. Maps exceptions,
   // as answer() does.
@@ -75,15 +82,19 @@ class HttpRouter {
 
  private:
   using Methods = std::map<std::string, Route, std::less<>>;
+  using Paths = std::map<std::string, Methods, std::less<>>;
 
-  std::optional<HttpResponse> refuse(const HttpRequest& request, bool has_body, Route*& route);
+  // The methods of the request's path; nullptr if there is no such path.
+  Methods* find_path(HttpRequest& request);
+  std::optional<HttpResponse> refuse(HttpRequest& request, bool has_body, Route*& route);
   void add(const std::string& method, const std::string& path, BodyRule rule,
            DeferredHttpHandler handler, Access access = Access::kGuarded,
-           InstantHttpHandler instant = {});
+           InstantHttpHandler instant = {}, std::vector<std::string> parameters = {});
 
   HttpMetrics& metrics_;
   HttpGuard guard_;
-  std::map<std::string, Methods, std::less<>> paths_;
+  Paths paths_;      // without a parameter
+  Paths templates_;  // with one
 };
 
 }  // namespace common

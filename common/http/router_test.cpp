@@ -53,9 +53,12 @@ class HttpRouterTest : public testing::Test {
   }
 
   HttpResponse send_query(const std::string& method, const std::string& query) {
-    const HttpRequest request{.method = method, .path = "/list", .query = query};
-    const auto match = router().match(request, false);
-    return match.refusal.value_or(HttpResponse{});
+    return send(method, "/list?" + query);
+  }
+
+  HttpRouter::Match match(const std::string& method, const std::string& path, bool has_body) {
+    HttpRequest request{.method = method, .path = path};
+    return router().match(request, has_body);
   }
 
   template <typename Error>
@@ -72,7 +75,7 @@ class HttpRouterTest : public testing::Test {
 
   // The response when the outcome comes after the handler has returned.
   std::optional<HttpResponse> respond_later(const Outcome<HttpResponse>& outcome) {
-    const HttpRequest request{.method = "POST", .path = "/later", .request_id = "r-1"};
+    HttpRequest request{.method = "POST", .path = "/later", .request_id = "r-1"};
     std::optional<HttpResponse> response;
     HttpRouter::answer(*router().match(request, false).route, request,
                        [&](HttpResponse sent) { response = std::move(sent); });
@@ -200,24 +203,24 @@ TEST_F(HttpRouterTest, Answers415ToCompressedBodies) {
 }
 
 TEST_F(HttpRouterTest, TellsTheRouteAndItsBodyRuleBeforeTheBodyIsRead) {
-  const auto any = router().match({.method = "POST", .path = "/any"}, true);
+  const auto any = match("POST", "/any", true);
   ASSERT_NE(any.route, nullptr);
   EXPECT_TRUE(any.route->reads_body);
   EXPECT_EQ(any.route->body_rule.max_bytes, 10U);
   EXPECT_FALSE(any.refusal);
-  const auto list = router().match({.method = "GET", .path = "/list"}, true);
+  const auto list = match("GET", "/list", true);
   ASSERT_NE(list.route, nullptr);
   EXPECT_FALSE(list.route->reads_body);
-  EXPECT_EQ(router().match({.method = "HEAD", .path = "/list"}, false).route, list.route);
+  EXPECT_EQ(match("HEAD", "/list", false).route, list.route);
 }
 
 // So that the request counts for its route.
 TEST_F(HttpRouterTest, TellsTheRouteOfARefusedRequest) {
-  const auto refused = router().match({.method = "POST", .path = "/json"}, true);
+  const auto refused = match("POST", "/json", true);
   EXPECT_NE(refused.route, nullptr);
   EXPECT_TRUE(refused.refusal);
-  EXPECT_EQ(router().match({.method = "PUT", .path = "/list"}, false).route, nullptr);
-  EXPECT_EQ(router().match({.method = "GET", .path = "/nothing"}, false).route, nullptr);
+  EXPECT_EQ(match("PUT", "/list", false).route, nullptr);
+  EXPECT_EQ(match("GET", "/nothing", false).route, nullptr);
 }
 
 TEST_F(HttpRouterTest, CallsTheGuardBeforeAnythingElse) {

@@ -118,4 +118,9 @@ JsonValue read_json(std::string_view text) {
   return std::get<JsonValue>(std::move(parsed));
 }
 
+std::string to_json_string(std::string_view text) {
+  using Json = nlohmann::json;
+  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace common

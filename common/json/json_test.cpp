@@ -246,6 +246,11 @@ TEST(JsonValue, FindsMembersOfObjectsOnly) {
   }
 }
 
+TEST(ToJsonString, EscapesWhatAStringMustNotHave) {
+  EXPECT_EQ(to_json_string("a\"b\\c\n\x01"), R"("a\"b\\c\n\u0001")");
+  EXPECT_EQ(to_json_string("\xff"), "\"\xef\xbf\xbd\"");
+}
+
 TEST(JsonValue, HasOneType) {
   const JsonValue number = parsed("1");
   EXPECT_EQ(number.as<std::string>(), nullptr);

@@ -1,17 +1,9 @@
 #include "common/json/payable.h"
 
-#include <algorithm>
-
-#include "common/base/ascii.h"
 #include "common/base/bad_request.h"
 
 namespace common {
 namespace {
-
-bool is_id(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxIdBytes &&
-         std::all_of(text.begin(), text.end(), is_id_character);
-}
 
 [[noreturn]] void refuse(std::string_view member, std::string_view why) {
   throw BadRequest(std::string(member).append(" ").append(why));

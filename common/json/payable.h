@@ -4,11 +4,11 @@
 #ifndef COMMON_JSON_PAYABLE_H_
 #define COMMON_JSON_PAYABLE_H_
 
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "common/base/ascii.h"
 #include "common/json/json.h"
 #include "common/money/money.h"
 
@@ -24,8 +24,6 @@ struct PayableNames {
 inline constexpr PayableNames kPaymentNames = {"id", "value", "currency"};
 // The member of a payment in a batch, and of its result.
 inline constexpr std::string_view kIdempotencyKeyName = "idempotencyKey";
-
-inline constexpr std::size_t kMaxIdBytes = 64;
 
 struct Payable {
   // 1 to kMaxIdBytes of A-Z a-z 0-9 . _ -, so it needs no escaping in JSON, SQL or logs.

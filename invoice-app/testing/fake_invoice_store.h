@@ -11,13 +11,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -32,9 +32,14 @@ class FakeInvoiceStore : public InvoiceStore {
   enum class Call {
     kAdd,
     kList,
+    kPage,
+    kFind,
+    kTotals,
     kRequestPayment,
+    kRequestPaymentOf,
     kProgress,
     kIsPending,
+    kPendingOf,
     kIsClaimable,
     kClaim,
     kSettle,
@@ -43,6 +48,7 @@ class FakeInvoiceStore : public InvoiceStore {
   };
 
   static constexpr common::WallTime kAtOnce{};
+  static constexpr common::WallTime kNextToThose{std::chrono::milliseconds(1)};
 
   struct Row {
     Invoice invoice;
@@ -51,11 +57,24 @@ class FakeInvoiceStore : public InvoiceStore {
     common::WallTime claimable_at = kAtOnce;  // the end of the lease, or the time of the retry
     std::string owner = {};                   // of the lease; empty if there is none
     std::string refusal = {};
+    bool is_requested = false;  // payment was, now or earlier
+    common::WallTime created_at = {};
+    common::WallTime settled_at = {};
 
     bool has_ended() const {
       return invoice.state == InvoiceState::kPaid || invoice.state == InvoiceState::kRefused;
     }
+    InvoiceDetails details() const {
+      InvoiceDetails details{invoice, attempt, refusal, created_at};
+      if (invoice.is_paid()) details.paid_at = settled_at;
+      if (invoice.state == InvoiceState::kRefused) details.refused_at = settled_at;
+      return details;
+    }
   };
+
+  FakeInvoiceStore() : FakeInvoiceStore(system_clock()) {}
+  // `clock` must outlive the store.
+  explicit FakeInvoiceStore(const common::Clock& clock) : clock_(clock) {}
 
   // From now on this call throws common::Unavailable and changes nothing.
   void fail(Call call) {
@@ -139,6 +158,47 @@ class FakeInvoiceStore : public InvoiceStore {
     return invoices;
   }
 
+  std::vector<InvoiceDetails> page(const InvoiceFilter& filter, std::int64_t after,
+                                   std::size_t limit) override {
+    common::MutexLock lock(mutex_);
+    enter(Call::kPage);
+    std::vector<InvoiceDetails> invoices;
+    for (const Row& row : rows_) {
+      const Invoice& invoice = row.invoice;
+      if (invoices.size() == limit) break;
+      if (invoice.sequence > after && invoice.state == filter.state.value_or(invoice.state) &&
+          invoice.amount.currency == filter.currency.value_or(invoice.amount.currency) &&
+          invoice.id.starts_with(filter.id_prefix)) {
+        invoices.push_back(row.details());
+      }
+    }
+    return invoices;
+  }
+
+  std::optional<InvoiceDetails> find(const std::string& id) override {
+    common::MutexLock lock(mutex_);
+    enter(Call::kFind);
+    const auto row = find_row(id);
+    return row == rows_.end() ? std::nullopt : std::optional(row->details());
+  }
+
+  std::vector<InvoiceTotal> totals() override {
+    common::MutexLock lock(mutex_);
+    enter(Call::kTotals);
+    std::map<std::pair<std::string_view, InvoiceState>, InvoiceTotal> totals;
+    for (const Row& row : rows_) {
+      const auto& [minor_units, currency] = row.invoice.amount;
+      InvoiceTotal& total = totals[{currency.code(), row.invoice.state}];
+      total.currency = currency.code();
+      total.state = row.invoice.state;
+      ++total.count;
+      total.sum.add(minor_units);
+    }
+    std::vector<InvoiceTotal> values;
+    for (const auto& [key, total] : totals) values.push_back(total);
+    return values;
+  }
+
   std::optional<std::uint64_t> version() override {
     common::MutexLock lock(mutex_);
     return version_;
@@ -148,12 +208,12 @@ class FakeInvoiceStore : public InvoiceStore {
   void write(std::string_view what, const Work& work) override {
     common::MutexLock lock(mutex_);
     writes_.emplace_back(what);
-    const auto before = std::pair(rows_, requested_through_);
+    const std::vector<Row> before = rows_;
     Transaction transaction(*this);
     try {
       work(transaction);
     } catch (...) {
-      std::tie(rows_, requested_through_) = before;
+      rows_ = before;
       throw;
     }
   }
@@ -171,6 +231,12 @@ class FakeInvoiceStore : public InvoiceStore {
     common::MutexLock lock(mutex_);
     enter(Call::kIsPending);
     return count_pending(run.through) > 0;
+  }
+
+  std::vector<std::string> pending_of(std::span<const std::string> ids) override {
+    common::MutexLock lock(mutex_);
+    enter(Call::kPendingOf);
+    return pending(ids);
   }
 
   bool is_claimable(const Lease& lease) override {
@@ -202,17 +268,19 @@ class FakeInvoiceStore : public InvoiceStore {
 
     PayRun request_payment() override REQUIRES(store_.mutex_) {
       store_.enter(Call::kRequestPayment);
-      store_.requested_through_ = static_cast<std::int64_t>(store_.rows_.size());
-      for (Row& row : store_.rows_) {
-        if (row.invoice.state == InvoiceState::kRefused) {
-          row.invoice.state = InvoiceState::kUnpaid;
-          ++row.generation;
-          row.refusal.clear();
-        }
-        if (row.owner.empty()) row.claimable_at = kAtOnce;
+      for (Row& row : store_.rows_) restart(row, kAtOnce);
+      const auto through = static_cast<std::int64_t>(store_.rows_.size());
+      return {.through = through, .due = store_.count_pending(through)};
+    }
+
+    std::int64_t request_payment_of(std::span<const std::string> ids) override
+        REQUIRES(store_.mutex_) {
+      store_.enter(Call::kRequestPaymentOf);
+      for (const std::string& id : ids) {
+        const auto row = store_.find_row(id);
+        if (row != store_.rows_.end()) restart(*row, row->is_requested ? kAtOnce : kNextToThose);
       }
-      return {.through = store_.requested_through_,
-              .due = store_.count_pending(store_.requested_through_)};
+      return static_cast<std::int64_t>(store_.pending(ids).size());
     }
 
     std::vector<Claim> claim(const Lease& lease, std::size_t limit) override
@@ -243,15 +311,32 @@ class FakeInvoiceStore : public InvoiceStore {
     }
 
    private:
+    static void restart(Row& row, common::WallTime claimable_at) {
+      row.is_requested = true;
+      if (row.invoice.state == InvoiceState::kRefused) {
+        row.invoice.state = InvoiceState::kUnpaid;
+        ++row.generation;
+        row.refusal.clear();
+      }
+      if (row.owner.empty()) row.claimable_at = claimable_at;
+    }
+
     FakeInvoiceStore& store_;
   };
+
+  static const common::Clock& system_clock() {
+    static const common::SystemClock clock;
+    return clock;
+  }
 
   // First step of every call. The caller holds the lock.
   void enter(Call call) REQUIRES(mutex_) {
     ++calls_[call];
     changed_.notify_all();
     if (failing_.contains(call)) throw common::Unavailable("injected failure");
-    if (call != Call::kList) ++version_;  // also if nothing changes
+    const bool is_read =
+        call == Call::kList || call == Call::kPage || call == Call::kFind || call == Call::kTotals;
+    if (!is_read) ++version_;  // also if nothing changes
   }
 
   int count_of(Call call) const REQUIRES(mutex_) {
@@ -259,16 +344,31 @@ class FakeInvoiceStore : public InvoiceStore {
     return found == calls_.end() ? 0 : found->second;
   }
 
+  std::vector<Row>::iterator find_row(const std::string& id) REQUIRES(mutex_) {
+    return std::find_if(rows_.begin(), rows_.end(),
+                        [&id](const Row& row) { return row.invoice.id == id; });
+  }
+
+  std::vector<std::string> pending(std::span<const std::string> ids) REQUIRES(mutex_) {
+    std::vector<std::string> pending;
+    std::copy_if(ids.begin(), ids.end(), std::back_inserter(pending),
+                 [this](const std::string& id) REQUIRES(mutex_) {
+                   const auto row = find_row(id);
+                   return row != rows_.end() && !row->has_ended();
+                 });
+    return pending;
+  }
+
   AddOutcome add_group(const std::vector<NewInvoice>& group) REQUIRES(mutex_) {
     const std::size_t size_before = rows_.size();
     AddOutcome outcome;
     for (std::size_t i = 0; i < group.size(); ++i) {
       const auto& [id, amount] = group[i];
-      auto row = std::find_if(rows_.begin(), rows_.end(),
-                              [&id = id](const Row& other) { return other.invoice.id == id; });
+      auto row = find_row(id);
       if (row == rows_.end()) {
         const auto sequence = static_cast<std::int64_t>(rows_.size() + 1);
-        row = rows_.insert(row, {.invoice = {sequence, id, amount, InvoiceState::kUnpaid}});
+        row = rows_.insert(row, {.invoice = {sequence, id, amount, InvoiceState::kUnpaid},
+                                 .created_at = clock_.now()});
       } else if (row->invoice.amount != amount) {
         rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(size_before), rows_.end());
         return {.invoices = {}, .added = 0, .conflict = id};
@@ -285,9 +385,7 @@ class FakeInvoiceStore : public InvoiceStore {
     std::vector<std::reference_wrapper<Row>> found;
     for (Row& row : rows_) {
       const bool is_free = row.claimable_at <= lease.now || row.claimable_at > latest_valid;
-      if (row.invoice.sequence <= requested_through_ && !row.has_ended() && is_free) {
-        found.emplace_back(row);
-      }
+      if (row.is_requested && !row.has_ended() && is_free) found.emplace_back(row);
     }
     std::stable_partition(found.begin(), found.end(),
                           [](const Row& row) { return row.claimable_at == kAtOnce; });
@@ -304,12 +402,14 @@ class FakeInvoiceStore : public InvoiceStore {
     Row& row = rows_.at(static_cast<std::size_t>(settlement.sequence - 1));
     const bool is_held = row.owner == owner && row.attempt == settlement.attempt;
     if (settlement.kind == Settlement::Kind::kPaid) {
+      if (!row.invoice.is_paid()) row.settled_at = clock_.now();
       row.invoice.state = InvoiceState::kPaid;
       row.refusal.clear();
       end_lease(row);
     } else if (settlement.kind == Settlement::Kind::kRefused && is_held) {
       row.invoice.state = InvoiceState::kRefused;
       row.refusal = settlement.refusal;
+      row.settled_at = clock_.now();
       end_lease(row);
     } else if (settlement.kind == Settlement::Kind::kRetry && is_held) {
       end_lease(row, settlement.retry_at);
@@ -321,11 +421,11 @@ class FakeInvoiceStore : public InvoiceStore {
     row.claimable_at = claimable_at;
   }
 
+  const common::Clock& clock_;
   mutable common::Mutex mutex_;
   mutable common::CondVar changed_;
   std::vector<Row> rows_ GUARDED_BY(mutex_);  // sequence 1 is at index 0
   std::uint64_t version_ GUARDED_BY(mutex_) = 0;
-  std::int64_t requested_through_ GUARDED_BY(mutex_) = 0;
   std::vector<Settlement> settlements_ GUARDED_BY(mutex_);
   std::vector<std::string> writes_ GUARDED_BY(mutex_);
   std::map<Call, int> calls_ GUARDED_BY(mutex_);

@@ -7,8 +7,8 @@
 namespace invoice_app {
 namespace {
 
-OpenInvoiceStore new_fake_storage() {
-  return [store = std::make_shared<FakeInvoiceStore>()] { return store; };
+OpenInvoiceStore new_fake_storage(const common::Clock& clock) {
+  return [store = std::make_shared<FakeInvoiceStore>(clock)] { return store; };
 }
 
 INSTANTIATE_TEST_SUITE_P(Fake, InvoiceStoreContract, testing::Values(new_fake_storage));

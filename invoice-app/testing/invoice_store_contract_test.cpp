@@ -8,63 +8,12 @@
 #include <thread>
 #include <vector>
 
-#include "invoice-app/testing/single_writes.h"
-
 namespace invoice_app {
 namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
-using Kind = Settlement::Kind;
 using Groups = std::vector<std::vector<NewInvoice>>;
-using Ids = std::vector<std::string>;
-
-constexpr common::WallTime kNow(1'700'000'000s);
-constexpr milliseconds kLease = 10s;
-
-common::Money money(std::int64_t minor_units, const char* currency = "EUR") {
-  return {minor_units, common::Currency::find_any(currency).value()};
-}
-
-// I1, I2, ... of 1.01 EUR, 1.02 EUR, ...
-std::vector<NewInvoice> invoices(int first, int last) {
-  std::vector<NewInvoice> group;
-  for (int i = first; i <= last; ++i) group.push_back({"I" + std::to_string(i), money(100 + i)});
-  return group;
-}
-
-AddOutcome add(InvoiceStore& store, const std::vector<NewInvoice>& group) {
-  return store.add({&group, 1}).at(0);
-}
-
-// Adds I1 .. I<count>, which are then due.
-PayRun add_due(InvoiceStore& store, int count) {
-  add(store, invoices(1, count));
-  return request_payment(store);
-}
-
-Lease lease(const std::string& owner, common::WallTime now = kNow) {
-  return {owner, now, now + kLease};
-}
-
-Settlement settlement(Kind kind, const Claim& claim, common::WallTime retry_at = kNow) {
-  return {.kind = kind,
-          .sequence = claim.sequence,
-          .attempt = claim.attempt,
-          .refusal = "no",
-          .retry_at = retry_at};
-}
-
-void settle(InvoiceStore& store, const std::string& owner, const Settlement& settlement) {
-  settle(store, owner, {&settlement, 1});
-}
-
-template <typename Invoices>
-Ids ids(const Invoices& invoices) {
-  Ids ids;
-  for (const auto& invoice : invoices) ids.push_back(invoice.id);
-  return ids;
-}
 
 Ids all_ids(InvoiceStore& store) { return ids(store.list(0, 1000)); }
 

@@ -3,6 +3,7 @@
 #ifndef INVOICE_APP_TESTING_SINGLE_WRITES_H_
 #define INVOICE_APP_TESTING_SINGLE_WRITES_H_
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,13 @@ inline PayRun request_payment(InvoiceStore& store) {
   PayRun run{};
   store.write("request", [&](InvoiceTransaction& changes) { run = changes.request_payment(); });
   return run;
+}
+
+inline std::int64_t request_payment_of(InvoiceStore& store, const std::vector<std::string>& ids) {
+  std::int64_t due = 0;
+  store.write("request",
+              [&](InvoiceTransaction& changes) { due = changes.request_payment_of(ids); });
+  return due;
 }
 
 inline std::vector<Claim> claim_due(InvoiceStore& store, const Lease& lease, std::size_t limit) {

@@ -5,6 +5,8 @@
 
 #include <prometheus/registry.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -33,10 +35,15 @@ class RouterClient {
     return send("POST", path, std::move(headers), body);
   }
 
-  common::HttpResponse send(const std::string& method, const std::string& path,
+  // `target` is a path, or a path with a query.
+  common::HttpResponse send(const std::string& method, const std::string& target,
                             common::HttpHeaders headers, std::string body) {
-    common::HttpRequest request{
-        .method = method, .path = path, .headers = std::move(headers), .request_id = "test"};
+    const std::size_t path_end = std::min(target.find('?'), target.size());
+    common::HttpRequest request{.method = method,
+                                .path = target.substr(0, path_end),
+                                .query = target.substr(std::min(path_end + 1, target.size())),
+                                .headers = std::move(headers),
+                                .request_id = "test"};
     auto match = router_.match(request, !body.empty());
     if (match.refusal) return *match.refusal;
     if (body.size() > match.route->body_rule.max_bytes) {

@@ -1,0 +1,42 @@
+// What PostgresInvoiceStore reads. Each function is a part of a transaction, and throws what
+// PostgresConnection throws. `InvoiceStore` says what they return.
+
+#ifndef INVOICE_APP_POSTGRES_INVOICE_QUERIES_H_
+#define INVOICE_APP_POSTGRES_INVOICE_QUERIES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/storage/postgres_connection.h"
+#include "invoice-app/invoice.h"
+
+namespace invoice_app {
+
+// What read_invoice() reads.
+inline constexpr const char* kInvoiceColumns = "sequence, id, amount_minor, currency, state";
+
+// Throws common::Unavailable if this program does not know the currency.
+Invoice read_invoice(const common::PostgresRows& rows, int row);
+
+std::vector<Invoice> list_invoices(common::PostgresConnection& connection, std::int64_t after,
+                                   std::size_t limit);
+
+std::vector<InvoiceDetails> page_of_invoices(common::PostgresConnection& connection,
+                                             const InvoiceFilter& filter, std::int64_t after,
+                                             std::size_t limit);
+
+std::optional<InvoiceDetails> find_invoice(common::PostgresConnection& connection,
+                                           const std::string& id);
+
+std::vector<InvoiceTotal> invoice_totals(common::PostgresConnection& connection);
+
+std::vector<std::string> pending_invoices(common::PostgresConnection& connection,
+                                          std::span<const std::string> ids);
+
+}  // namespace invoice_app
+
+#endif  // INVOICE_APP_POSTGRES_INVOICE_QUERIES_H_

@@ -1,0 +1,123 @@
+#include "invoice-app/sqlite_invoice_queries.h"
+
+#include "common/base/unavailable.h"
+#include "common/storage/unix_time.h"
+
+namespace invoice_app {
+namespace {
+
+using common::SqliteConnection;
+
+std::optional<common::WallTime> read_time(const SQLite::Column& column) {
+  if (column.isNull()) return std::nullopt;
+  return common::from_unix_ms(column.getInt64());
+}
+
+// The statement that read_details() reads. Programs that know only version 1 of the schema raise
+// `attempt` without a change of `refused_attempt`.
+std::string select_details(const std::string& condition) {
+  return "SELECT sequence, id, amount_minor, currency, state, attempt, refusal, created_at_ms, "
+         "paid_at_ms, CASE WHEN state = 3 AND refused_attempt = attempt THEN refused_at_ms END "
+         "FROM invoices WHERE " +
+         condition;
+}
+
+InvoiceDetails read_details(SQLite::Statement& row) {
+  return {read_invoice(row),           row.getColumn(5).getInt64(), row.getColumn(6).getString(),
+          read_time(row.getColumn(7)), read_time(row.getColumn(8)), read_time(row.getColumn(9))};
+}
+
+}  // namespace
+
+std::optional<common::Money> find_money(const SQLite::Column& minor_units,
+                                        const SQLite::Column& currency) {
+  return common::stored_money(minor_units.getInt64(), currency.getString());
+}
+
+std::string unknown_currency(const std::string& id, const SQLite::Column& currency) {
+  return "invoice " + id + " is in the currency " + currency.getString() +
+         ", which this program does not know";
+}
+
+Invoice read_invoice(SQLite::Statement& row) {
+  const std::string id = row.getColumn(1).getString();
+  const auto amount = find_money(row.getColumn(2), row.getColumn(3));
+  if (!amount) throw common::Unavailable(unknown_currency(id, row.getColumn(3)));
+  return {.sequence = row.getColumn(0).getInt64(),
+          .id = id,
+          .amount = *amount,
+          .state = static_cast<InvoiceState>(row.getColumn(4).getInt())};
+}
+
+std::vector<Invoice> list_invoices(SqliteConnection& connection, std::int64_t after,
+                                   std::size_t limit) {
+  SQLite::Statement& rows = connection.query(
+      "SELECT sequence, id, amount_minor, currency, state FROM invoices "
+      "WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+      after, static_cast<std::int64_t>(limit));
+  std::vector<Invoice> invoices;
+  while (rows.executeStep()) invoices.push_back(read_invoice(rows));
+  return invoices;
+}
+
+std::vector<InvoiceDetails> page_of_invoices(SqliteConnection& connection,
+                                             const InvoiceFilter& filter, std::int64_t after,
+                                             std::size_t limit) {
+  static const std::string select = select_details(
+      "sequence > ?1 AND (?2 = -1 OR state = ?2) AND (?3 = '' OR currency = ?3) "
+      "AND substr(id, 1, length(?4)) = ?4 ORDER BY sequence LIMIT ?5");
+  const int state = filter.state ? static_cast<int>(*filter.state) : -1;
+  const std::string currency(filter.currency ? filter.currency->code() : "");
+  SQLite::Statement& rows = connection.query(select.c_str(), after, state, currency,
+                                             filter.id_prefix, static_cast<std::int64_t>(limit));
+  std::vector<InvoiceDetails> invoices;
+  while (rows.executeStep()) invoices.push_back(read_details(rows));
+  return invoices;
+}
+
+std::optional<InvoiceDetails> find_invoice(SqliteConnection& connection, const std::string& id) {
+  static const std::string select = select_details("id = ?1");
+  SQLite::Statement& row = connection.query(select.c_str(), id);
+  if (!row.executeStep()) return std::nullopt;
+  return read_details(row);
+}
+
+std::vector<std::string> pending_invoices(SqliteConnection& connection,
+                                          std::span<const std::string> ids) {
+  std::vector<std::string> pending;
+  for (const std::string& id : ids) {
+    SQLite::Statement& row =
+        connection.query("SELECT 1 FROM invoices WHERE id = ?1 AND state IN (0, 1)", id);
+    if (row.executeStep()) pending.push_back(id);
+  }
+  return pending;
+}
+
+bool InvoiceTotals::add_page(SqliteConnection& connection) {
+  constexpr std::int64_t kRows = 50'000;  // about 20 ms, for which writers wait
+  SQLite::Statement& rows = connection.query(
+      "SELECT sequence, currency, state, amount_minor FROM invoices "
+      "WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+      after_, kRows);
+  std::int64_t count = 0;
+  for (; rows.executeStep(); ++count) {
+    after_ = rows.getColumn(0).getInt64();
+    const auto state = static_cast<InvoiceState>(rows.getColumn(2).getInt());
+    const auto [total, is_new] = totals_.try_emplace({rows.getColumn(1).getString(), state});
+    if (is_new) {
+      total->second.currency = total->first.first;
+      total->second.state = state;
+    }
+    ++total->second.count;
+    total->second.sum.add(rows.getColumn(3).getInt64());
+  }
+  return count == kRows;
+}
+
+std::vector<InvoiceTotal> InvoiceTotals::totals() const {
+  std::vector<InvoiceTotal> totals;
+  for (const auto& [key, total] : totals_) totals.push_back(total);
+  return totals;
+}
+
+}  // namespace invoice_app
