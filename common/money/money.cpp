@@ -96,12 +96,17 @@ std::variant<Money, AmountError> parse_amount(std::string_view number_text, Curr
 }
 
 std::string to_decimal(const Money& money) {
-  std::string text = std::to_string(money.minor_units);
-  const auto decimals = static_cast<std::size_t>(money.currency.exponent());
-  if (decimals == 0) return text;
-  if (text.size() <= decimals) text.insert(0, decimals + 1 - text.size(), '0');
-  text.insert(text.size() - decimals, 1, '.');
-  return text;
+  return to_decimal(std::to_string(money.minor_units), money.currency);
+}
+
+std::string to_decimal(std::string minor_units, Currency currency) {
+  const auto decimals = static_cast<std::size_t>(currency.exponent());
+  if (decimals == 0) return minor_units;
+  if (minor_units.size() <= decimals) {
+    minor_units.insert(0, decimals + 1 - minor_units.size(), '0');
+  }
+  minor_units.insert(minor_units.size() - decimals, 1, '.');
+  return minor_units;
 }
 
 std::string describe(AmountError error, Currency currency) {

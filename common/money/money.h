@@ -1,7 +1,7 @@
 // Exact amounts of money: an integer number of minor units in a currency. Reading and writing
 // decimal text uses no floating point and never rounds.
 //
-// There is no arithmetic, because no code needs to add amounts. Plain values, thread-safe.
+// There is no arithmetic; money_sum.h adds amounts. Plain values, thread-safe.
 
 #ifndef COMMON_MONEY_MONEY_H_
 #define COMMON_MONEY_MONEY_H_
@@ -44,6 +44,9 @@ std::variant<Money, AmountError> parse_amount(std::string_view number_text, Curr
 
 // The amount in major units with exactly the currency's decimals: "10.50", "0.05", "100".
 std::string to_decimal(const Money& money);
+
+// The same, of minor units in decimal digits, which may be more than an amount has: of a sum.
+std::string to_decimal(std::string minor_units, Currency currency);
 
 // The predicate of an error sentence: "must not have more than 2 decimals in EUR".
 std::string describe(AmountError error, Currency currency);
