@@ -92,7 +92,7 @@ std::vector<BadRequestRow> bad_requests(const std::string& list, const std::stri
   const std::string post = "POST " + create + " HTTP/1.1";
   const std::string end = "\r\n";
   return {
-      {"GET " + list + "?limit=1 HTTP/1.1", end, 400},
+      {"GET " + list + "?limit=0 HTTP/1.1", end, 400},
       {"GET " + list + "/ HTTP/1.1", end, 404},
       {"GET /%2F" + list.substr(1) + " HTTP/1.1", end, 404},
       {"GET " + list + "%2Fpay HTTP/1.1", end, 404},

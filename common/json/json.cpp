@@ -118,4 +118,8 @@ JsonValue read_json(std::string_view text) {
   return std::get<JsonValue>(std::move(parsed));
 }
 
+void append_string(std::string& out, std::string_view text) {
+  out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace common

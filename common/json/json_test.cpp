@@ -254,5 +254,16 @@ TEST(JsonValue, HasOneType) {
   EXPECT_NE(JsonValue().as<std::nullptr_t>(), nullptr);
 }
 
+TEST(AppendString, WritesAStringThatIsReadBack) {
+  for (const std::string text : {"", "a b", "\"\\/", "\n\t\x1f", "\xc3\xa9\xf0\x9f\x98\x80"}) {
+    std::string json;
+    append_string(json, text);
+    EXPECT_EQ(*parsed(json).as<std::string>(), text) << json;
+  }
+  std::string json = "[";
+  append_string(json, "a\xff");
+  EXPECT_EQ(json, "[\"a\xef\xbf\xbd\"");
+}
+
 }  // namespace
 }  // namespace common
