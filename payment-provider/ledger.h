@@ -46,10 +46,9 @@ class Ledger {
   virtual std::vector<LedgerEntry> page(const LedgerFilter& filter, std::int64_t after,
                                         std::size_t limit) = 0;
 
-  // Up to `limit` accepted payments, in any currency or in one, of invoices whose ids are greater
-  // than `after`, in the order of the ids' bytes. An invoice has at most one.
-  virtual std::vector<LedgerEntry> page_by_invoice(std::optional<common::Currency> currency,
-                                                   const std::string& after, std::size_t limit) = 0;
+  // Up to `limit` accepted payments of invoices whose ids are greater than `after`, in the order of
+  // the ids' bytes. An invoice has at most one.
+  virtual std::vector<LedgerEntry> page_by_invoice(const std::string& after, std::size_t limit) = 0;
 
   // The accepted payment of an invoice, else its latest refusal, else nullopt.
   virtual std::optional<LedgerEntry> find(const std::string& invoice_id) = 0;

@@ -49,10 +49,6 @@ std::string select_entries(const std::string& condition) {
          condition;
 }
 
-std::string in_currency(std::optional<common::Currency> currency) {
-  return currency ? "currency = '" + std::string(currency->code()) + '\'' : "TRUE";
-}
-
 LedgerEntry read_entry(const PostgresRows& rows, int row) {
   const auto amount = common::stored_money(rows.number(row, 3), rows.text(row, 4));
   if (!amount) {
@@ -203,22 +199,22 @@ std::vector<PaymentOutcome> PostgresLedger::record(std::span<const PaymentOrder>
 
 std::vector<LedgerEntry> PostgresLedger::page(const LedgerFilter& filter, std::int64_t after,
                                               std::size_t limit) {
-  const std::string status =
-      filter.status == PaymentStatus::kAccepted ? "refusal IS NULL" : "refusal IS NOT NULL";
-  const std::string sql =
-      select_entries("sequence > $1 AND " + status + " AND " + in_currency(filter.currency) +
-                     " ORDER BY sequence LIMIT $2");
+  std::string condition = "sequence > $1 AND refusal IS ";
+  condition += filter.status == PaymentStatus::kAccepted ? "NULL" : "NOT NULL";
+  if (filter.currency) {
+    condition.append(" AND currency = '").append(filter.currency->code()).append("'");
+  }
   return database_.read([&](PostgresConnection& connection) {
-    return read_entries(connection.run(sql, after, static_cast<std::int64_t>(limit)));
+    return read_entries(connection.run(select_entries(condition + " ORDER BY sequence LIMIT $2"),
+                                       after, static_cast<std::int64_t>(limit)));
   });
 }
 
-std::vector<LedgerEntry> PostgresLedger::page_by_invoice(std::optional<common::Currency> currency,
-                                                         const std::string& after,
+std::vector<LedgerEntry> PostgresLedger::page_by_invoice(const std::string& after,
                                                          std::size_t limit) {
-  const std::string sql =
-      select_entries("invoice_id COLLATE \"C\" > $1 AND refusal IS NULL AND " +
-                     in_currency(currency) + " ORDER BY invoice_id COLLATE \"C\" LIMIT $2");
+  const std::string sql = select_entries(
+      "invoice_id COLLATE \"C\" > $1 AND refusal IS NULL ORDER BY invoice_id COLLATE \"C\" LIMIT "
+      "$2");
   return database_.read([&](PostgresConnection& connection) {
     return read_entries(connection.run(sql, after, static_cast<std::int64_t>(limit)));
   });

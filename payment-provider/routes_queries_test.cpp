@@ -76,17 +76,16 @@ TEST_F(PaymentQueries, FiltersAreCombined) {
   EXPECT_EQ(ids("/payments?status=accepted&currency=GBP"), Ids{"b"});
   EXPECT_EQ(ids("/payments?currency=GBP&status=refused"), Ids{"c"});
   EXPECT_EQ(ids("/payments?currency=BGN"), Ids{"e"});
-  EXPECT_EQ(ids("/payments?currency=%45UR&order=id"), Ids{"a"});
+  EXPECT_EQ(ids("/payments?currency=%45UR"), Ids{"a"});
   EXPECT_EQ(ids("/payments?status=refused"), (Ids{"c", "d"}));
 }
 
 TEST_F(PaymentQueries, LinksLeadThroughAllPages) {
   for (const char* id : {"e", "b", "d", "a", "c"}) record(id);
-  record("x", 1, "GBP");
   record("y", 1, "EUR", "no");
   const std::vector<std::pair<std::string, Ids>> table = {
       {"/payments?currency=EUR&limit=2", {"e", "b", "d", "a", "c"}},
-      {"/payments?currency=EUR&limit=2&order=id", {"a", "b", "c", "d", "e"}}};
+      {"/payments?order=id&limit=2", {"a", "b", "c", "d", "e"}}};
   for (const auto& [first, all] : table) {
     Ids read;
     std::size_t pages = 0;
@@ -97,7 +96,7 @@ TEST_F(PaymentQueries, LinksLeadThroughAllPages) {
     EXPECT_EQ(read, all) << first;
     EXPECT_EQ(pages, 3U);
   }
-  EXPECT_EQ(header(get("/payments?limit=6"), "Link"), "no Link");
+  EXPECT_EQ(header(get("/payments?limit=5"), "Link"), "no Link");
 }
 
 TEST_F(PaymentQueries, WithoutAQueryTheListIsAsBefore) {
@@ -122,6 +121,7 @@ TEST_F(PaymentQueries, FaultyParametersAre400AndNamed) {
       {"order=id&cursor=a%20b", "cursor"},
       {"order=value", "order"},
       {"order=id&status=refused", "order"},
+      {"order=id&currency=EUR", "order"},
       {"status=paid", "status"},
       {"status=Accepted", "status"},
       {"currency=eur", "currency"},

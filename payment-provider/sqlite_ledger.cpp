@@ -80,12 +80,6 @@ std::vector<LedgerEntry> read_entries(SQLite::Statement& rows) {
   return entries;
 }
 
-// A value for kInCurrency.
-std::string code_or_empty(std::optional<common::Currency> currency) {
-  return currency ? std::string(currency->code()) : "";
-}
-constexpr const char* kInCurrency = "(?2 = '' OR currency = ?2)";
-
 using Totals = std::map<std::pair<std::string, PaymentStatus>, LedgerTotal>;
 
 // Adds up to `limit` entries with a sequence greater than `after`. Returns the last sequence;
@@ -184,27 +178,25 @@ std::vector<PaymentOutcome> SqliteLedger::record(std::span<const PaymentOrder> o
 std::vector<LedgerEntry> SqliteLedger::page(const LedgerFilter& filter, std::int64_t after,
                                             std::size_t limit) {
   const auto with_status = [](const std::string& condition) {
-    return select_entries("sequence > ?1 AND " + condition + " AND " + kInCurrency +
-                          " ORDER BY sequence LIMIT ?3");
+    return select_entries("sequence > ?1 AND " + condition +
+                          " AND (?2 = '' OR currency = ?2) ORDER BY sequence LIMIT ?3");
   };
   static const std::string kAccepted = with_status("refusal IS NULL");
   static const std::string kRefused = with_status("refusal IS NOT NULL");
   const std::string& sql = filter.status == PaymentStatus::kAccepted ? kAccepted : kRefused;
+  const std::string currency(filter.currency ? filter.currency->code() : "");
   return database_.read([&](SqliteConnection& connection) {
-    return read_entries(connection.query(sql.c_str(), after, code_or_empty(filter.currency),
-                                         static_cast<std::int64_t>(limit)));
+    return read_entries(
+        connection.query(sql.c_str(), after, currency, static_cast<std::int64_t>(limit)));
   });
 }
 
-std::vector<LedgerEntry> SqliteLedger::page_by_invoice(std::optional<common::Currency> currency,
-                                                       const std::string& after,
+std::vector<LedgerEntry> SqliteLedger::page_by_invoice(const std::string& after,
                                                        std::size_t limit) {
   static const std::string kSelect =
-      select_entries(std::string("invoice_id > ?1 AND refusal IS NULL AND ") + kInCurrency +
-                     " ORDER BY invoice_id LIMIT ?3");
+      select_entries("invoice_id > ?1 AND refusal IS NULL ORDER BY invoice_id LIMIT ?2");
   return database_.read([&](SqliteConnection& connection) {
-    return read_entries(connection.query(kSelect.c_str(), after, code_or_empty(currency),
-                                         static_cast<std::int64_t>(limit)));
+    return read_entries(connection.query(kSelect.c_str(), after, static_cast<std::int64_t>(limit)));
   });
 }
 

@@ -87,10 +87,13 @@ class RollingUpdate : public EndToEnd {
 TEST_F(RollingUpdate, OlderProgramsRunAndStartOnANewerSchemaThatOnlyAdds) {
   Client client(apps_[1]->url());
   EXPECT_TRUE(client.continues());
-  change("payments", "ALTER TABLE payments ADD COLUMN note TEXT; PRAGMA user_version = 2");
+  constexpr int kNewer = 9;
+  const std::string to_newer = "; PRAGMA user_version = " + std::to_string(kNewer);
+  change("payments", "ALTER TABLE payments ADD COLUMN note TEXT" + to_newer);
   change("invoices",
          "ALTER TABLE invoices ADD COLUMN priority INTEGER NOT NULL DEFAULT 0; "
-         "CREATE INDEX by_priority ON invoices (priority); PRAGMA user_version = 2");
+         "CREATE INDEX by_priority ON invoices (priority)" +
+             to_newer);
   EXPECT_TRUE(client.continues());
   change("invoices",
          "INSERT INTO invoices (id, amount_minor, currency, priority) "
@@ -111,17 +114,17 @@ TEST_F(RollingUpdate, OlderProgramsRunAndStartOnANewerSchemaThatOnlyAdds) {
   EXPECT_TRUE(all_get_paid(apps_[0]->url()));
   EXPECT_EQ(difference(invoices(*apps_[0]), payments(*providers_[0])), "");
   EXPECT_EQ(invoices(*apps_[0]), invoices(*apps_[1]));
-  for (const char* name : {"invoices", "payments"}) EXPECT_EQ(user_version(name), 2);
+  for (const char* name : {"invoices", "payments"}) EXPECT_EQ(user_version(name), kNewer);
 }
 
 TEST_F(RollingUpdate, ASchemaForNewerProgramsOnlyStopsOlderOnes) {
-  constexpr int kVersion3ForPrograms2 = 2 * 65536 + 3;
+  constexpr int kVersion9ForPrograms8 = 8 * 65536 + 9;
   for (const std::string name : {"invoices", "payments"}) {
-    change(name, "PRAGMA user_version = " + std::to_string(kVersion3ForPrograms2));
+    change(name, "PRAGMA user_version = " + std::to_string(kVersion9ForPrograms8));
   }
   const std::string reason =
-      "has schema version 3, for programs that know version 2 or later; this program knows "
-      "version 1";
+      "has schema version 9, for programs that know version 8 or later; this program knows "
+      "version ";
   for (const auto& process : {&providers_[0], &providers_[1], &apps_[0], &apps_[1]}) {
     EXPECT_NE(expect_status(readiness(**process), 503).body.find(reason), std::string::npos);
   }
@@ -130,7 +133,7 @@ TEST_F(RollingUpdate, ASchemaForNewerProgramsOnlyStopsOlderOnes) {
     ServiceProcess process(binary, {{"DATABASE_URL", database(name)}}, directory_ / "refused.log");
     EXPECT_EQ(process.wait(), 1);
     EXPECT_NE(process.log().find(reason), std::string::npos) << process.log();
-    EXPECT_EQ(user_version(name), kVersion3ForPrograms2);
+    EXPECT_EQ(user_version(name), kVersion9ForPrograms8);
   }
 }
 
