@@ -151,8 +151,7 @@ void append_detailed_json(std::string& out, const LedgerEntry& entry) {
   out.append(R"(,"status":")").append(status).append("\",\"").append(status).append(R"(At":")");
   out.append(common::to_rfc3339(entry.decided_at)).append("\"");
   if (entry.status() == PaymentStatus::kRefused) {
-    out.append(R"(,"detail":)");
-    common::append_string(out, entry.refusal);
+    out.append(R"(,"detail":)").append(common::to_json_string(entry.refusal));
   }
   out += '}';
 }
@@ -161,7 +160,7 @@ std::string to_json(std::span<const LedgerTotal> totals) {
   std::string json;
   for (const LedgerTotal& total : totals) {
     json.append(json.empty() ? "[" : ",").append(R"({"currency":)");
-    common::append_string(json, total.currency);
+    json.append(common::to_json_string(total.currency));
     json.append(R"(,"status":")").append(to_text(total.status));
     json.append(R"(","count":)").append(std::to_string(total.count));
     if (const auto currency = common::Currency::find_any(total.currency)) {

@@ -181,9 +181,9 @@ std::vector<LedgerEntry> SqliteLedger::page(const LedgerFilter& filter, std::int
     return select_entries("sequence > ?1 AND " + condition +
                           " AND (?2 = '' OR currency = ?2) ORDER BY sequence LIMIT ?3");
   };
-  static const std::string kAccepted = with_status("refusal IS NULL");
-  static const std::string kRefused = with_status("refusal IS NOT NULL");
-  const std::string& sql = filter.status == PaymentStatus::kAccepted ? kAccepted : kRefused;
+  static const std::string accepted = with_status("refusal IS NULL");
+  static const std::string refused = with_status("refusal IS NOT NULL");
+  const std::string& sql = filter.status == PaymentStatus::kAccepted ? accepted : refused;
   const std::string currency(filter.currency ? filter.currency->code() : "");
   return database_.read([&](SqliteConnection& connection) {
     return read_entries(
@@ -193,19 +193,19 @@ std::vector<LedgerEntry> SqliteLedger::page(const LedgerFilter& filter, std::int
 
 std::vector<LedgerEntry> SqliteLedger::page_by_invoice(const std::string& after,
                                                        std::size_t limit) {
-  static const std::string kSelect =
+  static const std::string select =
       select_entries("invoice_id > ?1 AND refusal IS NULL ORDER BY invoice_id LIMIT ?2");
   return database_.read([&](SqliteConnection& connection) {
-    return read_entries(connection.query(kSelect.c_str(), after, static_cast<std::int64_t>(limit)));
+    return read_entries(connection.query(select.c_str(), after, static_cast<std::int64_t>(limit)));
   });
 }
 
 std::optional<LedgerEntry> SqliteLedger::find(const std::string& invoice_id) {
-  static const std::string kAccepted = select_entries("invoice_id = ?1 AND refusal IS NULL");
-  static const std::string kRefused =
+  static const std::string accepted = select_entries("invoice_id = ?1 AND refusal IS NULL");
+  static const std::string refused =
       select_entries("invoice_id = ?1 AND refusal IS NOT NULL ORDER BY sequence DESC LIMIT 1");
   return database_.read([&](SqliteConnection& connection) -> std::optional<LedgerEntry> {
-    for (const std::string* sql : {&kAccepted, &kRefused}) {
+    for (const std::string* sql : {&accepted, &refused}) {
       SQLite::Statement& row = connection.query(sql->c_str(), invoice_id);
       if (row.executeStep()) return read_entry(row);
     }

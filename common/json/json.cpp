@@ -118,8 +118,9 @@ JsonValue read_json(std::string_view text) {
   return std::get<JsonValue>(std::move(parsed));
 }
 
-void append_string(std::string& out, std::string_view text) {
-  out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+std::string to_json_string(std::string_view text) {
+  using Json = nlohmann::json;
+  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace common

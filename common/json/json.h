@@ -62,8 +62,8 @@ std::variant<JsonValue, JsonError> parse_json(std::string_view text);
 // The same for the body of a request, but throws BadRequest.
 JsonValue read_json(std::string_view text);
 
-// Appends the text as a JSON string. Bytes that are not UTF-8 are replaced.
-void append_string(std::string& out, std::string_view text);
+// The text as a JSON string, in quotes. Bytes that are not UTF-8 are replaced.
+std::string to_json_string(std::string_view text);
 
 // Reads each element with `read_element`. If that throws BadRequest, throws one that also names the
 // element: "<what> <number, from 1> of the array: ...".
