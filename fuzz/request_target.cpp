@@ -4,7 +4,10 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "common/base/bad_request.h"
+#include "common/http/query.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/serialize.h"
 
@@ -12,6 +15,21 @@ namespace {
 
 std::ptrdiff_t count_slashes(std::string_view path) {
   return std::count(path.begin(), path.end(), '/');
+}
+
+// In a query that is accepted, a value can be replaced: the result is a query with the same others.
+void check_query(const std::string& query) {
+  const std::vector<std::string> known = {"limit", "cursor"};
+  common::QueryParameters parameters;
+  try {
+    parameters = common::parse_query(query, known);
+  } catch (const common::BadRequest&) {
+    return;
+  }
+  const std::string changed = common::with_parameter(query, "cursor", "7");
+  parameters["cursor"] = "7";
+  fuzz::check(common::parse_query(changed, known) == parameters, "only this value differs");
+  fuzz::check(common::parse_request_target("/?" + changed).has_value(), "a link is a target");
 }
 
 }  // namespace
@@ -28,6 +46,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
                   "an escaped slash is not a slash");
     }
     fuzz::check(common::parse_request_target(fuzz::to_string(*target)) == target, "round trip");
+    check_query(target->query);
     fuzz::check(common::parse_request_target("http://h" + fuzz::to_string(*target)) == target ||
                     target->path == "*",
                 "the absolute form has the same path");

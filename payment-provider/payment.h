@@ -4,11 +4,13 @@
 #define PAYMENT_PROVIDER_PAYMENT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/clock.h"
 #include "common/money/money.h"
+#include "common/money/money_sum.h"
 
 namespace payment_provider {
 
@@ -44,13 +46,34 @@ struct PaymentRules {
 // The reason if the rules refuse the payment, else empty. For people.
 std::string find_refusal(const PaymentRules& rules, const common::Money& amount);
 
-// An accepted payment as the ledger keeps it.
+enum class PaymentStatus { kAccepted, kRefused };
+
+// A decision as the ledger keeps it.
 struct LedgerEntry {
-  std::int64_t sequence;  // in order of acceptance, from 1; gaps are possible
+  std::int64_t sequence;  // in order of decision, from 1; gaps are possible
   std::string idempotency_key;
   std::string invoice_id;
   common::Money amount;
-  common::WallTime accepted_at;
+  common::WallTime decided_at;
+  std::string refusal = {};  // the reason; empty if the payment was accepted
+
+  PaymentStatus status() const {
+    return refusal.empty() ? PaymentStatus::kAccepted : PaymentStatus::kRefused;
+  }
+};
+
+// Which entries to show: those that fulfil both conditions.
+struct LedgerFilter {
+  PaymentStatus status = PaymentStatus::kAccepted;
+  std::optional<common::Currency> currency = {};
+};
+
+// The entries of one currency with one status.
+struct LedgerTotal {
+  std::string currency;  // a code; may be one that this program does not know
+  PaymentStatus status;
+  std::int64_t count;
+  common::MoneySum sum;
 };
 
 }  // namespace payment_provider

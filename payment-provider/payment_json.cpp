@@ -82,6 +82,13 @@ void append_key(std::string& out, std::string_view key) {
   out += '"';
 }
 
+// An entry without its decision and the closing brace.
+void append_order(std::string& out, const LedgerEntry& entry) {
+  common::append_payable(out, kPaymentNames, entry.invoice_id, entry.amount);
+  out += ',';
+  append_key(out, entry.idempotency_key);
+}
+
 void append_result(std::string& out, const PaymentOrder& order, const PaymentOutcome& outcome) {
   out.append(R"({"id":")").append(order.invoice_id).append("\",");
   append_key(out, order.idempotency_key);
@@ -134,10 +141,34 @@ HttpResponse to_response(std::span<const PaymentOrder> orders,
 }
 
 void append_json(std::string& out, const LedgerEntry& entry) {
-  common::append_payable(out, kPaymentNames, entry.invoice_id, entry.amount);
-  out += ',';
-  append_key(out, entry.idempotency_key);
-  out.append(R"(,"acceptedAt":")").append(common::to_rfc3339(entry.accepted_at)).append("\"}");
+  append_order(out, entry);
+  out.append(R"(,"acceptedAt":")").append(common::to_rfc3339(entry.decided_at)).append("\"}");
+}
+
+void append_detailed_json(std::string& out, const LedgerEntry& entry) {
+  const std::string_view status = to_text(entry.status());
+  append_order(out, entry);
+  out.append(R"(,"status":")").append(status).append("\",\"").append(status).append(R"(At":")");
+  out.append(common::to_rfc3339(entry.decided_at)).append("\"");
+  if (entry.status() == PaymentStatus::kRefused) {
+    out.append(R"(,"detail":)").append(common::to_json_string(entry.refusal));
+  }
+  out += '}';
+}
+
+std::string to_json(std::span<const LedgerTotal> totals) {
+  std::string json;
+  for (const LedgerTotal& total : totals) {
+    json.append(json.empty() ? "[" : ",").append(R"({"currency":)");
+    json.append(common::to_json_string(total.currency));
+    json.append(R"(,"status":")").append(to_text(total.status));
+    json.append(R"(","count":)").append(std::to_string(total.count));
+    if (const auto currency = common::Currency::find_any(total.currency)) {
+      json.append(R"(,"sum":)").append(common::to_decimal(total.sum.minor_units(), *currency));
+    }
+    json += '}';
+  }
+  return json.append(json.empty() ? "[]\n" : "]\n");
 }
 
 }  // namespace payment_provider

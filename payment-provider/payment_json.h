@@ -34,8 +34,20 @@ common::HttpResponse to_response(const PaymentOrder& order, const PaymentOutcome
 common::HttpResponse to_response(std::span<const PaymentOrder> orders,
                                  std::span<const PaymentOutcome> outcomes);
 
-// An entry of GET /payments.
+// An entry of GET /payments without a query.
 void append_json(std::string& out, const LedgerEntry& entry);
+
+// The same entry with its status and, if it was refused, the reason.
+void append_detailed_json(std::string& out, const LedgerEntry& entry);
+
+// The text of a status, in JSON and in queries.
+constexpr std::string_view to_text(PaymentStatus status) {
+  return status == PaymentStatus::kAccepted ? "accepted" : "refused";
+}
+
+// An array of totals. One in a currency that this program does not know has no sum: the number of
+// its decimals is not known.
+std::string to_json(std::span<const LedgerTotal> totals);
 
 }  // namespace payment_provider
 

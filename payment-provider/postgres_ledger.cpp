@@ -32,13 +32,26 @@ constexpr std::array kVersion1 = {
     "(only_row BIGINT PRIMARY KEY CHECK (only_row = 1), last BIGINT NOT NULL)",
     "INSERT INTO payment_counter (only_row, last) VALUES (1, 0) ON CONFLICT DO NOTHING"};
 
-constexpr std::array kMigrations = {common::PostgresMigration{kVersion1}};
+// The indexes of version 1 have the order of the database's locale, and not all refusals.
+constexpr std::array kVersion2 = {
+    "CREATE INDEX IF NOT EXISTS payments_by_invoice ON payments "
+    "(invoice_id COLLATE \"C\" ASC, sequence ASC)"};
+
+constexpr std::array kMigrations = {common::PostgresMigration{kVersion1},
+                                    common::PostgresMigration{kVersion2}};
 
 constexpr std::array kChecks = {
     "INSERT INTO payments (sequence, idempotency_key, invoice_id, amount_minor, currency, refusal, "
     "decided_at_ms) SELECT sequence, idempotency_key, invoice_id, amount_minor, currency, refusal, "
     "decided_at_ms FROM payments WHERE FALSE",
     "UPDATE payment_counter SET last = last WHERE FALSE"};
+
+// The statement whose rows read_entry() reads.
+std::string select_entries(const std::string& condition) {
+  return "SELECT sequence, idempotency_key, invoice_id, amount_minor, currency, decided_at_ms, "
+         "coalesce(refusal, '') FROM payments WHERE " +
+         condition;
+}
 
 LedgerEntry read_entry(const PostgresRows& rows, int row) {
   const auto amount = common::stored_money(rows.number(row, 3), rows.text(row, 4));
@@ -51,7 +64,15 @@ LedgerEntry read_entry(const PostgresRows& rows, int row) {
           .idempotency_key = rows.text(row, 1),
           .invoice_id = rows.text(row, 2),
           .amount = *amount,
-          .accepted_at = common::from_unix_ms(rows.number(row, 5))};
+          .decided_at = common::from_unix_ms(rows.number(row, 5)),
+          .refusal = rows.text(row, 6)};
+}
+
+std::vector<LedgerEntry> read_entries(const PostgresRows& rows) {
+  std::vector<LedgerEntry> entries;
+  entries.reserve(static_cast<std::size_t>(rows.size()));
+  for (int row = 0; row < rows.size(); ++row) entries.push_back(read_entry(rows, row));
+  return entries;
 }
 
 struct Decision {
@@ -188,19 +209,57 @@ std::vector<PaymentOutcome> PostgresLedger::record(std::span<const PaymentOrder>
   });
 }
 
-std::vector<LedgerEntry> PostgresLedger::list(std::int64_t after, std::size_t limit) {
+std::vector<LedgerEntry> PostgresLedger::page(const LedgerFilter& filter, std::int64_t after,
+                                              std::size_t limit) {
+  std::string condition = "sequence > $1 AND refusal IS ";
+  condition += filter.status == PaymentStatus::kAccepted ? "NULL" : "NOT NULL";
+  if (filter.currency) {
+    condition.append(" AND currency = '").append(filter.currency->code()).append("'");
+  }
   return database_.read([&](PostgresConnection& connection) {
-    const auto rows = connection.run(
-        "SELECT sequence, idempotency_key, invoice_id, amount_minor, currency, decided_at_ms "
-        "FROM payments WHERE sequence > $1 AND refusal IS NULL ORDER BY sequence LIMIT $2",
-        after, static_cast<std::int64_t>(limit));
-    std::vector<LedgerEntry> entries;
-    entries.reserve(static_cast<std::size_t>(rows.size()));
-    for (int row = 0; row < rows.size(); ++row) {
-      entries.push_back(read_entry(rows, row));
-    }
-    return entries;
+    return read_entries(connection.run(select_entries(condition + " ORDER BY sequence LIMIT $2"),
+                                       after, static_cast<std::int64_t>(limit)));
   });
+}
+
+std::vector<LedgerEntry> PostgresLedger::page_by_invoice(const std::string& after,
+                                                         std::size_t limit) {
+  const std::string sql = select_entries(
+      "invoice_id COLLATE \"C\" > $1 AND refusal IS NULL ORDER BY invoice_id COLLATE \"C\" LIMIT "
+      "$2");
+  return database_.read([&](PostgresConnection& connection) {
+    return read_entries(connection.run(sql, after, static_cast<std::int64_t>(limit)));
+  });
+}
+
+std::optional<LedgerEntry> PostgresLedger::find(const std::string& invoice_id) {
+  const std::string sql = select_entries(
+      "invoice_id COLLATE \"C\" = $1 ORDER BY (refusal IS NULL) DESC, sequence DESC LIMIT 1");
+  const auto found = database_.read([&](PostgresConnection& connection) {
+    return read_entries(connection.run(sql, invoice_id));
+  });
+  return found.empty() ? std::nullopt : std::optional(found.front());
+}
+
+std::vector<LedgerTotal> PostgresLedger::totals() {
+  constexpr std::int64_t kPart = 1'000'000;  // a sum may exceed 64 bits
+  const PostgresRows rows = database_.read([&](PostgresConnection& connection) {
+    return connection.run(
+        "SELECT currency, refusal IS NULL, count(*), sum(amount_minor / $1::BIGINT), "
+        "sum(amount_minor % $1::BIGINT) FROM payments GROUP BY 1, 2 "
+        "ORDER BY currency COLLATE \"C\", 2 DESC",
+        kPart);
+  });
+  std::vector<LedgerTotal> totals;
+  for (int row = 0; row < rows.size(); ++row) {
+    LedgerTotal& total = totals.emplace_back();
+    total.currency = rows.text(row, 0);
+    total.status = rows.text(row, 1) == "t" ? PaymentStatus::kAccepted : PaymentStatus::kRefused;
+    total.count = rows.number(row, 2);
+    total.sum.add(rows.number(row, 3), kPart);
+    total.sum.add(rows.number(row, 4));
+  }
+  return totals;
 }
 
 }  // namespace payment_provider

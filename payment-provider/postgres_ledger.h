@@ -21,7 +21,11 @@ class PostgresLedger : public Ledger {
   explicit PostgresLedger(const std::string& url, const common::Clock* clock = nullptr);
 
   std::vector<PaymentOutcome> record(std::span<const PaymentOrder> orders) override;
-  std::vector<LedgerEntry> list(std::int64_t after, std::size_t limit) override;
+  std::vector<LedgerEntry> page(const LedgerFilter& filter, std::int64_t after,
+                                std::size_t limit) override;
+  std::vector<LedgerEntry> page_by_invoice(const std::string& after, std::size_t limit) override;
+  std::optional<LedgerEntry> find(const std::string& invoice_id) override;
+  std::vector<LedgerTotal> totals() override;
   // Unknown: PostgreSQL tells it only in a transaction.
   std::optional<std::uint64_t> version() override { return std::nullopt; }
   std::optional<std::uint64_t> committed_version() override { return std::nullopt; }

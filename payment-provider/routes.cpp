@@ -1,6 +1,8 @@
 #include "payment-provider/routes.h"
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -8,7 +10,10 @@
 #include "common/base/ascii.h"
 #include "common/base/bad_request.h"
 #include "common/http/limits.h"
+#include "common/http/list.h"
+#include "common/http/page.h"
 #include "common/http/problem.h"
+#include "common/http/query.h"
 #include "common/json/json.h"
 #include "payment-provider/idempotency_key.h"
 #include "payment-provider/payment_json.h"
@@ -63,21 +68,64 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
+constexpr std::array kStatuses = {
+    std::pair(to_text(PaymentStatus::kAccepted), PaymentStatus::kAccepted),
+    std::pair(to_text(PaymentStatus::kRefused), PaymentStatus::kRefused)};
+constexpr std::array kOrders = {std::pair(std::string_view("id"), true)};
+
+// A page of GET /payments in the order of decisions.
+HttpResponse list_by_sequence(Ledger& ledger, const HttpRequest& request,
+                              const LedgerFilter& filter) {
+  const std::size_t limit = common::read_limit(request);
+  const std::int64_t after = common::read_sequence_cursor(request);
+  return common::respond_with_page(
+      request, ledger.page(filter, after, limit + 1), limit, append_detailed_json,
+      [](const LedgerEntry& entry) { return std::to_string(entry.sequence); });
+}
+
+// The same in the order of the invoices' ids. It has no filter: there may be several refusals of an
+// invoice, so an id would be no cursor, and a rare currency would cost seconds.
+HttpResponse list_by_invoice(Ledger& ledger, const HttpRequest& request,
+                             const LedgerFilter& filter) {
+  if (filter.status == PaymentStatus::kRefused || filter.currency) {
+    throw common::BadRequest("order=id lists all accepted payments; send no status and currency");
+  }
+  const std::size_t limit = common::read_limit(request);
+  const std::string after = common::read_id_cursor(request);
+  return common::respond_with_page(request, ledger.page_by_invoice(after, limit + 1), limit,
+                                   append_detailed_json,
+                                   [](const LedgerEntry& entry) { return entry.invoice_id; });
+}
+
 }  // namespace
 
 Routes::Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> token)
-    : rules_(std::move(rules)),
+    : ledger_(ledger),
+      rules_(std::move(rules)),
       token_(std::move(token)),
       list_(ledger, append_json),
+      summary_(ledger, common::CachedList::ReadList([&ledger]() -> common::AppendChunk {
+                 return [&ledger](std::string& body) {
+                   body += to_json(ledger.totals());
+                   return false;
+                 };
+               })),
       recordings_([&ledger](auto requests) { return record(ledger, requests); },
                   {.max_weight = kMaxOrdersPerCommit, .max_queued = kMaxQueuedOrders}) {}
 
 void Routes::add_to(common::HttpRouter& router) {
   router.set_guard([this](const HttpRequest& request) { return demand_token(request); });
+  const auto guarded = common::HttpRouter::Access::kGuarded;
   router.get(
-      "/payments", [this](const HttpRequest& request) { return list_.get(request); },
-      common::HttpRouter::Access::kGuarded,
-      [this](const HttpRequest& request) { return list_.find(request); });
+      "/payments", [this](const HttpRequest& request) { return list(request); }, guarded,
+      [this](const HttpRequest& request) {
+        return request.query.empty() ? list_.find(request) : std::nullopt;
+      },
+      {"status", "currency", "order", "limit", "cursor"});
+  router.get("/payments/{id}", [this](const HttpRequest& request) { return find(request); });
+  router.get(
+      "/summary", [this](const HttpRequest& request) { return summary_.get(request); }, guarded,
+      [this](const HttpRequest& request) { return summary_.find(request); });
   router.post_deferred(
       "/payments/pay", {.json_required = true},
       [this](const HttpRequest& request, const HttpRespond& respond) { pay(request, respond); });
@@ -86,6 +134,29 @@ void Routes::add_to(common::HttpRouter& router) {
                        [this](const HttpRequest& request, const HttpRespond& respond) {
                          pay_batch(request, respond);
                        });
+}
+
+HttpResponse Routes::list(const HttpRequest& request) {
+  if (request.query.empty()) return list_.get(request);
+  const LedgerFilter filter = {
+      .status = common::read_choice(request, "status", kStatuses).value_or(LedgerFilter().status),
+      .currency = common::read_parameter(request, "currency", "a code of ISO 4217, such as EUR",
+                                         common::Currency::find_any)};
+  const bool by_invoice = common::read_choice(request, "order", kOrders).has_value();
+  return by_invoice ? list_by_invoice(ledger_, request, filter)
+                    : list_by_sequence(ledger_, request, filter);
+}
+
+HttpResponse Routes::find(const HttpRequest& request) {
+  const auto entry = ledger_.find(request.path_parameter);
+  if (!entry) {
+    return common::to_response(
+        {.status = 404, .detail = "there is no payment for the invoice " + request.path_parameter});
+  }
+  HttpResponse response;
+  append_detailed_json(response.body, *entry);
+  response.body += '\n';
+  return response;
 }
 
 void Routes::pay(const HttpRequest& request, const HttpRespond& respond) {

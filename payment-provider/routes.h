@@ -25,14 +25,18 @@ class Routes {
 
   void add_to(common::HttpRouter& router);
 
+  common::HttpResponse list(const common::HttpRequest& request);
+  common::HttpResponse find(const common::HttpRequest& request);
   void pay(const common::HttpRequest& request, const common::HttpRespond& respond);
   void pay_batch(const common::HttpRequest& request, const common::HttpRespond& respond);
   std::optional<common::HttpResponse> demand_token(const common::HttpRequest& request) const;
 
  private:
+  Ledger& ledger_;
   const PaymentRules rules_;
   const std::optional<std::string> token_;
   common::CachedList list_;
+  common::CachedList summary_;
   // Single payments and batches share commits. The weight of a request is the number of its orders.
   common::GroupCommit<std::shared_ptr<const std::vector<PaymentOrder>>, std::vector<PaymentOutcome>>
       recordings_;

@@ -44,9 +44,17 @@ class SlowFirstRecord : public Ledger {
     }
     return ledger_.record(orders);
   }
-  std::vector<LedgerEntry> list(std::int64_t after, std::size_t limit) override {
-    return ledger_.list(after, limit);
+  std::vector<LedgerEntry> page(const LedgerFilter& filter, std::int64_t after,
+                                std::size_t limit) override {
+    return ledger_.page(filter, after, limit);
   }
+  std::vector<LedgerEntry> page_by_invoice(const std::string& after, std::size_t limit) override {
+    return ledger_.page_by_invoice(after, limit);
+  }
+  std::optional<LedgerEntry> find(const std::string& invoice_id) override {
+    return ledger_.find(invoice_id);
+  }
+  std::vector<LedgerTotal> totals() override { return ledger_.totals(); }
   std::optional<std::uint64_t> version() override { return std::nullopt; }
   std::optional<std::uint64_t> committed_version() override { return std::nullopt; }
   void check() override { ledger_.check(); }

@@ -1,6 +1,7 @@
 #include "payment-provider/sqlite_ledger.h"
 
 #include <array>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -12,8 +13,8 @@ namespace {
 
 using common::SqliteConnection;
 
-constexpr std::array kMigrations = {common::SqliteMigration{
-    R"sql(
+constexpr std::array kMigrations = {
+    common::SqliteMigration{R"sql(
       CREATE TABLE payments (
         sequence        INTEGER PRIMARY KEY,
         idempotency_key TEXT    NOT NULL UNIQUE,
@@ -25,7 +26,9 @@ constexpr std::array kMigrations = {common::SqliteMigration{
       ) STRICT;
       CREATE UNIQUE INDEX one_accepted_payment_per_invoice ON payments (invoice_id)
         WHERE refusal IS NULL;
-    )sql"}};
+    )sql"},
+    common::SqliteMigration{
+        "CREATE INDEX refusals_by_invoice ON payments (invoice_id) WHERE refusal IS NOT NULL"}};
 
 struct Decision {
   std::string invoice_id;
@@ -60,7 +63,46 @@ LedgerEntry read_entry(SQLite::Statement& row) {
           .idempotency_key = row.getColumn(1).getString(),
           .invoice_id = std::move(invoice_id),
           .amount = *amount,
-          .accepted_at = common::from_unix_ms(row.getColumn(5).getInt64())};
+          .decided_at = common::from_unix_ms(row.getColumn(5).getInt64()),
+          .refusal = row.getColumn(6).getString()};
+}
+
+// The statement whose rows read_entry() reads.
+std::string select_entries(const std::string& condition) {
+  return "SELECT sequence, idempotency_key, invoice_id, amount_minor, currency, decided_at_ms, "
+         "refusal FROM payments WHERE " +
+         condition;
+}
+
+std::vector<LedgerEntry> read_entries(SQLite::Statement& rows) {
+  std::vector<LedgerEntry> entries;
+  while (rows.executeStep()) entries.push_back(read_entry(rows));
+  return entries;
+}
+
+using Totals = std::map<std::pair<std::string, PaymentStatus>, LedgerTotal>;
+
+// Adds up to `limit` entries with a sequence greater than `after`. Returns the last sequence;
+// nullopt if there are no more entries.
+std::optional<std::int64_t> add_page(Totals& totals, SqliteConnection& connection,
+                                     std::int64_t after, std::int64_t limit) {
+  SQLite::Statement& rows = connection.query(
+      "SELECT sequence, currency, refusal IS NULL, amount_minor FROM payments "
+      "WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+      after, limit);
+  std::int64_t count = 0;
+  for (; rows.executeStep(); ++count) {
+    after = rows.getColumn(0).getInt64();
+    const std::string currency = rows.getColumn(1).getString();
+    const auto status =
+        rows.getColumn(2).getInt() == 1 ? PaymentStatus::kAccepted : PaymentStatus::kRefused;
+    LedgerTotal& total = totals[{currency, status}];
+    total.currency = currency;
+    total.status = status;
+    ++total.count;
+    total.sum.add(rows.getColumn(3).getInt64());
+  }
+  return count == limit ? std::optional(after) : std::nullopt;
 }
 
 std::optional<Decision> find_by_key(SqliteConnection& connection, const std::string& key) {
@@ -133,16 +175,58 @@ std::vector<PaymentOutcome> SqliteLedger::record(std::span<const PaymentOrder> o
   });
 }
 
-std::vector<LedgerEntry> SqliteLedger::list(std::int64_t after, std::size_t limit) {
+std::vector<LedgerEntry> SqliteLedger::page(const LedgerFilter& filter, std::int64_t after,
+                                            std::size_t limit) {
+  const auto with_status = [](const std::string& condition) {
+    return select_entries("sequence > ?1 AND " + condition +
+                          " AND (?2 = '' OR currency = ?2) ORDER BY sequence LIMIT ?3");
+  };
+  static const std::string accepted = with_status("refusal IS NULL");
+  static const std::string refused = with_status("refusal IS NOT NULL");
+  const std::string& sql = filter.status == PaymentStatus::kAccepted ? accepted : refused;
+  const std::string currency(filter.currency ? filter.currency->code() : "");
   return database_.read([&](SqliteConnection& connection) {
-    SQLite::Statement& query = connection.query(
-        "SELECT sequence, idempotency_key, invoice_id, amount_minor, currency, decided_at_ms "
-        "FROM payments WHERE sequence > ?1 AND refusal IS NULL ORDER BY sequence LIMIT ?2",
-        after, static_cast<std::int64_t>(limit));
-    std::vector<LedgerEntry> entries;
-    while (query.executeStep()) entries.push_back(read_entry(query));
-    return entries;
+    return read_entries(
+        connection.query(sql.c_str(), after, currency, static_cast<std::int64_t>(limit)));
   });
+}
+
+std::vector<LedgerEntry> SqliteLedger::page_by_invoice(const std::string& after,
+                                                       std::size_t limit) {
+  static const std::string select =
+      select_entries("invoice_id > ?1 AND refusal IS NULL ORDER BY invoice_id LIMIT ?2");
+  return database_.read([&](SqliteConnection& connection) {
+    return read_entries(connection.query(select.c_str(), after, static_cast<std::int64_t>(limit)));
+  });
+}
+
+std::optional<LedgerEntry> SqliteLedger::find(const std::string& invoice_id) {
+  static const std::string accepted = select_entries("invoice_id = ?1 AND refusal IS NULL");
+  static const std::string refused =
+      select_entries("invoice_id = ?1 AND refusal IS NOT NULL ORDER BY sequence DESC LIMIT 1");
+  return database_.read([&](SqliteConnection& connection) -> std::optional<LedgerEntry> {
+    for (const std::string* sql : {&accepted, &refused}) {
+      SQLite::Statement& row = connection.query(sql->c_str(), invoice_id);
+      if (row.executeStep()) return read_entry(row);
+    }
+    return std::nullopt;
+  });
+}
+
+// In pages, each in a transaction of its own, because writers wait for readers. Entries do not
+// change, so the result is that of one transaction at the end. SQLite cannot group a million
+// entries without sorting them.
+std::vector<LedgerTotal> SqliteLedger::totals() {
+  constexpr std::int64_t kPageRows = 50'000;  // about 20 ms
+  Totals totals;
+  for (std::optional<std::int64_t> after = 0; after;) {
+    after = database_.read([&](SqliteConnection& connection) {
+      return add_page(totals, connection, *after, kPageRows);
+    });
+  }
+  std::vector<LedgerTotal> sorted;
+  for (const auto& [key, total] : totals) sorted.push_back(total);
+  return sorted;
 }
 
 }  // namespace payment_provider

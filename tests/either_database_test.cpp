@@ -105,6 +105,32 @@ TEST_P(Pair, ARestartKeepsEverything) {
   EXPECT_EQ(payments(*provider), ledger);
 }
 
+TEST_P(Pair, TheLedgerCanBeSearched) {
+  const auto provider = start_provider({{"ACCEPTED_CURRENCIES", "EUR,GBP"}});
+  const auto app = start_invoice_app(provider->url());
+  expect_status(pay(*app), 502);
+  const auto get = [&](const std::string& target) {
+    return RawClient(provider->port()).ask("GET " + target + " HTTP/1.1\r\nHost: test\r\n\r\n");
+  };
+  const RawAnswer page = get("/payments?order=id&limit=1");
+  EXPECT_EQ(json::parse(page.body).at(0)["id"], "I1");
+  EXPECT_EQ(page.header("Link"), "</payments?order=id&limit=1&cursor=I1>; rel=\"next\"");
+  const RawAnswer last = get("/payments?order=id&limit=1&cursor=I1");
+  EXPECT_EQ(last.header("Link"), "");
+  const json paid = json::parse(last.body).at(0);
+  EXPECT_EQ(paid["status"], "accepted");
+  EXPECT_EQ(paid, json::parse(get("/payments/I2").body));
+
+  const json refused = json::parse(get("/payments?status=refused").body);
+  EXPECT_EQ(refused, json::array({json::parse(get("/payments/I3").body)}));
+  EXPECT_EQ(refused.at(0)["detail"], "payments in DKK are not accepted");
+  EXPECT_EQ(get("/payments/I4").status, 404);
+  EXPECT_EQ(get("/summary").body, R"([{"currency":"DKK","status":"refused","count":1,"sum":66.13},)"
+                                  R"({"currency":"EUR","status":"accepted","count":1,"sum":12.15},)"
+                                  R"({"currency":"GBP","status":"accepted","count":1,"sum":10.25}])"
+                                  "\n");
+}
+
 // Three of each on two databases, as Kubernetes runs them; each invoice-app calls another provider.
 class Replicas : public Pair {
  protected:

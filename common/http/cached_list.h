@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "common/base/mutex.h"
 #include "common/base/outcome.h"
@@ -35,13 +36,23 @@ class CachedList {
   template <typename Store, typename AppendElement>
   CachedList(Store& store, AppendElement append_element,
              std::size_t max_bytes = kMaxCachedListBytes)
+      : CachedList(store, ReadList([&store, append_element] {
+                     return json_array(
+                         [&store](std::int64_t after, std::size_t limit) {
+                           return store.list(after, limit);
+                         },
+                         append_element);
+                   }),
+                   max_bytes) {}
+
+  // The same for any array that depends on the store only, such as one of sums: `read` begins to
+  // read it. Needs no list().
+  using ReadList = std::function<AppendChunk()>;
+  template <typename Store>
+  CachedList(Store& store, ReadList read, std::size_t max_bytes = kMaxCachedListBytes)
       : version_([&store] { return store.version(); }),
         committed_version_([&store] { return store.committed_version(); }),
-        read_([&store, append_element] {
-          return json_array(
-              [&store](std::int64_t after, std::size_t limit) { return store.list(after, limit); },
-              append_element);
-        }),
+        read_(std::move(read)),
         max_bytes_(max_bytes) {}
 
   // The response, if the list is kept and up to date. Does not block.
@@ -74,7 +85,7 @@ class CachedList {
 
   const std::function<Version()> version_;
   const std::function<Version()> committed_version_;
-  const std::function<AppendChunk()> read_;
+  const ReadList read_;
   const std::size_t max_bytes_;
   std::atomic<bool> is_too_long_ = false;  // and will stay so, because lists only grow
 

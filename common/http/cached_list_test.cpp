@@ -203,6 +203,21 @@ TEST_F(CachedListTest, Answers304IfTheClientHasTheList) {
   EXPECT_EQ(list_.get(if_none_match(tag)).status, 200);
 }
 
+TEST_F(CachedListTest, CanBeAnyArrayThatDependsOnTheStore) {
+  int reads = 0;
+  CachedList sums(store_, CachedList::ReadList([&reads] {
+                    return [&reads](std::string& body) {
+                      body += '[' + std::to_string(++reads) + "]\n";
+                      return false;
+                    };
+                  }));
+  EXPECT_EQ(*sums.get({}).shared_body, "[1]\n");
+  EXPECT_EQ(*sums.find({}).value().shared_body, "[1]\n");
+  store_.add("a");
+  EXPECT_FALSE(sums.find({}));
+  EXPECT_EQ(*sums.get({}).shared_body, "[2]\n");
+}
+
 TEST_F(CachedListTest, TheFailureOfTheStoreIsThrownAndTheNextRequestReadsAgain) {
   store_.after_read = [] { throw std::runtime_error("gone"); };
   EXPECT_THROW(list_.get({}), std::runtime_error);

@@ -58,7 +58,7 @@ TEST_P(LedgerContract, AnAcceptedPaymentIsListedAsItWasOrdered) {
   EXPECT_EQ(entries[0].idempotency_key, "k");
   EXPECT_EQ(entries[0].invoice_id, "I1");
   EXPECT_EQ(entries[0].amount, order("", "", common::kMaxMinorUnits, "KWD").amount);
-  EXPECT_EQ(entries[0].accepted_at, clock_.now());
+  EXPECT_EQ(entries[0].decided_at, clock_.now());
 }
 
 TEST_P(LedgerContract, APaymentInAWithdrawnCurrencyIsListedAndReplayed) {
@@ -76,7 +76,7 @@ TEST_P(LedgerContract, ARetryGetsTheSameAnswerAndWritesNothing) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(record(*ledger_, order("k", "I1")), kAcceptedBefore);
   const auto entries = ledger_->list(0, 10);
   ASSERT_EQ(entries.size(), 1U);
-  EXPECT_EQ(entries[0].accepted_at, accepted_at);
+  EXPECT_EQ(entries[0].decided_at, accepted_at);
 }
 
 TEST_P(LedgerContract, AKeyStandsForOnePaymentOnly) {
