@@ -35,7 +35,7 @@ PayInvoices::~PayInvoices() {
 void PayInvoices::pay_all(OnReport on_report) {
   {
     MutexLock lock(mutex_);
-    new_callers_.push_back({std::move(on_report), common::current_request_id()});
+    new_callers_.push_back({std::move(on_report), common::current_request()});
   }
   changed_.notify_one();
 }
@@ -75,13 +75,15 @@ void PayInvoices::serve_callers() {
 }
 
 void PayInvoices::request_payment(std::vector<Caller> callers) {
-  const std::string request_id = callers.back().request_id;
+  std::vector<common::RequestContext> requests;
+  requests.reserve(callers.size());
+  for (const Caller& caller : callers) requests.push_back(caller.context);
   Group group{.callers = std::move(callers),
               .run = {},
               .deadline = steady_clock::now() + options_.longest_wait,
               .breaker_opened_before = workers_.breaker().times_opened()};
   try {
-    group.run = workers_.request_payment(request_id);
+    group.run = workers_.request_payment(requests);
   } catch (const std::exception& error) {
     fail(group.callers, common::failed<PayReport>(error));
     return;
@@ -135,7 +137,7 @@ void PayInvoices::report(const Group& group) {
     }
   }
   for (const Caller& caller : group.callers) {
-    const common::RequestIdScope scope(caller.request_id);
+    const common::RequestScope scope(caller.context);
     if (group.run.due > 0) {
       common::log_info("payment run", {{"due", group.run.due},
                                        {"paid", report.paid},

@@ -17,6 +17,7 @@
 
 #include "common/base/mutex.h"
 #include "common/base/outcome.h"
+#include "common/log/request_context.h"
 #include "invoice-app/invoice_store.h"
 #include "invoice-app/payment_workers.h"
 
@@ -57,7 +58,7 @@ class PayInvoices {
  private:
   struct Caller {
     OnReport on_report;
-    std::string request_id;
+    common::RequestContext context;
   };
   // Callers that share one request_payment().
   struct Group {

@@ -154,7 +154,7 @@ std::optional<HttpResponse> HttpRouter::refuse(const HttpRequest& request, bool 
 
 std::optional<HttpResponse> HttpRouter::answer_now(const Route& route, const HttpRequest& request) {
   if (!route.instant) return std::nullopt;
-  const RequestIdScope scope(request.request_id);
+  const RequestScope scope(request.context);
   try {
     return route.instant(request);
   } catch (...) {
@@ -165,11 +165,11 @@ std::optional<HttpResponse> HttpRouter::answer_now(const Route& route, const Htt
 void HttpRouter::answer(const Route& route, const HttpRequest& request,
                         std::function<void(HttpResponse)> send) {
   const HttpRespond respond = [send = std::move(send),
-                               id = request.request_id](const Outcome<HttpResponse>& outcome) {
-    const RequestIdScope scope(id);
+                               context = request.context](const Outcome<HttpResponse>& outcome) {
+    const RequestScope scope(context);
     send(to_response(outcome));
   };
-  const RequestIdScope scope(request.request_id);
+  const RequestScope scope(request.context);
   try {
     route.handler(request, respond);
   } catch (...) {

@@ -36,7 +36,7 @@ class RouterClient {
   common::HttpResponse send(const std::string& method, const std::string& path,
                             common::HttpHeaders headers, std::string body) {
     common::HttpRequest request{
-        .method = method, .path = path, .headers = std::move(headers), .request_id = "test"};
+        .method = method, .path = path, .headers = std::move(headers), .context = {.request_id = "test"}};
     auto match = router_.match(request, !body.empty());
     if (match.refusal) return *match.refusal;
     if (body.size() > match.route->body_rule.max_bytes) {
