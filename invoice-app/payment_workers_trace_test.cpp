@@ -127,6 +127,7 @@ TEST_F(PaymentWorkersTraceTest, ALaterRetryHasATraceOfItsOwnAndTheSameRequestId)
   store_.add_invoices(1);
   workers->request_payment({request("first", 'a')});
   ASSERT_TRUE(store_.eventually_called(Call::kSettle, 1));
+  ASSERT_TRUE(eventually_looked_again());
   clock_.advance(1h);
   ASSERT_TRUE(store_.eventually_all(InvoiceState::kPaid));
   const auto all = calls();
