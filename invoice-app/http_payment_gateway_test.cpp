@@ -297,7 +297,8 @@ class HttpPaymentGatewayTest : public testing::Test {
 
 TEST_F(HttpPaymentGatewayTest, SendsThePaymentWithItsIdempotencyKey) {
   HttpPaymentGateway gateway(options(), std::nullopt);
-  const common::RequestScope scope({.request_id = "request-1"});
+  const common::RequestContext context{.request_id = "request-1"};
+  const common::RequestScope scope(context);
   EXPECT_EQ(gateway.pay(claim_).kind, Kind::kPaid);
   EXPECT_EQ(request_.body, R"({"id":"I1","value":12.50,"currency":"EUR"})");
   EXPECT_EQ(header("Content-Type"), "application/json");
@@ -308,7 +309,8 @@ TEST_F(HttpPaymentGatewayTest, SendsThePaymentWithItsIdempotencyKey) {
 
 TEST_F(HttpPaymentGatewayTest, SendsABatchWithTheKeysOfItsPayments) {
   HttpPaymentGateway gateway(options(), "secret");
-  const common::RequestScope scope({.request_id = "request-1"});
+  const common::RequestContext context{.request_id = "request-1"};
+  const common::RequestScope scope(context);
   EXPECT_EQ(kinds_of(gateway.pay_batch(claims({"I1", "I2"}))), "pp");
   EXPECT_EQ(request_.body,
             R"([{"id":"I1","value":12.50,"currency":"EUR","idempotencyKey":"pay:I1:2"},)"
@@ -322,8 +324,9 @@ TEST_F(HttpPaymentGatewayTest, SendsABatchWithTheKeysOfItsPayments) {
 TEST_F(HttpPaymentGatewayTest, SendsTheTraceInAllCalls) {
   HttpPaymentGateway gateway(options(), std::nullopt);
   const std::string traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-  const common::RequestScope scope(
-      {.request_id = "r", .trace = {.traceparent = traceparent, .tracestate = "a=1"}});
+  const common::RequestContext context{.request_id = "r",
+                                       .trace = {.traceparent = traceparent, .tracestate = "a=1"}};
+  const common::RequestScope scope(context);
   gateway.pay(claim_);
   EXPECT_EQ(header("traceparent"), traceparent);
   EXPECT_EQ(header("tracestate"), "a=1");
@@ -334,7 +337,8 @@ TEST_F(HttpPaymentGatewayTest, SendsTheTraceInAllCalls) {
 
 TEST_F(HttpPaymentGatewayTest, SendsNoEmptyTracestate) {
   HttpPaymentGateway gateway(options(), std::nullopt);
-  const common::RequestScope scope(common::new_request_context());
+  const common::RequestContext context = common::new_request_context();
+  const common::RequestScope scope(context);
   gateway.pay(claim_);
   EXPECT_EQ(header("traceparent"), common::current_request().trace.traceparent);
   EXPECT_TRUE(request_.header_values("tracestate").empty());

@@ -87,7 +87,8 @@ TEST_F(PayInvoicesTest, WakeTheWorkersAndPassTheRequestIdOn) {
   PaymentWorkers workers(store_, gateways_.factory(), clock_, metrics_, lazy);
   ASSERT_TRUE(store_.eventually_called(Call::kIsClaimable, looks + 1));  // at the start
   store_.add_invoices(1);
-  const common::RequestScope scope({.request_id = "request-1"});
+  const common::RequestContext context{.request_id = "request-1"};
+  const common::RequestScope scope(context);
   PayInvoices pay_invoices(store_, workers, {.longest_wait = kLong});
   ASSERT_EQ(pay(pay_invoices).paid, 1);
   EXPECT_EQ(request_id.get_future().get(), "request-1");

@@ -268,8 +268,9 @@ void PaymentWorkers::make_calls() {
   const std::unique_ptr<PaymentGateway> gateway = make_gateway_();
   std::vector<Settlement> settlements;
   while (const std::optional<Batch> batch = next_batch(std::move(settlements))) {
-    const common::RequestScope scope(
-        {.request_id = batch->context.request_id, .trace = next_span(batch->context.trace)});
+    const common::RequestContext context{.request_id = batch->context.request_id,
+                                         .trace = next_span(batch->context.trace)};
+    const common::RequestScope scope(context);
     settlements = caller_.pay(*gateway, batch->claims, batch->lease_until);
   }
 }

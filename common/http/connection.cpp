@@ -231,7 +231,8 @@ asio::awaitable<bool> HttpConnection::write_chunks(Exchange& exchange,
   while (true) {
     Next next = co_await await_call<Next>([&](auto resume) {
       listener_.workers.add(WorkerPool::Lane::kShared, [&, resume = std::move(resume)] {
-        const RequestScope scope(exchange.request.context);
+        const RequestContext context = exchange.request.context;  // ends with `resume`
+        const RequestScope scope(context);
         try {
           resume({.chunk = response.next_chunk()});
         } catch (const std::exception& failure) {

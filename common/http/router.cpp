@@ -169,7 +169,8 @@ void HttpRouter::answer(const Route& route, const HttpRequest& request,
     const RequestScope scope(context);
     send(to_response(outcome));
   };
-  const RequestScope scope(request.context);
+  const RequestContext context = request.context;  // the request can end before the handler does
+  const RequestScope scope(context);
   try {
     route.handler(request, respond);
   } catch (...) {

@@ -34,6 +34,7 @@ constexpr std::size_t kQueuedLines = 8192;
 // A longer value is cut off. Clients choose some values, such as paths, and an escaped byte takes
 // six: without this limit, the queued lines could need 400 MiB.
 constexpr std::size_t kMaxValueBytes = 512;
+constexpr std::size_t kUsualLineBytes = 384;
 // The writer sleeps before the last line of the queue, so that it wakes up once for many lines. To
 // wake it for each would cost a request more time than to write the line.
 constexpr std::chrono::milliseconds kWriteDelay(5);
@@ -94,7 +95,9 @@ std::string json_value(double value) { return dump(nlohmann::json(value)); }
 
 // Appends to a string: a JSON document would take longer than all other work of a short request.
 std::string json_line(LogLevel level, std::string_view message, std::span<const LogField> fields) {
-  std::string line = R"({"time":")" + to_rfc3339(SystemClock().now());
+  std::string line;
+  line.reserve(kUsualLineBytes);
+  line.append(R"({"time":")").append(to_rfc3339(SystemClock().now()));
   line.append(R"(","level":")").append(name_of(level));
   line.append(R"(","service":)").append(json_value(logging().service));
   line.append(R"(,"message":)").append(json_value(message));

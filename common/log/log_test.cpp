@@ -115,7 +115,8 @@ TEST(LogJson, IsOneValidLinePerEventWhateverTheBytes) {
   std::mt19937 random{42};  // NOLINT(cert-msc51-cpp): the same bytes each time
   const auto lines = logged(LogFormat::kJson, [&random] {
     for (int i = 0; i < 1'000; ++i) {
-      const RequestScope scope({.request_id = random_bytes(random)});
+      const RequestContext context{.request_id = random_bytes(random)};
+      const RequestScope scope(context);
       const std::string key = random_bytes(random);
       log_info(random_bytes(random), {{"value", random_bytes(random)}, {key, "x"}});
     }
@@ -139,7 +140,8 @@ TEST(LogJson, CutsLongValuesOff) {
 TEST(LogText, IsALineForAPerson) {
   constexpr const char* kParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   EXPECT_EQ(one_text([] {
-              const RequestScope scope({.request_id = "r-1", .trace = {.traceparent = kParent}});
+              const RequestContext context{.request_id = "r-1", .trace = {.traceparent = kParent}};
+              const RequestScope scope(context);
               log_warn("payment refused", {{"invoice_id", "I1"}, {"amount_minor", -5}});
             }),
             "warn log-test: payment refused invoice_id=I1 amount_minor=-5 request_id=r-1 "
@@ -170,7 +172,8 @@ TEST(LogText, IsOneLineOfPrintableAsciiPerEventWhateverTheBytes) {
   std::mt19937 random{42};  // NOLINT(cert-msc51-cpp): the same bytes each time
   const auto lines = logged(LogFormat::kText, [&random] {
     for (int i = 0; i < 1'000; ++i) {
-      const RequestScope scope({.request_id = random_bytes(random)});
+      const RequestContext context{.request_id = random_bytes(random)};
+      const RequestScope scope(context);
       log_info("m", {{"value", random_bytes(random)}});
     }
   });
@@ -220,7 +223,8 @@ TEST(LogFromManyThreads, KeepsLinesWholeAndInOrder) {
     threads.reserve(4);
     for (int thread = 0; thread < 4; ++thread) {
       threads.emplace_back([thread] {
-        const RequestScope scope({.request_id = std::to_string(thread)});
+        const RequestContext context{.request_id = std::to_string(thread)};
+        const RequestScope scope(context);
         for (int i = 0; i < 100; ++i) log_info("m", {{"i", i}, {"thread", thread}});
       });
     }

@@ -5,7 +5,8 @@
 namespace common {
 namespace {
 
-thread_local RequestContext context_of_thread;
+const RequestContext kNone;
+thread_local const RequestContext* context_of_thread = &kNone;
 
 }  // namespace
 
@@ -15,11 +16,11 @@ RequestContext new_request_context() {
   return {.request_id = std::move(id), .trace = std::move(trace)};
 }
 
-RequestScope::RequestScope(RequestContext context)
-    : outer_(std::exchange(context_of_thread, std::move(context))) {}
+RequestScope::RequestScope(const RequestContext& context)
+    : outer_(std::exchange(context_of_thread, &context)) {}
 
-RequestScope::~RequestScope() { context_of_thread = std::move(outer_); }
+RequestScope::~RequestScope() { context_of_thread = outer_; }
 
-const RequestContext& current_request() { return context_of_thread; }
+const RequestContext& current_request() { return *context_of_thread; }
 
 }  // namespace common

@@ -18,16 +18,18 @@ struct RequestContext {
 // trace id, so that one search finds both.
 RequestContext new_request_context();
 
-// While it lives, the lines that this thread logs carry the request id, trace id and span id.
+// While it lives, the lines that this thread logs carry the request id, trace id and span id. The
+// context must live as long, and is not copied: each request has several scopes.
 class RequestScope {
  public:
-  explicit RequestScope(RequestContext context);
+  explicit RequestScope(const RequestContext& context);
+  explicit RequestScope(RequestContext&&) = delete;
   ~RequestScope();
   RequestScope(const RequestScope&) = delete;
   RequestScope& operator=(const RequestScope&) = delete;
 
  private:
-  RequestContext outer_;
+  const RequestContext* outer_;
 };
 
 // Of the innermost RequestScope of this thread. All is "" if there is none.

@@ -18,7 +18,8 @@ TEST(NewRequestContext, HasOneIdForTheRequestAndItsTrace) {
 TEST(RequestScope, NamesTheRequestUntilItEnds) {
   EXPECT_EQ(current_request().request_id, "");
   {
-    const RequestScope outer(RequestContext{.request_id = "outer"});
+    const RequestContext outer_context{.request_id = "outer"};
+    const RequestScope outer(outer_context);
     EXPECT_EQ(current_request().request_id, "outer");
     {
       const RequestContext context = new_request_context();
@@ -33,7 +34,8 @@ TEST(RequestScope, NamesTheRequestUntilItEnds) {
 }
 
 TEST(RequestScope, IsOfItsThreadAlone) {
-  const RequestScope scope(new_request_context());
+  const RequestContext context = new_request_context();
+  const RequestScope scope(context);
   std::string elsewhere = "not asked";
   std::thread([&elsewhere] { elsewhere = current_request().request_id; }).join();
   EXPECT_EQ(elsewhere, "");

@@ -11,8 +11,10 @@ namespace common {
 namespace {
 
 // Positions in "00-<trace id>-<span id>-<flags>".
+constexpr std::size_t kTraceIdDigits = 32;
+constexpr std::size_t kSpanIdDigits = 16;
 constexpr std::size_t kSpanId = 36;
-constexpr std::size_t kSpanIdEnd = 52;
+constexpr std::size_t kSpanIdEnd = kSpanId + kSpanIdDigits;
 constexpr std::size_t kFlags = 53;
 constexpr std::size_t kSize = 55;
 
@@ -83,14 +85,19 @@ std::string join(const Members& members) {
 }  // namespace
 
 TraceContext begin_trace() {
-  return {.traceparent = "00-" + random_hex(16) + '-' + random_hex(8) + "-00"};
+  const std::string ids = random_hex((kTraceIdDigits + kSpanIdDigits) / 2);
+  TraceContext trace;
+  trace.traceparent.reserve(kSize);
+  trace.traceparent.append("00-").append(ids, 0, kTraceIdDigits).append("-");
+  trace.traceparent.append(ids, kTraceIdDigits).append("-00");
+  return trace;
 }
 
 TraceContext next_span(const TraceContext& parent) {
   if (parent.traceparent.empty()) return begin_trace();
   TraceContext next = parent;
   next.parent_span_id = parent.span_id();
-  next.traceparent.replace(kSpanId, kSpanIdEnd - kSpanId, random_hex(8));
+  next.traceparent.replace(kSpanId, kSpanIdDigits, random_hex(kSpanIdDigits / 2));
   return next;
 }
 
