@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "common/storage/database_url.h"
+
 namespace invoice_app {
 namespace {
 
@@ -74,8 +76,7 @@ const std::string kWait = "a whole number from 1 to 300";
 INSTANTIATE_TEST_SUITE_P(
     Table, InvoiceAppConfigBadValue,
     testing::Values(BadValue{"PORT", "65536", "a whole number from 0 to 65535"},
-                    BadValue{"DATABASE_URL", "invoices.db",
-                             "sqlite:PATH or postgresql://[USER@]HOST[:PORT]/DATABASE[?...]"},
+                    BadValue{"DATABASE_URL", "invoices.db", common::kDatabaseUrlSyntax},
                     BadValue{"PAYMENT_PROVIDER_URL", "", kUrl},
                     BadValue{"PAYMENT_PROVIDER_URL", "payment-provider:8082", kUrl},
                     BadValue{"PAYMENT_PROVIDER_URL", "https://payment-provider", kUrl},

@@ -45,7 +45,12 @@ constexpr std::array kVersion1 = {
 
 constexpr std::array kMigrations = {common::PostgresMigration{kVersion1}};
 
-constexpr std::array kTables = {"invoices", "invoice_counter", "payment_request"};
+constexpr std::array kChecks = {
+    "INSERT INTO invoices (sequence, id, amount_minor, currency) "
+    "SELECT sequence, id, amount_minor, currency FROM invoices WHERE FALSE",
+    "UPDATE invoices SET state = state WHERE FALSE",
+    "UPDATE invoice_counter SET last = last WHERE FALSE",
+    "UPDATE payment_request SET through = through WHERE FALSE"};
 
 constexpr const char* kInvoiceColumns = "sequence, id, amount_minor, currency, state";
 
@@ -210,6 +215,7 @@ class Transaction final : public InvoiceTransaction {
       : connection_(connection), options_(options) {}
 
   PayRun request_payment() override {
+    give_time_for("state = 3");
     // Concurrent requests take turns, so that one does not wait for another's invoices.
     connection_.run("SELECT through FROM payment_request FOR UPDATE");
     const std::int64_t through = connection_.run("SELECT last FROM invoice_counter").number(0, 0);
@@ -262,14 +268,20 @@ class Transaction final : public InvoiceTransaction {
     return values<std::int64_t>(settlements, [](const Settlement& one) { return one.attempt; });
   }
 
-  // Not those that another transaction has locked: it may wait for this one, and it settles, claims
-  // or releases them.
-  void restart(const std::string& condition, const std::string& changes) {
+  // Gives this transaction time to change these invoices, or to wait until another one has changed
+  // them. Returns whether there are any.
+  bool give_time_for(const std::string& condition) {
     constexpr int kRowsPerMs = 1;  // at least, on a slow server; there may be a million
     const std::int64_t count =
         connection_.run("SELECT count(*) FROM invoices WHERE " + condition).number(0, 0);
-    if (count == 0) return;
-    connection_.extend_deadline(std::chrono::milliseconds(count / kRowsPerMs));
+    if (count > 0) connection_.extend_deadline(std::chrono::milliseconds(count / kRowsPerMs));
+    return count > 0;
+  }
+
+  // Not those that another transaction has locked: it may wait for this one, and it settles, claims
+  // or releases them.
+  void restart(const std::string& condition, const std::string& changes) {
+    if (!give_time_for(condition)) return;
     connection_.run("UPDATE invoices SET " + changes +
                     " WHERE sequence IN (SELECT sequence FROM invoices WHERE " + condition +
                     skip_locked() + ") AND " + condition);
@@ -347,7 +359,7 @@ class Transaction final : public InvoiceTransaction {
 }  // namespace
 
 constinit const common::PostgresSchema PostgresInvoiceStore::kSchema = {
-    .application = "invoice-app", .migrations = kMigrations, .tables = kTables};
+    .application = "invoice-app", .migrations = kMigrations, .checks = kChecks};
 
 PostgresInvoiceStore::PostgresInvoiceStore(const std::string& url,
                                            PostgresInvoiceStoreOptions options)

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "common/storage/database_url.h"
+
 namespace payment_provider {
 namespace {
 
@@ -78,8 +80,7 @@ const std::string kCodes = "ISO 4217 codes separated by commas, or empty for all
 INSTANTIATE_TEST_SUITE_P(
     Table, PaymentProviderConfigBadValue,
     testing::Values(BadValue{"ADMIN_PORT", "-1", "a whole number from 0 to 65535"},
-                    BadValue{"DATABASE_URL", "sqlite:",
-                             "sqlite:PATH or postgresql://[USER@]HOST[:PORT]/DATABASE[?...]"},
+                    BadValue{"DATABASE_URL", "sqlite:", common::kDatabaseUrlSyntax},
                     BadValue{"ACCEPTED_CURRENCIES", "eur", kCodes},
                     BadValue{"ACCEPTED_CURRENCIES", "EUR,XXX", kCodes},
                     BadValue{"ACCEPTED_CURRENCIES", "EUR, GBP", kCodes},

@@ -34,7 +34,11 @@ constexpr std::array kVersion1 = {
 
 constexpr std::array kMigrations = {common::PostgresMigration{kVersion1}};
 
-constexpr std::array kTables = {"payments", "payment_counter"};
+constexpr std::array kChecks = {
+    "INSERT INTO payments (sequence, idempotency_key, invoice_id, amount_minor, currency, refusal, "
+    "decided_at_ms) SELECT sequence, idempotency_key, invoice_id, amount_minor, currency, refusal, "
+    "decided_at_ms FROM payments WHERE FALSE",
+    "UPDATE payment_counter SET last = last WHERE FALSE"};
 
 LedgerEntry read_entry(const PostgresRows& rows, int row) {
   const auto amount = common::stored_money(rows.number(row, 3), rows.text(row, 4));
@@ -135,21 +139,21 @@ class Deciding {
     std::vector<std::string> invoices;
     std::vector<std::int64_t> amounts;
     std::vector<std::string> currencies;
-    std::vector<std::optional<std::string>> refusals;
+    std::vector<std::string> refusals;
     for (const PaymentOrder* order : decided_) {
       sequences.push_back(++last_);
       keys.push_back(order->idempotency_key);
       invoices.push_back(order->invoice_id);
       amounts.push_back(order->amount.minor_units);
       currencies.emplace_back(order->amount.currency.code());
-      refusals.emplace_back();
-      if (!order->refusal.empty()) refusals.back() = order->refusal;
+      refusals.push_back(order->refusal);
     }
+    // "" is NULL. With array_nulls = off, NULL in an array would be a text.
     connection_.run(
         "INSERT INTO payments (sequence, idempotency_key, invoice_id, amount_minor, currency, "
         "refusal, decided_at_ms) "
         "SELECT unnest($1::BIGINT[]), unnest($2::TEXT[]), unnest($3::TEXT[]), "
-        "unnest($4::BIGINT[]), unnest($5::TEXT[]), unnest($6::TEXT[]), $7::BIGINT",
+        "unnest($4::BIGINT[]), unnest($5::TEXT[]), NULLIF(unnest($6::TEXT[]), ''), $7::BIGINT",
         sequences, keys, invoices, amounts, currencies, refusals, now_ms_);
     connection_.run("UPDATE payment_counter SET last = $1", last_);
   }
@@ -165,7 +169,7 @@ class Deciding {
 }  // namespace
 
 constinit const common::PostgresSchema PostgresLedger::kSchema = {
-    .application = "payment-provider", .migrations = kMigrations, .tables = kTables};
+    .application = "payment-provider", .migrations = kMigrations, .checks = kChecks};
 
 PostgresLedger::PostgresLedger(const std::string& url, const common::Clock* clock)
     : database_(url, kSchema), clock_(clock == nullptr ? database_.clock() : *clock) {}

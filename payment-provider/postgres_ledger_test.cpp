@@ -29,20 +29,38 @@ OpenLedger new_storage_through_pgbouncer(const common::Clock& clock) {
 INSTANTIATE_TEST_SUITE_P(Postgres, LedgerContract, testing::Values(new_storage));
 INSTANTIATE_TEST_SUITE_P(PgBouncer, LedgerContract, testing::Values(new_storage_through_pgbouncer));
 
+PaymentOrder order(const std::string& invoice) {
+  return {.idempotency_key = "pay:" + invoice + ":1",
+          .invoice_id = invoice,
+          .amount = {100, common::Currency::find("EUR").value()},
+          .refusal = ""};
+}
+
 // A server that has lost its standbys during a commit, and has started again, shows a payment that
 // a failover would lose. So a replay also waits until a standby has all that it confirms.
 TEST(PostgresLedger, AReplayWaitsForTheStandbys) {
   tests::PostgresServer& server = tests::shared_postgres();
   PostgresLedger ledger(server.create_database());
-  const std::vector<PaymentOrder> orders = {{.idempotency_key = "pay:I1:1",
-                                             .invoice_id = "I1",
-                                             .amount = {100, common::Currency::find("EUR").value()},
-                                             .refusal = ""}};
+  const std::vector<PaymentOrder> orders = {order("I1")};
   ledger.record(orders);
   common::set(server, "synchronous_standby_names", "nobody");
   common::expect_unavailable([&] { ledger.record(orders); });
   common::set(server, "synchronous_standby_names", "");
   EXPECT_TRUE(ledger.record(orders).front().replayed);
+}
+
+TEST(PostgresLedger, DecisionsDoNotDependOnHowTheDatabaseReadsNullInArrays) {
+  const std::string url = tests::shared_postgres().create_database();
+  tests::PostgresServer::execute(
+      url, "ALTER DATABASE " + url.substr(url.rfind('/') + 1) + " SET array_nulls = off");
+  PostgresLedger ledger(url);
+  PaymentOrder refused = order("I2");
+  refused.refusal = "NULL";
+  ledger.record(std::vector{order("I1"), refused});
+  const auto entries = ledger.list(0, 10);
+  ASSERT_EQ(entries.size(), 1U);
+  EXPECT_EQ(entries.front().invoice_id, "I1");
+  EXPECT_EQ(ledger.record(std::vector{refused}).front().refusal, "NULL");
 }
 
 }  // namespace

@@ -51,10 +51,14 @@ trap clean_up EXIT
 trap 'echo; echo "Stopping."; exit 0' INT TERM
 
 start_pair "$directory"
+server=
+if [[ ${DATABASE:-sqlite} == postgresql ]]; then
+  server=$'\n'"PostgreSQL        $INVOICES_URL, $PAYMENTS_URL"
+fi
 cat <<END
 invoice-app       $INVOICE_URL   (probes and metrics: port $(pair_port "$directory/invoice-app.ports" ADMIN_PORT))
 payment-provider  $PROVIDER_URL   (probes and metrics: port $(pair_port "$directory/payment-provider.ports" ADMIN_PORT))
-databases, logs   $directory
+databases, logs   $directory$server
 
 Try:  curl $INVOICE_URL/invoices
       curl -X POST $INVOICE_URL/invoices/pay

@@ -33,9 +33,7 @@ class PostgresFaults : public StorageFaultsFixture {
     const std::string port = std::to_string(server().port());
     return url.replace(url.find(port), port.size(), std::to_string(network_.port()));
   }
-  std::string location() const override {
-    return database_url().replace(0, std::string("postgresql://postgres@").size(), "postgresql://");
-  }
+  std::string location() const override { return database_url(); }
 
   // During the trouble: every request gets 503, the probes tell, and threads and memory stay.
   void expect_trouble(bool reads_fail = true) {

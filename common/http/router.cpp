@@ -79,7 +79,8 @@ HttpResponse to_response(const Outcome<HttpResponse>& outcome) {
     return error(400, failure.what());
   } catch (const Unavailable& failure) {
     log_error("unavailable", {{"error", failure.what()}});
-    return unavailable(failure.what());
+    // The error names the database, which is not for clients.
+    return unavailable("the service can't do this now; its log has the reason");
   } catch (const std::exception& failure) {
     log_error("request failed", {{"error", failure.what()}});
     return error(500, "an unexpected error; see the log");

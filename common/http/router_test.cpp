@@ -247,7 +247,7 @@ TEST_F(HttpRouterTest, Answers503WithRetryAfterToUnavailable) {
   const HttpResponse response = send("GET", "/unavailable");
   EXPECT_EQ(problem(response), "503 about:blank");
   EXPECT_EQ(header(response, "Retry-After"), "1");
-  EXPECT_EQ(detail(response), "the disk is full");
+  EXPECT_EQ(detail(response), "the service can't do this now; its log has the reason");
 }
 
 TEST_F(HttpRouterTest, Answers500ToOtherExceptionsAndLogsThem) {

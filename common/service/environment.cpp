@@ -25,11 +25,18 @@ std::string trim(const std::string& text) {
   return begin < end ? std::string(begin, end) : std::string();
 }
 
+// In a URL, or in the form "host=h password=p".
+bool may_have_password(const std::string& value) {
+  return value.find('@') != std::string::npos || value.find("password=") != std::string::npos ||
+         value.starts_with("postgres");
+}
+
 }  // namespace
 
 ConfigError::ConfigError(const std::string& variable, const std::string& value,
                          const std::string& accepted)
-    : std::runtime_error(variable + " is \"" + value + "\"; accepted: " + accepted) {}
+    : std::runtime_error(variable + " is \"" + (may_have_password(value) ? "(not shown)" : value) +
+                         "\"; accepted: " + accepted) {}
 
 std::optional<std::string> read_secret(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

@@ -16,6 +16,7 @@
 namespace common {
 
 // what() names the variable, its value and the accepted values. The operator sees only this text.
+// It does not have the value if that may be a URL with a password, in any form and any variable.
 class ConfigError : public std::runtime_error {
  public:
   ConfigError(const std::string& variable, const std::string& value, const std::string& accepted);

@@ -93,6 +93,20 @@ TEST(EnvironmentText, ChecksTheDefaultToo) {
   EXPECT_THROW(with({}).text("X", "ab", "nothing", "", nothing), ConfigError);
 }
 
+TEST(EnvironmentText, DoesNotShowAValueThatMayHaveAPassword) {
+  const auto read = [](Environment& from) {
+    from.text("X", "", "a URL", "", [](const std::string& value) { return value.empty(); });
+  };
+  const auto read_file = [](Environment& from) { from.secret_file("X", ""); };
+  for (const char* value :
+       {"postgresql://app:s3cret@db/invoices", "postgresql://app:s3cret/invoices",
+        "postgresql:app:s3cret@db", "app:s3cret@db/invoices", "http://app:s3cret@provider",
+        "host=db password=s3cret"}) {
+    EXPECT_EQ(complaint(value, read), "X is \"(not shown)\"; accepted: a URL");
+    EXPECT_EQ(complaint(value, read_file).find("s3cret"), std::string::npos) << value;
+  }
+}
+
 class EnvironmentSecretFile : public testing::Test {
  protected:
   std::string write(const std::string& content) const {

@@ -29,8 +29,7 @@ DatabaseUrl read_url(const std::string& argument) {
   const auto text = is_file ? read_secret(argument.substr(kFile.size())) : argument;
   auto url = text ? DatabaseUrl::parse(*text) : std::nullopt;
   if (url) return *url;
-  const bool may_have_password = !is_file && argument.find("://") != std::string::npos;
-  throw ConfigError("URL after --copy", may_have_password ? "(not shown)" : argument,
+  throw ConfigError("URL after --copy", argument,
                     std::string(kDatabaseUrlSyntax) + ", or file:PATH of a file with such a URL");
 }
 

@@ -131,10 +131,8 @@ DatabaseUrl read_database(Environment& environment, const std::string& default_u
       "DATABASE_URL_FILE", "file with the URL of the database, which replaces DATABASE_URL");
   auto database = DatabaseUrl::parse(from_file.value_or(url));
   if (database) return *database;
-  // A URL may have a password in it.
-  const bool may_have_secret = from_file || url.find("://") != std::string::npos;
   throw ConfigError(from_file ? "DATABASE_URL_FILE" : "DATABASE_URL",
-                    may_have_secret ? "(not shown)" : url, kDatabaseUrlSyntax);
+                    from_file ? "(not shown)" : url, kDatabaseUrlSyntax);
 }
 
 }  // namespace

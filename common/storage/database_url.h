@@ -10,7 +10,9 @@ namespace common {
 
 // For messages.
 inline constexpr const char* kDatabaseUrlSyntax =
-    "sqlite:PATH or postgresql://[USER@]HOST[:PORT]/DATABASE[?...]";
+    "sqlite:PATH, or postgresql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?...], where all "
+    "characters "
+    "of USER and PASSWORD but letters, digits and -._~ are percent-encoded";
 
 struct DatabaseUrl {
   enum class Kind { kSqlite, kPostgres };

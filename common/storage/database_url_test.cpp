@@ -26,7 +26,7 @@ TEST(DatabaseUrl, IsDescribedWithoutItsSecrets) {
                            "postgres://db:5433/invoices?user=app&password=s3cret"}) {
     const auto url = DatabaseUrl::parse(text);
     ASSERT_TRUE(url) << text;
-    EXPECT_EQ(url->description, "postgresql://db:5433/invoices");
+    EXPECT_EQ(url->description, "postgresql://app@db:5433/invoices");
   }
 }
 

@@ -13,16 +13,36 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// libpq's messages have a newline at the end, and some have several lines.
+// libpq's messages have a newline at the end, and some have several lines, with tabs.
 std::string one_line(std::string_view message) {
-  while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) {
-    message.remove_suffix(1);
+  std::string line;
+  for (const char c : message) {
+    if (c == '\n') {
+      line += "; ";
+    } else if (c != '\t') {
+      line += c;
+    }
   }
-  std::string line(message);
-  for (std::size_t end = line.find('\n'); end != std::string::npos; end = line.find('\n', end)) {
-    line.replace(end, 1, "; ");
-  }
+  line.erase(line.find_last_not_of("; ") + 1);
   return line;
+}
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> parts(1);
+  for (const char c : list) {
+    if (c == ',') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+// A password that is not percent-encoded ends at its first slash or at sign. libpq then takes the
+// rest of it for a host, a port or the name of a database.
+bool may_be_part_of_a_password(const std::string& host) {
+  return !host.starts_with('/') && host.find_first_of("/@") != std::string::npos;
 }
 
 std::string sqlstate_of(const PGresult* result) {
@@ -65,6 +85,12 @@ PostgresParameters::PostgresParameters(const std::string& url) {
   for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
     if (option->val != nullptr) values_.emplace_back(option->keyword, option->val);
   }
+  const auto hosts = split(value("host"));
+  if (value("dbname").empty() || value("dbname").find_first_of("/@") != std::string::npos ||
+      value("port").find_first_not_of("0123456789,") != std::string::npos ||
+      std::any_of(hosts.begin(), hosts.end(), may_be_part_of_a_password)) {
+    throw std::invalid_argument("the URL has no database, or characters that are not encoded");
+  }
   set_default("client_encoding", "UTF8");
   set_default("application_name", "invoice-services");
   // A standby may have an old state.
@@ -90,8 +116,16 @@ void PostgresParameters::set_default(std::string_view keyword, std::string_view 
 }
 
 std::string PostgresParameters::description() const {
-  const std::string port = value("port");
-  return "postgresql://" + value("host") + (port.empty() ? "" : ":" + port) + "/" + value("dbname");
+  const auto hosts = split(value("host").empty() ? value("hostaddr") : value("host"));
+  const auto ports = split(value("port"));  // one for each host, or for all of them
+  std::string text = "postgresql://" + value("user") + (value("user").empty() ? "" : "@");
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    const bool is_ipv6 = hosts[i].find(':') != std::string::npos;
+    text += (i == 0 ? "" : ",") + (is_ipv6 ? '[' + hosts[i] + ']' : hosts[i]);
+    const std::string& port = ports.size() == hosts.size() ? ports[i] : ports.front();
+    if (!port.empty()) text += ':' + port;
+  }
+  return text + '/' + value("dbname");
 }
 
 std::int64_t PostgresRows::changed() const {
@@ -177,7 +211,8 @@ WallTime PostgresConnection::begin(Access access, Deadline deadline,
   const auto rows =
       run_all(std::string("BEGIN ISOLATION LEVEL ") + isolation +
               "; SET LOCAL statement_timeout = " + std::to_string(statement_timeout.count()) +
-              "; SET LOCAL idle_in_transaction_session_timeout = '" + kIdleTimeout +
+              "; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = '" +
+              kIdleTimeout +
               "'; SHOW synchronous_commit; SHOW transaction_read_only; "
               "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::BIGINT");
   const std::size_t count = rows.size();

@@ -40,12 +40,12 @@ class PostgresError : public std::runtime_error {
 // "Connection URIs") with defaults of our own for what the URL does not say.
 class PostgresParameters {
  public:
-  // Throws std::invalid_argument, without secrets in the message.
+  // Throws std::invalid_argument, without secrets in the message. The URL must name a database.
   explicit PostgresParameters(const std::string& url);
 
   const std::vector<std::pair<std::string, std::string>>& values() const { return values_; }
 
-  // The servers and the database, for logs: "postgresql://db-1,db-2:5433/invoices".
+  // User, servers and database, for logs: "postgresql://app@db-1:5432,db-2:5433/invoices".
   std::string description() const;
 
  private:

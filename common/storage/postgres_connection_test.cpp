@@ -111,8 +111,33 @@ TEST_F(PostgresConnectionTest, ReportsTheSqlstateAndIsBroken) {
 }
 
 TEST(PostgresParametersTest, DescriptionHasNoSecret) {
-  const PostgresParameters parameters("postgresql://me:secret@db-1,db-2:5433/invoices");
-  EXPECT_EQ(parameters.description(), "postgresql://db-1,db-2:,5433/invoices");
+  const auto description = [](const std::string& url) {
+    return PostgresParameters(url).description();
+  };
+  EXPECT_EQ(description("postgresql://me:secret@db-1,db-2:5433/invoices"),
+            "postgresql://me@db-1,db-2:5433/invoices");
+  EXPECT_EQ(description("postgresql://[::1]:5433/invoices?password=secret"),
+            "postgresql://[::1]:5433/invoices");
+  EXPECT_EQ(description("postgresql:///invoices?hostaddr=10.0.0.1&port=5433"),
+            "postgresql://10.0.0.1:5433/invoices");
+  EXPECT_EQ(description("postgresql:///invoices?host=/run/postgresql"),
+            "postgresql:///run/postgresql/invoices");
+}
+
+// libpq takes what follows the first slash or at sign for something else.
+TEST(PostgresParametersTest, RefusesAPasswordThatIsNotEncoded) {
+  for (const char* url : {"postgresql://me:se/cret@db/x", "postgresql://me:/secret@db/x",
+                          "postgresql://me:12/secret@db/x", "postgresql://me:se@cret@db/x",
+                          "postgresql://me:p@se/cret@db/x", "postgresql://me/secret@db/x"}) {
+    EXPECT_THROW(PostgresParameters{url}, std::invalid_argument) << url;
+  }
+  EXPECT_NO_THROW(PostgresParameters{"postgresql://me:s%2Fe%40cret@db/x"});
+}
+
+TEST(PostgresParametersTest, RefusesAUrlWithoutADatabase) {
+  for (const char* url : {"postgresql://me@db", "postgresql://me@db/", "postgresql://"}) {
+    EXPECT_THROW(PostgresParameters{url}, std::invalid_argument) << url;
+  }
 }
 
 TEST(PostgresParametersTest, RefusesMalformedUrlsWithoutTheirSecret) {

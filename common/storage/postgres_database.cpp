@@ -37,6 +37,8 @@ constexpr seconds kShortestWork{1};
 // The server ends a statement that takes too long, and says why. It may be late by this much.
 constexpr milliseconds kLatency{300};
 
+constexpr const char* kDiskFull = "53100";
+
 bool is_one_of(const std::string& sqlstate, std::initializer_list<std::string_view> states) {
   return std::any_of(states.begin(), states.end(),
                      [&](std::string_view state) { return sqlstate.starts_with(state); });
@@ -142,6 +144,9 @@ void PostgresDatabase::attempt(Access access, std::string_view what, const Work&
     turn.is_finished = true;
   } catch (const PostgresError& error) {
     turn.is_in_doubt = is_committing && error.sqlstate().empty();
+    if (error.sqlstate() == kDiskFull) {
+      disk_full_until_ = steady_clock::now() + options_.full_disk_time;
+    }
     if (is_lost(error.sqlstate())) drop_idle();
     if (is_conflict(error.sqlstate()) || (is_lost(error.sqlstate()) && !is_committing)) throw;
     throw Unavailable(name_ + ": " + error.what());
@@ -175,7 +180,7 @@ void PostgresDatabase::migrate() {
       // Two processes that create the same table can fail both, with one of these. 55P03: another
       // transaction has a lock.
       const bool may_work_later =
-          is_conflict(error.sqlstate()) ||
+          is_conflict(error.sqlstate()) || is_lost(error.sqlstate()) ||
           is_one_of(error.sqlstate(), {"23505", "42P07", "42710", "55P03", "XX000"});
       if (!may_work_later || steady_clock::now() > deadline) {
         throw Unavailable(name_ + ": " + error.what());
@@ -233,7 +238,7 @@ int PostgresDatabase::schema_version(PostgresConnection& connection) {
     if (tables.number(0, 0) > 0) {
       throw Unavailable(name_ +
                         " belongs to another application: it has tables, but not this one's "
-                        "schema_version");
+                        "schema_version. Each service needs a database of its own");
     }
     connection.run(
         "CREATE TABLE IF NOT EXISTS schema_version ("
@@ -251,7 +256,9 @@ int PostgresDatabase::schema_version(PostgresConnection& connection) {
 
 int PostgresDatabase::allowed_version(const PostgresRows& rows) const {
   if (rows.size() != 1 || rows.text(0, 0) != schema_.application) {
-    throw Unavailable(name_ + " belongs to another application");
+    throw Unavailable(name_ + " belongs to another application" +
+                      (rows.size() == 1 ? ", " + rows.text(0, 0) : "") +
+                      ". Each service needs a database of its own");
   }
   const SchemaVersion found{.version = static_cast<int>(rows.number(0, 1)),
                             .oldest_program = static_cast<int>(rows.number(0, 2))};
@@ -262,6 +269,9 @@ int PostgresDatabase::allowed_version(const PostgresRows& rows) const {
 }
 
 void PostgresDatabase::check() {
+  if (steady_clock::now() < disk_full_until_.load()) {
+    throw Unavailable(name_ + ": the server's disk is full");
+  }
   write("check", [this](PostgresConnection& connection) {
     const std::int64_t version =
         allowed_version(connection.run("UPDATE schema_version SET checks = checks + 1 "
@@ -270,13 +280,7 @@ void PostgresDatabase::check() {
       throw Unavailable(name_ + " has schema version " + std::to_string(version) +
                         "; this program needs version " + std::to_string(known_version()));
     }
-    for (const char* table : schema_.tables) {  // needs the table's lock, and changes nothing
-      connection.run_all(std::string("INSERT INTO ")
-                             .append(table)
-                             .append(" SELECT * FROM ")
-                             .append(table)
-                             .append(" WHERE FALSE"));
-    }
+    for (const char* statement : schema_.checks) connection.run_all(statement);
   });
 }
 

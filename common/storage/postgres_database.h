@@ -43,14 +43,18 @@ struct PostgresSchema {
   const char* application;
   // migrations[i] changes version i to i + 1. Only append to them.
   std::span<const PostgresMigration> migrations;
-  // Tables that all writes need. While one is locked or missing, the database is not ready.
-  std::span<const char* const> tables = {};
+  // Statements that change nothing, but need the tables, locks and rights of those that do. While
+  // one of them fails, the database is not ready.
+  std::span<const char* const> checks = {};
 };
 
 struct PostgresOptions {
   // How long a commit without a response uses up a connection of the pool. Behind a proxy, a server
   // that has vanished may never be noticed.
   std::chrono::seconds longest_doubt = std::chrono::minutes(5);
+  // How long check() fails after a write for which the server's disk had no space. What check()
+  // writes itself needs no more space.
+  std::chrono::milliseconds full_disk_time = std::chrono::seconds(10);
 };
 
 class PostgresDatabase {
@@ -149,6 +153,7 @@ class PostgresDatabase {
   const PostgresSchema schema_;
   const PostgresOptions options_;
   ServerClock clock_;
+  std::atomic<SteadyTime> disk_full_until_ = SteadyTime();
 
   Mutex mutex_;
   CondVar turn_ended_;

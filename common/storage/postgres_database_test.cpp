@@ -162,6 +162,30 @@ TEST_P(PostgresDatabaseTest, EndsSlowStatementsAndWaitsForLocksInTime) {
   insert(database_, 2);
 }
 
+// Whatever lock_timeout the role or the database has.
+TEST_P(PostgresDatabaseTest, WaitsForALockThatIsHeldForAShortTime) {
+  PostgresServer::execute(direct_, "ALTER DATABASE " + direct_.substr(direct_.rfind('/') + 1) +
+                                       " SET lock_timeout = 1");
+  insert(database_, 1);
+  PostgresConnection other{PostgresParameters(direct_)};
+  other.begin(PostgresConnection::Access::kWrite, std::chrono::steady_clock::now() + seconds(60),
+              seconds(60));
+  other.run("UPDATE numbers SET n = 2");
+  std::thread writer([this] {
+    PostgresDatabase database(GetParam().url(direct_), kTestSchema);
+    database.write("test", [](PostgresConnection& connection) {
+      EXPECT_EQ(connection.run("UPDATE numbers SET n = n + 1").changed(), 1);
+    });
+  });
+  EXPECT_TRUE(tests::eventually([this] {
+    return PostgresServer::query(direct_, "SELECT count(*) FROM pg_locks WHERE NOT granted") != "0";
+  }));
+  other.commit(PostgresConnection::Access::kWrite, "test",
+               std::chrono::steady_clock::now() + seconds(60));
+  writer.join();
+  EXPECT_EQ(all(database_), Numbers{3});
+}
+
 TEST_P(PostgresDatabaseTest, ReconnectsWhenConnectionsEndedBetweenTransactions) {
   for (int n = 1; n <= 3; ++n) {
     terminate_connections();

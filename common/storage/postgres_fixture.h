@@ -107,6 +107,9 @@ inline void set(const PostgresServer& server, const std::string& setting,
       "SELECT CASE WHEN source <> 'default' THEN setting END FROM pg_settings WHERE name = '" +
       setting + "'";
   EXPECT_TRUE(eventually([&] { return PostgresServer::query(url, sql) == value; }));
+  // The checkpointer tells all sessions whether commits wait for standbys. It reads the settings
+  // before it begins a checkpoint.
+  PostgresServer::execute(url, "CHECKPOINT");
 }
 
 }  // namespace common

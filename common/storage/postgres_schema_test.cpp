@@ -203,10 +203,17 @@ TEST_F(PostgresSchemaTest, IsNotReadyWithoutItsSchema) {
   EXPECT_NE(failure([&] { database->check(); }), "");
 }
 
-TEST_F(PostgresSchemaTest, IsNotReadyWhileATableIsLockedOrMissing) {
-  static constexpr const char* kTables[] = {"numbers"};
-  const auto database =
-      open({.application = "test", .migrations = kTestMigrations, .tables = kTables});
+class PostgresCheckTest : public PostgresSchemaTest {
+ protected:
+  static constexpr const char* kChecks[] = {
+      "INSERT INTO numbers (n) SELECT n FROM numbers WHERE FALSE",
+      "UPDATE numbers SET n = n WHERE FALSE"};
+  static constexpr PostgresSchema kSchema = {
+      .application = "test", .migrations = kTestMigrations, .checks = kChecks};
+};
+
+TEST_F(PostgresCheckTest, IsNotReadyWhileATableIsLockedOrMissing) {
+  const auto database = open(kSchema);
   database->check();
   PostgresConnection other{PostgresParameters(url_)};
   other.set_deadline(std::chrono::steady_clock::now() + seconds(60));
@@ -216,6 +223,41 @@ TEST_F(PostgresSchemaTest, IsNotReadyWhileATableIsLockedOrMissing) {
   database->check();
   execute("DROP TABLE numbers");
   EXPECT_NE(failure([&] { database->check(); }), "");
+}
+
+// An operator may add one for reports (decision 9).
+TEST_F(PostgresCheckTest, IsReadyWithAnotherColumnThatIsGenerated) {
+  const auto database = open(kSchema);
+  execute("ALTER TABLE numbers ADD COLUMN twice BIGINT GENERATED ALWAYS AS (2 * n) STORED");
+  database->check();
+}
+
+TEST_F(PostgresCheckTest, IsNotReadyWithoutTheRightToChangeATable) {
+  const auto database = open(kSchema);
+  execute("CREATE ROLE clerk LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk");
+  execute("REVOKE UPDATE ON numbers FROM clerk");
+  std::string url = url_;
+  PostgresDatabase as_clerk(url.replace(url.find("postgres@"), 8, "clerk"), kSchema);
+  EXPECT_NE(failure([&] { as_clerk.check(); }).find("permission denied"), std::string::npos);
+  execute("GRANT UPDATE ON numbers TO clerk");
+  as_clerk.check();
+  execute("DROP OWNED BY clerk; DROP ROLE clerk");
+}
+
+TEST_F(PostgresCheckTest, IsNotReadyForAWhileAfterTheDiskWasFull) {
+  PostgresDatabase database(url_, kSchema, {.full_disk_time = std::chrono::milliseconds(300)});
+  execute(
+      "CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS "
+      "$$BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = 'disk_full'; END$$; "
+      "CREATE TRIGGER full_disk BEFORE INSERT ON numbers FOR EACH ROW EXECUTE FUNCTION no_space()");
+  EXPECT_NE(failure([&] {
+              database.write("test", [](PostgresConnection& connection) {
+                connection.run("INSERT INTO numbers (n) VALUES (1)");
+              });
+            }),
+            "");
+  EXPECT_NE(failure([&] { database.check(); }).find("disk is full"), std::string::npos);
+  EXPECT_TRUE(tests::eventually([&] { return failure([&] { database.check(); }).empty(); }));
 }
 
 }  // namespace
