@@ -11,7 +11,7 @@
 #include "common/http/limits.h"
 #include "common/json/json.h"
 #include "common/json/payable.h"
-#include "common/log/log.h"
+#include "common/log/request_context.h"
 #include "invoice-app/payment_caller.h"
 
 namespace invoice_app {
@@ -169,7 +169,14 @@ BatchAnswer HttpPaymentGateway::pay_batch(std::span<const Claim> claims) {
 }
 
 common::HttpHeaders HttpPaymentGateway::headers() const {
-  common::HttpHeaders headers = {{"X-Request-Id", common::current_request_id()}};
+  const common::RequestContext& request = common::current_request();
+  common::HttpHeaders headers = {{"X-Request-Id", request.request_id}};
+  if (!request.trace.traceparent.empty()) {
+    headers.emplace_back("traceparent", request.trace.traceparent);
+  }
+  if (!request.trace.tracestate.empty()) {
+    headers.emplace_back("tracestate", request.trace.tracestate);
+  }
   if (bearer_token_) headers.emplace_back("Authorization", "Bearer " + *bearer_token_);
   return headers;
 }

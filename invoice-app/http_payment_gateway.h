@@ -1,5 +1,6 @@
 // PaymentGateway over HTTP: POST /payments/pay with an Idempotency-Key
-// (draft-ietf-httpapi-idempotency-key-header), and POST /payments/batch. Not thread-safe.
+// (draft-ietf-httpapi-idempotency-key-header), and POST /payments/batch. Calls carry the request
+// id and the trace of the thread's RequestScope. Not thread-safe.
 
 #ifndef INVOICE_APP_HTTP_PAYMENT_GATEWAY_H_
 #define INVOICE_APP_HTTP_PAYMENT_GATEWAY_H_

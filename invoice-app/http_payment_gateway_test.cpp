@@ -12,7 +12,7 @@
 
 #include "common/http/metrics.h"
 #include "common/http/server.h"
-#include "common/log/log.h"
+#include "common/log/request_context.h"
 #include "tests/support/reserved_port.h"
 
 namespace invoice_app {
@@ -297,7 +297,8 @@ class HttpPaymentGatewayTest : public testing::Test {
 
 TEST_F(HttpPaymentGatewayTest, SendsThePaymentWithItsIdempotencyKey) {
   HttpPaymentGateway gateway(options(), std::nullopt);
-  const common::RequestIdScope scope("request-1");
+  const common::RequestContext context{.request_id = "request-1"};
+  const common::RequestScope scope(context);
   EXPECT_EQ(gateway.pay(claim_).kind, Kind::kPaid);
   EXPECT_EQ(request_.body, R"({"id":"I1","value":12.50,"currency":"EUR"})");
   EXPECT_EQ(header("Content-Type"), "application/json");
@@ -308,7 +309,8 @@ TEST_F(HttpPaymentGatewayTest, SendsThePaymentWithItsIdempotencyKey) {
 
 TEST_F(HttpPaymentGatewayTest, SendsABatchWithTheKeysOfItsPayments) {
   HttpPaymentGateway gateway(options(), "secret");
-  const common::RequestIdScope scope("request-1");
+  const common::RequestContext context{.request_id = "request-1"};
+  const common::RequestScope scope(context);
   EXPECT_EQ(kinds_of(gateway.pay_batch(claims({"I1", "I2"}))), "pp");
   EXPECT_EQ(request_.body,
             R"([{"id":"I1","value":12.50,"currency":"EUR","idempotencyKey":"pay:I1:2"},)"
@@ -317,6 +319,29 @@ TEST_F(HttpPaymentGatewayTest, SendsABatchWithTheKeysOfItsPayments) {
   EXPECT_EQ(header("X-Request-Id"), "request-1");
   EXPECT_EQ(header("Authorization"), "Bearer secret");
   EXPECT_TRUE(request_.header_values("Idempotency-Key").empty());
+}
+
+TEST_F(HttpPaymentGatewayTest, SendsTheTraceInAllCalls) {
+  HttpPaymentGateway gateway(options(), std::nullopt);
+  const std::string traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const common::RequestContext context{.request_id = "r",
+                                       .trace = {.traceparent = traceparent, .tracestate = "a=1"}};
+  const common::RequestScope scope(context);
+  gateway.pay(claim_);
+  EXPECT_EQ(header("traceparent"), traceparent);
+  EXPECT_EQ(header("tracestate"), "a=1");
+  gateway.pay_batch(claims({"I1", "I2"}));
+  EXPECT_EQ(header("traceparent"), traceparent);
+  EXPECT_EQ(header("tracestate"), "a=1");
+}
+
+TEST_F(HttpPaymentGatewayTest, SendsNoEmptyTracestate) {
+  HttpPaymentGateway gateway(options(), std::nullopt);
+  const common::RequestContext context = common::new_request_context();
+  const common::RequestScope scope(context);
+  gateway.pay(claim_);
+  EXPECT_EQ(header("traceparent"), common::current_request().trace.traceparent);
+  EXPECT_TRUE(request_.header_values("tracestate").empty());
 }
 
 TEST_F(HttpPaymentGatewayTest, SendsItsBearerToken) {

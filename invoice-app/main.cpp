@@ -10,8 +10,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/fault_point.h"
+#include "common/base/random.h"
 #include "common/http/limits.h"
-#include "common/log/log.h"
 #include "common/service/run.h"
 #include "common/service/service.h"
 #include "invoice-app/config.h"
@@ -41,7 +41,7 @@ PaymentGatewayFactory gateways(const Config& config) {
 
 PaymentWorkersOptions worker_options() {
   PaymentWorkersOptions options{.owner = "pid " + std::to_string(getpid()) + " " +
-                                         common::new_request_id()};
+                                         common::random_hex(16)};
   BatchSizeOptions& batch = options.caller.batch;
   batch.max = static_cast<std::size_t>(
       common::fault_option("FAULT_BATCH_SIZE", static_cast<std::int64_t>(batch.max)));

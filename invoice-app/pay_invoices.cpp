@@ -45,7 +45,7 @@ PayInvoices::~PayInvoices() {
 void PayInvoices::pay_all(OnReport on_report) {
   {
     MutexLock lock(mutex_);
-    new_callers_.push_back({std::move(on_report), common::current_request_id()});
+    new_callers_.push_back({std::move(on_report), common::current_request()});
   }
   changed_.notify_one();
 }
@@ -54,7 +54,7 @@ void PayInvoices::pay_one(std::string id, OnInvoiceReport on_report) {
   {
     MutexLock lock(mutex_);
     new_callers_of_one_.push_back({.on_report = std::move(on_report),
-                                   .request_id = common::current_request_id(),
+                                   .context = common::current_request(),
                                    .id = std::move(id)});
   }
   changed_.notify_one();
@@ -105,15 +105,18 @@ void PayInvoices::request_payment(std::vector<Caller> callers,
                                   std::vector<CallerOfOne> callers_of_one) {
   const Wait wait{.deadline = steady_clock::now() + options_.longest_wait,
                   .breaker_opened_before = workers_.breaker().times_opened()};
+  std::vector<common::RequestContext> requests;
+  for (const Caller& caller : callers) requests.push_back(caller.context);
+  for (const CallerOfOne& caller : callers_of_one) requests.push_back(caller.context);
   try {
     if (!callers.empty()) {  // includes the invoices of the others
-      const PayRun run = workers_.request_payment(callers.back().request_id);
+      const PayRun run = workers_.request_payment(requests);
       groups_.push_back({.callers = std::move(callers), .run = run, .wait = wait});
     } else {
       std::vector<std::string> ids;
       ids.reserve(callers_of_one.size());
       for (const CallerOfOne& caller : callers_of_one) ids.push_back(caller.id);
-      workers_.request_payment_of(std::move(ids), callers_of_one.back().request_id);
+      workers_.request_payment_of(std::move(ids), requests);
     }
   } catch (const std::exception& error) {
     fail<PayReport>(callers, error);
@@ -191,7 +194,7 @@ void PayInvoices::report(const Group& group) {
     }
   }
   for (const Caller& caller : group.callers) {
-    const common::RequestIdScope scope(caller.request_id);
+    const common::RequestScope scope(caller.context);
     if (group.run.due > 0) {
       common::log_info("payment run", {{"due", group.run.due},
                                        {"paid", report.paid},
@@ -203,7 +206,7 @@ void PayInvoices::report(const Group& group) {
 }
 
 void PayInvoices::report(const CallerOfOne& caller, bool is_pending) {
-  const common::RequestIdScope scope(caller.request_id);
+  const common::RequestScope scope(caller.context);
   try {
     InvoiceReport report{.invoice = store_.find(caller.id)};
     if (is_pending && has_opened(caller.wait)) {

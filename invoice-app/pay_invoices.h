@@ -17,6 +17,7 @@
 
 #include "common/base/mutex.h"
 #include "common/base/outcome.h"
+#include "common/log/request_context.h"
 #include "invoice-app/invoice_store.h"
 #include "invoice-app/payment_workers.h"
 
@@ -72,7 +73,7 @@ class PayInvoices {
   };
   struct Caller {
     OnReport on_report;
-    std::string request_id;
+    common::RequestContext context;
   };
   // Callers that share one request_payment().
   struct Group {
@@ -82,7 +83,7 @@ class PayInvoices {
   };
   struct CallerOfOne {
     OnInvoiceReport on_report;
-    std::string request_id;
+    common::RequestContext context;
     std::string id;
     Wait wait = {};  // of the request
   };

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "common/base/unavailable.h"
-#include "common/log/log.h"
+#include "common/log/request_context.h"
 #include "invoice-app/seed.h"
 #include "invoice-app/testing/fake_invoice_store.h"
 #include "invoice-app/testing/fake_payment_gateways.h"
@@ -95,14 +95,15 @@ TEST_F(PayInvoicesTest, WakeTheWorkersAndPassTheRequestIdOn) {
   lazy.look_interval = std::chrono::hours(1);
   std::promise<std::string> request_id;
   gateways_.answer_with([&](const Claim&, int) -> PaymentAnswer {
-    request_id.set_value(common::current_request_id());
+    request_id.set_value(common::current_request().request_id);
     return {Kind::kPaid};
   });
   const int looks = store_.calls(Call::kIsClaimable);
   PaymentWorkers workers(store_, gateways_.factory(), clock_, metrics_, lazy);
   ASSERT_TRUE(store_.eventually_called(Call::kIsClaimable, looks + 1));  // at the start
   store_.add_invoices(1);
-  const common::RequestIdScope scope("request-1");
+  const common::RequestContext context{.request_id = "request-1"};
+  const common::RequestScope scope(context);
   PayInvoices pay_invoices(store_, workers, {.longest_wait = kLong});
   ASSERT_EQ(pay(pay_invoices).paid, 1);
   EXPECT_EQ(request_id.get_future().get(), "request-1");

@@ -36,7 +36,7 @@ PaymentWorkers::PaymentWorkers(InvoiceStore& store, PaymentGatewayFactory make_g
       clock_(clock),
       options_(checked(std::move(options))),
       caller_(clock, metrics, options_.caller),
-      request_id_(common::new_request_id()) {
+      context_(common::new_request_context()) {
   bookkeeper_ = std::thread([this] { keep_books(); });
   try {
     MutexLock lock(mutex_);
@@ -49,27 +49,42 @@ PaymentWorkers::PaymentWorkers(InvoiceStore& store, PaymentGatewayFactory make_g
 
 PaymentWorkers::~PaymentWorkers() { stop(); }
 
-PayRun PaymentWorkers::request_payment(const std::string& request_id) {
-  return request({}, request_id);
+PayRun PaymentWorkers::request_payment(const std::vector<common::RequestContext>& requests) {
+  return request({}, requests);
 }
 
 void PaymentWorkers::request_payment_of(std::vector<std::string> ids,
-                                        const std::string& request_id) {
-  request(std::move(ids), request_id);
+                                        const std::vector<common::RequestContext>& requests) {
+  request(std::move(ids), requests);
 }
 
-PayRun PaymentWorkers::request(std::vector<std::string> ids, const std::string& request_id) {
+PayRun PaymentWorkers::request(std::vector<std::string> ids,
+                               const std::vector<common::RequestContext>& requests) {
   const auto promise = std::make_shared<std::promise<common::Outcome<PayRun>>>();
   {
     MutexLock lock(mutex_);
     if (books_closed_) throw common::Unavailable("the process is stopping");
-    request_id_ = request_id;
+    set_context(requests);
     requests_.push_back(
         {.ids = std::move(ids),
          .on_run = [promise](const common::Outcome<PayRun>& run) { promise->set_value(run); }});
   }
   books_.notify_one();
   return promise->get_future().get()();
+}
+
+void PaymentWorkers::set_context(const std::vector<common::RequestContext>& requests) {
+  std::vector<common::RequestContext> sharing = requests;
+  if (!requests_.empty() || !has_sent_claims()) sharing.push_back(context_);
+  context_ = requests.back();
+  if (sharing.size() == 1) return;
+  // One call can pay invoices of several requests, so it can't continue the trace of each.
+  context_.trace = common::begin_trace();
+  for (const common::RequestContext& request : sharing) {
+    const common::RequestScope scope(request);
+    common::log_info("payments share a trace with other requests",
+                     {{"payments_trace_id", context_.trace.trace_id()}});
+  }
 }
 
 std::int64_t PaymentWorkers::settlements() const {
@@ -126,7 +141,10 @@ void PaymentWorkers::keep_books() {
 }
 
 PaymentWorkers::Books PaymentWorkers::take_books() {
-  Books books{.settlements = {}, .requests = {}, .claim_limit = claimable()};
+  Books books{.settlements = {},
+              .requests = {},
+              .claim_limit = claimable(),
+              .is_background = requests_.empty() && has_sent_claims()};
   books.requests.swap(requests_);
   // Settlements that could wait do not, if there will be a commit anyway.
   const bool will_commit = !books.requests.empty() || (books.claim_limit > 0 && look_now_);
@@ -235,6 +253,9 @@ void PaymentWorkers::queue_claims(std::vector<Claim> claims, const Books& books,
   // There may be more. If the breaker was open, nothing was claimed.
   look_now_ = look_now_ || (books.claim_limit > 0 && claims.size() == books.claim_limit) ||
               (run.due > 0 && books.claim_limit == 0);
+  if (books.is_background && requests_.empty() && !claims.empty()) {
+    context_.trace = common::begin_trace();
+  }
   for (Claim& claim : claims) queue_.push_back({std::move(claim), lease_until});
   if (!books.settlements.empty()) ++settlement_count_;
   remember_retries(books.settlements);
@@ -268,7 +289,9 @@ void PaymentWorkers::make_calls() {
   const std::unique_ptr<PaymentGateway> gateway = make_gateway_();
   std::vector<Settlement> settlements;
   while (const std::optional<Batch> batch = next_batch(std::move(settlements))) {
-    const common::RequestIdScope scope(batch->request_id);
+    const common::RequestContext context{.request_id = batch->context.request_id,
+                                         .trace = next_span(batch->context.trace)};
+    const common::RequestScope scope(context);
     settlements = caller_.pay(*gateway, batch->claims, batch->lease_until);
   }
 }
@@ -304,7 +327,7 @@ bool PaymentWorkers::can_call() const {
 PaymentWorkers::Batch PaymentWorkers::take_batch() {
   const std::size_t size = std::min(queue_.size(), caller_.batch_limit());
   // The first lease ends first.
-  Batch batch{.claims = {}, .lease_until = queue_.front().lease_until, .request_id = request_id_};
+  Batch batch{.claims = {}, .lease_until = queue_.front().lease_until, .context = context_};
   batch.claims.reserve(size);
   for (std::size_t i = 0; i < size; ++i) {
     batch.claims.push_back(std::move(queue_.front().claim));

@@ -27,6 +27,7 @@
 #include "common/base/clock.h"
 #include "common/base/mutex.h"
 #include "common/base/outcome.h"
+#include "common/log/request_context.h"
 #include "invoice-app/invoice_store.h"
 #include "invoice-app/pay_metrics.h"
 #include "invoice-app/payment_caller.h"
@@ -73,12 +74,18 @@ class PaymentWorkers {
   PaymentWorkers& operator=(const PaymentWorkers&) = delete;
 
   // Makes all unpaid invoices due, and claims the first ones in the same commit. Ends the pause of
-  // an open breaker. Calls that follow carry `request_id`. Blocks until the commit; concurrent
-  // callers share one. Throws common::Unavailable if the store fails or the workers are stopped.
-  PayRun request_payment(const std::string& request_id);
+  // an open breaker. Blocks until the commit; concurrent callers share one. Throws
+  // common::Unavailable if the store fails or the workers are stopped.
+  //
+  // `requests` ask for it, at least one. Calls that follow carry the id of the last one. If they
+  // are for one request alone, they continue its trace. Otherwise they have a trace of their own,
+  // and the log names it for each request. Calls that no request of this process caused, and later
+  // retries, also have their own.
+  PayRun request_payment(const std::vector<common::RequestContext>& requests);
 
   // The same for the invoices with these ids; at least one.
-  void request_payment_of(std::vector<std::string> ids, const std::string& request_id);
+  void request_payment_of(std::vector<std::string> ids,
+                          const std::vector<common::RequestContext>& requests);
 
   // Number of committed settlement transactions.
   std::int64_t settlements() const;
@@ -102,7 +109,7 @@ class PaymentWorkers {
   struct Batch {
     std::vector<Claim> claims;
     common::WallTime lease_until;
-    std::string request_id;
+    common::RequestContext context;
   };
   using OnRun = common::OnOutcome<PayRun>;
   struct Request {
@@ -114,12 +121,17 @@ class PaymentWorkers {
     std::vector<Settlement> settlements;
     std::vector<Request> requests;
     std::size_t claim_limit;  // 0: claim nothing
+    bool is_background;       // the claims are not for a request of this process
 
     bool is_empty() const { return settlements.empty() && requests.empty() && claim_limit == 0; }
     const char* name() const;
   };
 
-  PayRun request(std::vector<std::string> ids, const std::string& request_id);
+  PayRun request(std::vector<std::string> ids, const std::vector<common::RequestContext>& requests);
+  // For the calls that follow a request for payment.
+  void set_context(const std::vector<common::RequestContext>& requests) REQUIRES(mutex_);
+  // Whether no more calls are expected for the requests before.
+  bool has_sent_claims() const REQUIRES(mutex_) { return queue_.empty() && !look_now_; }
 
   // On the bookkeeper's thread.
   void keep_books();
@@ -166,8 +178,8 @@ class PaymentWorkers {
   std::int64_t settlement_count_ GUARDED_BY(mutex_) = 0;
   bool look_now_ GUARDED_BY(mutex_) = true;  // look for due invoices at once
   SteadyTime last_look_ GUARDED_BY(mutex_);
-  common::WallTime last_retry_ GUARDED_BY(mutex_);  // look often until then
-  std::string request_id_ GUARDED_BY(mutex_);
+  common::WallTime last_retry_ GUARDED_BY(mutex_);     // look often until then
+  common::RequestContext context_ GUARDED_BY(mutex_);  // of the calls that follow
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool calls_ended_ GUARDED_BY(mutex_) = false;
   bool books_closed_ GUARDED_BY(mutex_) = false;

@@ -34,7 +34,7 @@ PaymentWorkersOptions batching(std::size_t max = 10) {
 TEST_F(PaymentWorkersBatchTest, SendInOneBatchAndSettleInOneCommitWhatWasClaimedTogether) {
   const auto workers = start(batching(), system_clock_);
   store_.add_invoices(3);
-  EXPECT_EQ(workers->request_payment("request-1").due, 3);
+  EXPECT_EQ(workers->request_payment({{.request_id = "request-1"}}).due, 3);
   EXPECT_TRUE(store_.eventually_all(InvoiceState::kPaid));
   EXPECT_EQ(gateways_.batch_sizes(), std::vector<std::size_t>{3});
   EXPECT_EQ(store_.calls(Call::kSettle), 1);
@@ -44,7 +44,7 @@ TEST_F(PaymentWorkersBatchTest, SendInOneBatchAndSettleInOneCommitWhatWasClaimed
 TEST_F(PaymentWorkersBatchTest, SettleABatchAndClaimTheNextInOneCommit) {
   const auto workers = start(batching(), system_clock_);
   store_.add_invoices(100);
-  workers->request_payment("request-1");
+  workers->request_payment({{.request_id = "request-1"}});
   EXPECT_TRUE(store_.eventually_all(InvoiceState::kPaid));
   workers->stop();
   EXPECT_EQ(gateways_.batch_sizes(), std::vector<std::size_t>(10, 10));
@@ -63,7 +63,7 @@ TEST_F(PaymentWorkersBatchTest, PayOneByOneWhileTheProviderTakesNoBatchesAndTryA
   gateways_.hold();
   const auto workers = start(options, system_clock_);
   store_.add_invoices(100);
-  workers->request_payment("request-1");
+  workers->request_payment({{.request_id = "request-1"}});
   EXPECT_TRUE(gateways_.eventually_in_flight(8));
   gateways_.let_all_continue();
   EXPECT_TRUE(store_.eventually_all(InvoiceState::kPaid));
@@ -79,7 +79,7 @@ TEST_F(PaymentWorkersBatchTest, SendBatchesAgainAfterAPause) {
   const auto workers = start(options, system_clock_);
   const auto pay_ten = [&] {
     store_.add_invoices(10);
-    workers->request_payment("request-1");
+    workers->request_payment({{.request_id = "request-1"}});
     return store_.eventually_all(InvoiceState::kPaid);
   };
   EXPECT_TRUE(pay_ten());
@@ -110,7 +110,8 @@ TEST_F(PaymentWorkersBatchTest, RequestsForPaymentShareACommit) {
   const auto workers = start(batching(), system_clock_);
   std::vector<std::future<PayRun>> runs;
   for (int i = 0; i < 50; ++i) {
-    runs.push_back(std::async(std::launch::async, [&] { return workers->request_payment("id"); }));
+    runs.push_back(std::async(std::launch::async,
+                              [&] { return workers->request_payment({{.request_id = "id"}}); }));
   }
   for (auto& run : runs) EXPECT_EQ(run.get().due, 1);
   EXPECT_LE(store_.calls(Call::kRequestPayment), 50);
@@ -120,11 +121,11 @@ TEST_F(PaymentWorkersBatchTest, RequestsForPaymentShareACommit) {
 TEST_F(PaymentWorkersBatchTest, FailARequestForPaymentWithTheStoreAndAfterTheStop) {
   const auto workers = start(batching(), system_clock_);
   store_.fail(Call::kRequestPayment);
-  EXPECT_THROW(workers->request_payment("request-1"), common::Unavailable);
+  EXPECT_THROW(workers->request_payment({{.request_id = "request-1"}}), common::Unavailable);
   store_.repair();
-  EXPECT_EQ(workers->request_payment("request-2").due, 0);
+  EXPECT_EQ(workers->request_payment({{.request_id = "request-2"}}).due, 0);
   workers->stop();
-  EXPECT_THROW(workers->request_payment("request-3"), common::Unavailable);
+  EXPECT_THROW(workers->request_payment({{.request_id = "request-3"}}), common::Unavailable);
 }
 
 }  // namespace

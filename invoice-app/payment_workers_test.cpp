@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/log/log.h"
+#include "common/log/request_context.h"
 #include "invoice-app/testing/payment_workers_fixture.h"
 
 namespace invoice_app {
@@ -60,7 +60,7 @@ TEST_F(PaymentWorkersTest, SendNoInvoiceBeforePaymentIsRequested) {
 TEST_F(PaymentWorkersTest, LookForWorkAtOnceWhenWokenAndPassTheRequestIdOn) {
   std::promise<std::string> request_id;
   gateways_.answer_with([&](const Claim&, int) -> PaymentAnswer {
-    request_id.set_value(common::current_request_id());
+    request_id.set_value(common::current_request().request_id);
     return {Kind::kPaid};
   });
   PaymentWorkersOptions lazy = worker_options();
@@ -68,7 +68,7 @@ TEST_F(PaymentWorkersTest, LookForWorkAtOnceWhenWokenAndPassTheRequestIdOn) {
   const auto workers = start(lazy, system_clock_);
   ASSERT_TRUE(store_.eventually_called(Call::kIsClaimable, 1));  // at the start
   store_.add_invoices(1);
-  EXPECT_EQ(workers->request_payment("request-1").due, 1);
+  EXPECT_EQ(workers->request_payment({{.request_id = "request-1"}}).due, 1);
   ASSERT_TRUE(store_.eventually_all(InvoiceState::kPaid));
   EXPECT_EQ(request_id.get_future().get(), "request-1");
 }
@@ -178,7 +178,7 @@ TEST_F(PaymentWorkersTest, MakeOneTrialAtOnceWhenWokenWhileTheBreakerIsOpen) {
   EXPECT_EQ(metrics_.breaker_open.Value(), 1);
 
   clock_.advance(worker_options().caller.retry.longest_delay());  // so that all are due again
-  workers->request_payment("request-1");
+  workers->request_payment({{.request_id = "request-1"}});
   EXPECT_EQ(workers->breaker().pause_left(std::chrono::steady_clock::now()), 0ms);
   EXPECT_TRUE(gateways_.eventually_in_flight(1));
   EXPECT_EQ(held_by("worker", store_.rows()).size(), 1U);

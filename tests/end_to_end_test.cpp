@@ -11,6 +11,8 @@
 #include <fstream>
 #include <future>
 #include <memory>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,55 @@ TEST_F(EndToEnd, ARequestIdIsPassedOnToTheProviderAndReturned) {
   for (ServiceProcess* service : {app.get(), provider.get()}) {
     EXPECT_EQ(service->stop(), 0);  // writes the queued lines
     EXPECT_NE(service->log().find("trace-me"), std::string::npos);
+  }
+}
+
+// The first line of the log with this message and trace.
+json line_of(const ServiceProcess& service, const std::string& message, const std::string& trace) {
+  std::istringstream log(service.log());
+  for (std::string text; std::getline(log, text);) {
+    json line = json::parse(text, nullptr, false);
+    if (line.is_object() && line["message"] == message && line.value("trace_id", "") == trace) {
+      return line;
+    }
+  }
+  return json::object();
+}
+
+TEST_F(EndToEnd, ATraceGoesOnInTheCallToTheProvider) {
+  const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const std::string caller_span = "00f067aa0ba902b7";
+  const auto provider = start_provider();
+  const auto app = start_invoice_app(provider->url());
+  const common::HttpHeaders headers = {{"traceparent", "00-" + trace + '-' + caller_span + "-01"},
+                                       {"tracestate", "congo=t61rcWkgMzE"}};
+  const auto reply =
+      expect_status(patient_client(app->url()).post("/invoices/pay", headers, "", ""), 200);
+  EXPECT_EQ(app->stop(), 0);  // writes the queued lines
+  EXPECT_EQ(provider->stop(), 0);
+
+  json received = line_of(*app, "request", trace);
+  json called = line_of(*provider, "request", trace);
+  EXPECT_EQ(received["parent_span_id"], caller_span);
+  EXPECT_EQ(line_of(*app, "payment run", trace)["span_id"], received["span_id"]);
+  for (json* line : {&received, &called}) {
+    EXPECT_EQ((*line)["request_id"], std::string(reply.header("X-Request-Id")));
+    EXPECT_EQ((*line)["tracestate"], "congo=t61rcWkgMzE");
+  }
+  const std::set<json> spans = {caller_span, received["span_id"], called["parent_span_id"],
+                                called["span_id"]};
+  EXPECT_EQ(spans.size(), 4U) << "the call is a span of its own";
+  EXPECT_FALSE(spans.contains(nullptr));
+}
+
+TEST_F(EndToEnd, ARequestWithoutATraceBeginsOneWithItsRequestId) {
+  const auto provider = start_provider();
+  const auto app = start_invoice_app(provider->url());
+  const auto reply = expect_status(pay(*app), 200);
+  const std::string id(reply.header("X-Request-Id"));
+  for (ServiceProcess* service : {app.get(), provider.get()}) {
+    EXPECT_EQ(service->stop(), 0);
+    EXPECT_EQ(line_of(*service, "request", id)["request_id"], id);
   }
 }
 

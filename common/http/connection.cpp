@@ -6,10 +6,12 @@
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <exception>
+#include <span>
 #include <utility>
 
 #include "common/base/ascii.h"
 #include "common/base/fault_point.h"
+#include "common/base/random.h"
 #include "common/http/await_call.h"
 #include "common/http/body_parser.h"
 #include "common/http/buffered_bytes.h"
@@ -22,11 +24,16 @@ namespace {
 using asio::ip::tcp;
 using std::chrono::steady_clock;
 
-std::string usable_request_id(const HttpRequest& request) {
+RequestContext read_context(const HttpRequest& request) {
+  TraceContext trace =
+      receive_trace(request.header_values("traceparent"), request.header_values("tracestate"));
   const auto ids = request.header_values("X-Request-Id");
   const bool usable = ids.size() == 1 && !ids[0].empty() && ids[0].size() <= kMaxRequestIdBytes &&
                       std::all_of(ids[0].begin(), ids[0].end(), is_id_character);
-  return usable ? std::string(ids[0]) : new_request_id();
+  if (usable) return {.request_id = std::string(ids[0]), .trace = std::move(trace)};
+  // A trace of the client can have many requests.
+  std::string id = trace.parent_span_id.empty() ? std::string(trace.trace_id()) : random_hex(16);
+  return {.request_id = std::move(id), .trace = std::move(trace)};
 }
 
 HttpResponse explain(const ParseError& error, const std::string& more = {}) {
@@ -78,7 +85,7 @@ asio::awaitable<bool> HttpConnection::serve_request() {
   if (exchange.head.state() == ParseState::kMalformed) {
     // Nobody knows where the next request begins.
     exchange.close = exchange.has_unread_body = true;
-    exchange.request.request_id = new_request_id();
+    exchange.request.context = new_request_context();
     HttpResponse response = explain(exchange.head.error());
     co_return co_await respond(exchange, response);
   }
@@ -125,7 +132,7 @@ void HttpConnection::accept_head(Exchange& exchange) {
   request.path = std::move(head.target.path);
   request.query = std::move(head.target.query);
   request.headers = std::move(head.headers);
-  request.request_id = usable_request_id(request);
+  request.context = read_context(request);
   exchange.is_http_1_0 = head.is_http_1_0;
   exchange.framing = head.framing;
   exchange.has_unread_body = head.framing.has_body();
@@ -188,7 +195,7 @@ asio::awaitable<bool> HttpConnection::respond(Exchange& exchange, HttpResponse& 
   const ResponseContext context{.to_head = exchange.request.method == "HEAD",
                                 .is_http_1_0 = exchange.is_http_1_0,
                                 .close = exchange.close,
-                                .request_id = exchange.request.request_id};
+                                .request_id = exchange.request.context.request_id};
   const std::string bytes = listener_.writer.write(response, context);
   if (context.to_head) response.shared_body = {};
   exchange.request.body = {};
@@ -224,7 +231,8 @@ asio::awaitable<bool> HttpConnection::write_chunks(Exchange& exchange,
   while (true) {
     Next next = co_await await_call<Next>([&](auto resume) {
       listener_.workers.add(WorkerPool::Lane::kShared, [&, resume = std::move(resume)] {
-        const RequestIdScope scope(exchange.request.request_id);
+        const RequestContext context = exchange.request.context;  // ends with `resume`
+        const RequestScope scope(context);
         try {
           resume({.chunk = response.next_chunk()});
         } catch (const std::exception& failure) {
@@ -249,12 +257,17 @@ void HttpConnection::record(const Exchange& exchange, int status) {
   const HttpRequest& request = exchange.request;
   const std::chrono::duration<double, std::milli> took = steady_clock::now() - exchange.start;
   (exchange.route == nullptr ? listener_.unmatched : exchange.route->metrics).observe(status, took);
-  const RequestIdScope scope(request.request_id);
+  const RequestScope scope(request.context);
+  const TraceContext& trace = request.context.trace;
+  const std::array<LogField, 6> fields = {{{"method", request.method},
+                                           {"path", request.path},
+                                           {"status", status},
+                                           {"duration_ms", took.count()},
+                                           {"parent_span_id", trace.parent_span_id},
+                                           {"tracestate", trace.tracestate}}};
+  const std::size_t count = trace.parent_span_id.empty() ? 4 : trace.tracestate.empty() ? 5 : 6;
   log_event(listener_.quiet ? LogLevel::kDebug : LogLevel::kInfo, "request",
-            {{"method", request.method},
-             {"path", request.path},
-             {"status", status},
-             {"duration_ms", took.count()}});
+            std::span(fields).first(count));
 }
 
 asio::awaitable<bool> HttpConnection::receive() {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/base/outcome.h"
+#include "common/log/request_context.h"
 
 namespace common {
 
@@ -28,7 +29,8 @@ struct HttpRequest {
   QueryParameters parameters = {};  // set by the router: those of the query that the route knows
   HttpHeaders headers = {};
   std::string body = {};
-  std::string request_id = {};  // the client's X-Request-Id if it is valid, else a new one
+  // The client's X-Request-Id and trace if they are valid, else new ones.
+  RequestContext context = {};
 
   // All values of a header, in order. The case of names is ignored (RFC 9110, section 5.1).
   std::vector<std::string_view> header_values(std::string_view name) const;

@@ -173,7 +173,7 @@ std::optional<HttpResponse> HttpRouter::refuse(HttpRequest& request, bool has_bo
 
 std::optional<HttpResponse> HttpRouter::answer_now(const Route& route, const HttpRequest& request) {
   if (!route.instant) return std::nullopt;
-  const RequestIdScope scope(request.request_id);
+  const RequestScope scope(request.context);
   try {
     return route.instant(request);
   } catch (...) {
@@ -184,11 +184,12 @@ std::optional<HttpResponse> HttpRouter::answer_now(const Route& route, const Htt
 void HttpRouter::answer(const Route& route, const HttpRequest& request,
                         std::function<void(HttpResponse)> send) {
   const HttpRespond respond = [send = std::move(send),
-                               id = request.request_id](const Outcome<HttpResponse>& outcome) {
-    const RequestIdScope scope(id);
+                               context = request.context](const Outcome<HttpResponse>& outcome) {
+    const RequestScope scope(context);
     send(to_response(outcome));
   };
-  const RequestIdScope scope(request.request_id);
+  const RequestContext context = request.context;  // the request can end before the handler does
+  const RequestScope scope(context);
   try {
     route.handler(request, respond);
   } catch (...) {

@@ -75,7 +75,7 @@ class HttpRouterTest : public testing::Test {
 
   // The response when the outcome comes after the handler has returned.
   std::optional<HttpResponse> respond_later(const Outcome<HttpResponse>& outcome) {
-    HttpRequest request{.method = "POST", .path = "/later", .request_id = "r-1"};
+    HttpRequest request{.method = "POST", .path = "/later", .context = {.request_id = "r-1"}};
     std::optional<HttpResponse> response;
     HttpRouter::answer(*router().match(request, false).route, request,
                        [&](HttpResponse sent) { response = std::move(sent); });
@@ -291,17 +291,17 @@ TEST_F(HttpRouterTest, MapsAnExceptionOfADeferredHandlerItself) {
 TEST_F(HttpRouterTest, SetsTheRequestIdOfLogsDuringARequestAndItsLaterOutcome) {
   std::vector<std::string> seen;
   router().get("/id", [&seen](const HttpRequest&) {
-    seen.push_back(current_request_id());
+    seen.push_back(current_request().request_id);
     return HttpResponse{};
   });
   add_deferred();
   send("GET", "/id");
   respond_later([&] {
-    seen.push_back(current_request_id());
+    seen.push_back(current_request().request_id);
     return HttpResponse{};
   });
   EXPECT_EQ(seen, (std::vector<std::string>{"test", "r-1"}));
-  EXPECT_EQ(current_request_id(), "");
+  EXPECT_EQ(current_request().request_id, "");
 }
 
 TEST_F(HttpRouterTest, AnInstantHandlerGoesFirstAndMayGiveNoResponse) {

@@ -116,7 +116,11 @@ class HttpServerTest : public testing::Test {
     router.get("/own", [](const HttpRequest&) {
       return HttpResponse{.shared_body = std::make_shared<const std::string>(kLongBytes, 'x')};
     });
-    router.get("/id", [](const HttpRequest& r) { return text(r.request_id); });
+    router.get("/id", [](const HttpRequest& r) { return text(r.context.request_id); });
+    router.get("/trace", [](const HttpRequest& r) {
+      const TraceContext& trace = r.context.trace;
+      return text(trace.traceparent + ' ' + trace.parent_span_id + ' ' + trace.tracestate);
+    });
     router.get("/header", [](const HttpRequest& r) {
       std::string joined;
       for (const auto value : r.header_values("X-Test")) joined += "[" + std::string(value) + "]";

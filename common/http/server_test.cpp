@@ -171,6 +171,35 @@ TEST_F(HttpServerTest, PassesARequestIdOnOrReplacesIt) {
   EXPECT_NE(ask(""), ask(""));
 }
 
+TEST_F(HttpServerTest, ContinuesTheTraceOfTheClient) {
+  start();
+  RawClient client = connect();
+  const std::string trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const std::string traceparent = "TraceParent: \t00-" + trace_id + "-00f067aa0ba902b7-01 \r\n";
+  const auto ask = [&](const std::string& headers) {
+    return client.ask(request("GET /trace", headers)).body;
+  };
+  const std::string continued = ask("tracestate: a=1\r\n" + traceparent + "TRACESTATE: b=2\r\n");
+  EXPECT_TRUE(continued.starts_with("00-" + trace_id + '-')) << continued;
+  EXPECT_TRUE(continued.ends_with("-01 00f067aa0ba902b7 a=1,b=2")) << continued;
+  EXPECT_NE(ask(traceparent), ask(traceparent)) << "each request is a span";
+  for (const std::string& headers : {""s, traceparent + traceparent, "trace-parent: x\r\n"s}) {
+    const std::string begun = ask(headers + "tracestate: a=1\r\n");
+    EXPECT_EQ(begun.find(trace_id), std::string::npos) << begun;
+    EXPECT_TRUE(begun.ends_with("-00  ")) << begun;
+  }
+}
+
+// A client that sends nothing can look the trace up by the id that it gets.
+TEST_F(HttpServerTest, ANewRequestIdIsTheIdOfTheNewTrace) {
+  start();
+  const RawAnswer answer = connect().ask(request("GET /trace"));
+  EXPECT_EQ(answer.body.substr(3, 32), answer.header("X-Request-Id"));
+  const std::string traced = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const RawAnswer continued = connect().ask(request("GET /trace", traced + "\r\n"));
+  EXPECT_NE(continued.body.substr(3, 32), continued.header("X-Request-Id"));
+}
+
 TEST_F(HttpServerTest, PassesHeadersOnAsTheyWereSent) {
   start();
   EXPECT_EQ(connect().ask(request("GET /header", "X-Test: a%2Fb\r\nx-test:  c , d \r\n")).body,

@@ -4,7 +4,6 @@
 #include <spdlog/details/thread_pool.h>
 #include <spdlog/formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,12 +15,12 @@
 #include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 #include <thread>
 #include <utility>
 
 #include "common/base/ascii.h"
 #include "common/base/clock.h"
+#include "common/log/request_context.h"
 
 namespace common {
 namespace {
@@ -35,6 +34,7 @@ constexpr std::size_t kQueuedLines = 8192;
 // A longer value is cut off. Clients choose some values, such as paths, and an escaped byte takes
 // six: without this limit, the queued lines could need 400 MiB.
 constexpr std::size_t kMaxValueBytes = 512;
+constexpr std::size_t kUsualLineBytes = 384;
 // The writer sleeps before the last line of the queue, so that it wakes up once for many lines. To
 // wake it for each would cost a request more time than to write the line.
 constexpr std::chrono::milliseconds kWriteDelay(5);
@@ -53,8 +53,6 @@ Logging& logging() {
   static Logging instance;
   return instance;
 }
-
-thread_local std::string request_id_of_thread;
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
@@ -96,14 +94,17 @@ std::string json_value(std::int64_t value) { return std::to_string(value); }
 std::string json_value(double value) { return dump(nlohmann::json(value)); }
 
 // Appends to a string: a JSON document would take longer than all other work of a short request.
-std::string json_line(LogLevel level, std::string_view message,
-                      std::initializer_list<LogField> fields) {
-  std::string line = R"({"time":")" + to_rfc3339(SystemClock().now());
+std::string json_line(LogLevel level, std::string_view message, std::span<const LogField> fields) {
+  std::string line;
+  line.reserve(kUsualLineBytes);
+  line.append(R"({"time":")").append(to_rfc3339(SystemClock().now()));
   line.append(R"(","level":")").append(name_of(level));
   line.append(R"(","service":)").append(json_value(logging().service));
   line.append(R"(,"message":)").append(json_value(message));
-  if (!request_id_of_thread.empty()) {
-    line.append(R"(,"request_id":)").append(json_value(std::string_view(request_id_of_thread)));
+  if (const RequestContext& request = current_request(); !request.request_id.empty()) {
+    line.append(R"(,"request_id":)").append(json_value(std::string_view(request.request_id)));
+    line.append(R"(,"trace_id":")").append(request.trace.trace_id());
+    line.append(R"(","span_id":")").append(request.trace.span_id()).append("\"");
   }
   for (const LogField& field : fields) {
     line.append(",").append(json_value(field.key)).append(":");
@@ -122,8 +123,7 @@ std::string text_value(std::string_view value) {
 std::string text_value(std::int64_t value) { return std::to_string(value); }
 std::string text_value(double value) { return json_value(value); }
 
-std::string text_line(LogLevel level, std::string_view message,
-                      std::initializer_list<LogField> fields) {
+std::string text_line(LogLevel level, std::string_view message, std::span<const LogField> fields) {
   std::string line = to_rfc3339(SystemClock().now());
   line.append(" ").append(name_of(level)).append(" ");
   line.append(logging().service).append(": ").append(message);
@@ -131,14 +131,15 @@ std::string text_line(LogLevel level, std::string_view message,
     line.append(" ").append(field.key).append("=");
     std::visit([&](const auto& value) { line.append(text_value(value)); }, field.value);
   }
-  if (!request_id_of_thread.empty()) {
-    line.append(" request_id=").append(text_value(std::string_view(request_id_of_thread)));
+  if (const RequestContext& request = current_request(); !request.request_id.empty()) {
+    line.append(" request_id=").append(text_value(std::string_view(request.request_id)));
+    line.append(" trace_id=").append(request.trace.trace_id());
+    line.append(" span_id=").append(request.trace.span_id());
   }
   return line;
 }
 
-std::string to_line(LogLevel level, std::string_view message,
-                    std::initializer_list<LogField> fields) {
+std::string to_line(LogLevel level, std::string_view message, std::span<const LogField> fields) {
   return logging().json ? json_line(level, message, fields) : text_line(level, message, fields);
 }
 
@@ -172,7 +173,8 @@ class LineFormatter final : public spdlog::formatter {
   void append_report(spdlog::memory_buf_t& text) {
     const std::int64_t dropped = lines_dropped(queue_);
     if (dropped == reported_) return;
-    append(text, to_line(LogLevel::kError, "log lines dropped", {{"lines", dropped - reported_}}));
+    const LogField lines("lines", dropped - reported_);
+    append(text, to_line(LogLevel::kError, "log lines dropped", {&lines, 1}));
     reported_ = dropped;
   }
 
@@ -216,42 +218,13 @@ bool log_enabled(LogLevel level) {
   return logger && logger->should_log(to_spdlog(level));
 }
 
-void log_event(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+void log_event(LogLevel level, std::string_view message, std::span<const LogField> fields) {
   if (!log_enabled(level)) return;
   try {
     logging().logger->log(to_spdlog(level), to_line(level, message, fields));
   } catch (const std::exception&) {
     // Out of memory: the line is lost, and the caller continues.
   }
-}
-
-RequestIdScope::RequestIdScope(std::string request_id)
-    : outer_(std::exchange(request_id_of_thread, std::move(request_id))) {}
-
-RequestIdScope::~RequestIdScope() { request_id_of_thread = std::move(outer_); }
-
-const std::string& current_request_id() { return request_id_of_thread; }
-
-std::string new_request_id() {
-  // Some at once, because a system call for each would take longer than all else here. Up to 256
-  // bytes are always read completely.
-  constexpr std::size_t kBytesPerId = 16;
-  thread_local std::array<unsigned char, 16 * kBytesPerId> random{};
-  thread_local std::size_t used = random.size();
-  if (used == random.size()) {
-    if (getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
-      throw std::runtime_error("the system's random source gives nothing");
-    }
-    used = 0;
-  }
-  std::string id;
-  id.reserve(2 * kBytesPerId);
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (const std::size_t end = used + kBytesPerId; used < end; ++used) {
-    id += kDigits[random[used] >> 4U];
-    id += kDigits[random[used] & 15U];
-  }
-  return id;
 }
 
 }  // namespace common

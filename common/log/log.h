@@ -16,6 +16,7 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -50,7 +51,12 @@ struct LogField {
   std::variant<std::int64_t, double, std::string_view> value;
 };
 
-void log_event(LogLevel level, std::string_view message, std::initializer_list<LogField> fields);
+// The line also has the ids of the thread's RequestScope (request_context.h).
+void log_event(LogLevel level, std::string_view message, std::span<const LogField> fields);
+inline void log_event(LogLevel level, std::string_view message,
+                      std::initializer_list<LogField> fields) {
+  log_event(level, message, std::span(fields.begin(), fields.size()));
+}
 bool log_enabled(LogLevel level);
 
 inline void log_debug(std::string_view message, std::initializer_list<LogField> fields = {}) {
@@ -65,24 +71,6 @@ inline void log_warn(std::string_view message, std::initializer_list<LogField> f
 inline void log_error(std::string_view message, std::initializer_list<LogField> fields = {}) {
   log_event(LogLevel::kError, message, fields);
 }
-
-// While it lives, the lines of this thread carry the request id.
-class RequestIdScope {
- public:
-  explicit RequestIdScope(std::string request_id);
-  ~RequestIdScope();
-  RequestIdScope(const RequestIdScope&) = delete;
-  RequestIdScope& operator=(const RequestIdScope&) = delete;
-
- private:
-  std::string outer_;
-};
-
-// The id of the innermost RequestIdScope of this thread, or "".
-const std::string& current_request_id();
-
-// A new id from the system's random source: 32 lower-case hexadecimal digits.
-std::string new_request_id();
 
 }  // namespace common
 

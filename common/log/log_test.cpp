@@ -14,13 +14,13 @@
 #include <nlohmann/json.hpp>
 #include <random>
 #include <regex>
-#include <set>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "common/base/file_descriptor.h"
+#include "common/log/request_context.h"
 #include "tests/support/eventually.h"
 
 namespace common {
@@ -77,7 +77,19 @@ TEST(LogJson, IsOneObjectWithTheEventAndItsFacts) {
   EXPECT_EQ(line["invoice_id"], "I1");
   EXPECT_EQ(line["amount_minor"], 1215);
   EXPECT_EQ(line["took_s"], 0.5);
-  EXPECT_FALSE(line.contains("request_id"));
+  for (const char* id : {"request_id", "trace_id", "span_id"}) EXPECT_FALSE(line.contains(id));
+}
+
+TEST(LogJson, HasTheIdsOfTheRequest) {
+  const RequestContext context = new_request_context();
+  const auto line = one_object([&context] {
+    const RequestScope scope(context);
+    log_info("m", {{"invoice_id", "I1"}});
+  });
+  EXPECT_EQ(line["request_id"], context.request_id);
+  EXPECT_EQ(line["trace_id"], context.trace.trace_id());
+  EXPECT_EQ(line["span_id"], context.trace.span_id());
+  EXPECT_EQ(line["invoice_id"], "I1");
 }
 
 TEST(LogJson, KeepsStringsAndNumbersAsTheyAre) {
@@ -103,7 +115,8 @@ TEST(LogJson, IsOneValidLinePerEventWhateverTheBytes) {
   std::mt19937 random{42};  // NOLINT(cert-msc51-cpp): the same bytes each time
   const auto lines = logged(LogFormat::kJson, [&random] {
     for (int i = 0; i < 1'000; ++i) {
-      const RequestIdScope scope(random_bytes(random));
+      const RequestContext context{.request_id = random_bytes(random)};
+      const RequestScope scope(context);
       const std::string key = random_bytes(random);
       log_info(random_bytes(random), {{"value", random_bytes(random)}, {key, "x"}});
     }
@@ -125,11 +138,14 @@ TEST(LogJson, CutsLongValuesOff) {
 }
 
 TEST(LogText, IsALineForAPerson) {
+  constexpr const char* kParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   EXPECT_EQ(one_text([] {
-              const RequestIdScope scope("r-1");
+              const RequestContext context{.request_id = "r-1", .trace = {.traceparent = kParent}};
+              const RequestScope scope(context);
               log_warn("payment refused", {{"invoice_id", "I1"}, {"amount_minor", -5}});
             }),
-            "warn log-test: payment refused invoice_id=I1 amount_minor=-5 request_id=r-1");
+            "warn log-test: payment refused invoice_id=I1 amount_minor=-5 request_id=r-1 "
+            "trace_id=4bf92f3577b34da6a3ce929d0e0e4736 span_id=00f067aa0ba902b7");
 }
 
 TEST(LogText, QuotesWhatCouldBeMisread) {
@@ -156,7 +172,8 @@ TEST(LogText, IsOneLineOfPrintableAsciiPerEventWhateverTheBytes) {
   std::mt19937 random{42};  // NOLINT(cert-msc51-cpp): the same bytes each time
   const auto lines = logged(LogFormat::kText, [&random] {
     for (int i = 0; i < 1'000; ++i) {
-      const RequestIdScope scope(random_bytes(random));
+      const RequestContext context{.request_id = random_bytes(random)};
+      const RequestScope scope(context);
       log_info("m", {{"value", random_bytes(random)}});
     }
   });
@@ -200,45 +217,14 @@ TEST(LogFormats, AreJsonByThemselvesWhereNobodyWatches) {
   EXPECT_TRUE(nlohmann::json::accept(lines.front()));
 }
 
-TEST(RequestIdScope, NamesTheRequestUntilItEnds) {
-  EXPECT_EQ(current_request_id(), "");
-  {
-    const RequestIdScope outer("outer");
-    EXPECT_EQ(current_request_id(), "outer");
-    {
-      const RequestIdScope inner("inner");
-      EXPECT_EQ(current_request_id(), "inner");
-      EXPECT_EQ(one_object([] { log_info("m"); })["request_id"], "inner");
-    }
-    EXPECT_EQ(current_request_id(), "outer");
-  }
-  EXPECT_EQ(current_request_id(), "");
-}
-
-TEST(RequestIdScope, IsOfItsThreadAlone) {
-  const RequestIdScope scope("here");
-  std::string elsewhere = "not asked";
-  std::thread([&elsewhere] { elsewhere = current_request_id(); }).join();
-  EXPECT_EQ(elsewhere, "");
-}
-
-TEST(NewRequestId, Is32HexadecimalDigitsAndNeverTheSame) {
-  std::set<std::string> ids;
-  for (int i = 0; i < 1'000; ++i) ids.insert(new_request_id());
-  EXPECT_EQ(ids.size(), 1'000U);
-  for (const std::string& id : ids) {
-    ASSERT_EQ(id.size(), 32U);
-    ASSERT_EQ(id.find_first_not_of("0123456789abcdef"), std::string::npos) << id;
-  }
-}
-
 TEST(LogFromManyThreads, KeepsLinesWholeAndInOrder) {
   const auto lines = logged(LogFormat::kJson, [] {
     std::vector<std::thread> threads;
     threads.reserve(4);
     for (int thread = 0; thread < 4; ++thread) {
       threads.emplace_back([thread] {
-        const RequestIdScope scope(std::to_string(thread));
+        const RequestContext context{.request_id = std::to_string(thread)};
+        const RequestScope scope(context);
         for (int i = 0; i < 100; ++i) log_info("m", {{"i", i}, {"thread", thread}});
       });
     }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "common/base/fault_point.h"
+#include "common/base/random.h"
 #include "common/base/unavailable.h"
 #include "common/log/log.h"
 #include "common/storage/lock_wait.h"
@@ -167,7 +168,7 @@ void PostgresDatabase::drop_ended() {
 
 void PostgresDatabase::migrate() {
   const auto deadline = steady_clock::now() + kLongestMigration;
-  const std::string owner = new_request_id();
+  const std::string owner = random_hex(16);
   while (true) {
     try {
       PostgresConnection connection(parameters_);

@@ -43,7 +43,7 @@ class RouterClient {
                                 .path = target.substr(0, path_end),
                                 .query = target.substr(std::min(path_end + 1, target.size())),
                                 .headers = std::move(headers),
-                                .request_id = "test"};
+                                .context = {.request_id = "test"}};
     auto match = router_.match(request, !body.empty());
     if (match.refusal) return *match.refusal;
     if (body.size() > match.route->body_rule.max_bytes) {
