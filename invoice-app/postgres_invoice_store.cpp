@@ -84,13 +84,8 @@ class Addition {
     for (const auto& group : groups) {
       for (const NewInvoice& invoice : group) ids.push_back(invoice.id);
     }
-    // LATERAL and LIMIT make the planner take the index for each id. For "= ANY($1)" it reads the
-    // whole table before it knows how many rows there are.
-    const auto rows = connection_.run(
-        std::string("SELECT found.* FROM unnest($1::TEXT[]) AS wanted(wanted_id) JOIN LATERAL "
-                    "(SELECT ") +
-            kInvoiceColumns + " FROM invoices WHERE id = wanted_id LIMIT 1) AS found ON TRUE",
-        ids);
+    const auto rows = connection_.find_each(
+        std::string("SELECT ") + kInvoiceColumns + " FROM invoices", "id = wanted", ids);
     for (int row = 0; row < rows.size(); ++row) {
       if (common::Currency::find_any(rows.text(row, 3))) {
         invoices_.emplace(rows.text(row, 1), read_invoice(rows, row));

@@ -113,19 +113,10 @@ class Deciding {
       keys.push_back(order.idempotency_key);
       invoices.push_back(order.invoice_id);
     }
-    remember(find_each("idempotency_key = wanted.text", keys));
-    remember(find_each("refusal IS NULL AND invoice_id = wanted.text", invoices));
-  }
-
-  // LATERAL and LIMIT make the planner take the index for each text. For "= ANY($1)" it reads the
-  // whole table before it knows how many rows there are.
-  PostgresRows find_each(const std::string& condition, const std::vector<std::string>& texts) {
-    return connection_.run(
-        "SELECT found.* FROM unnest($1::TEXT[]) AS wanted(text) JOIN LATERAL "
-        "(SELECT idempotency_key, invoice_id, amount_minor, currency, refusal FROM payments "
-        "WHERE " +
-            condition + " LIMIT 1) AS found ON TRUE",
-        texts);
+    constexpr const char* kSelect =
+        "SELECT idempotency_key, invoice_id, amount_minor, currency, refusal FROM payments";
+    remember(connection_.find_each(kSelect, "idempotency_key = wanted", keys));
+    remember(connection_.find_each(kSelect, "refusal IS NULL AND invoice_id = wanted", invoices));
   }
 
   void remember(const PostgresRows& rows) {

@@ -264,6 +264,13 @@ PostgresRows PostgresConnection::run_with(const std::string& sql,
   return await_results().at(0);
 }
 
+PostgresRows PostgresConnection::find_each(const std::string& select, const std::string& condition,
+                                           const std::vector<std::string>& texts) {
+  return run("SELECT found.* FROM unnest($1::TEXT[]) AS texts(wanted) JOIN LATERAL (" + select +
+                 " WHERE " + condition + " LIMIT 1) AS found ON TRUE",
+             texts);
+}
+
 void PostgresConnection::commit(Access access, std::string_view what, Deadline deadline) {
   deadline_ = deadline;
   if (access == Access::kRead) {

@@ -120,6 +120,13 @@ class PostgresConnection {
   // The same, with values that were converted before.
   PostgresRows run_with(const std::string& sql, const std::vector<PostgresValue>& values);
 
+  // For each text, the row that the condition finds; it calls the text "wanted". At most one row
+  // may fulfil it, and an index must have it. `select` is as "SELECT a, b FROM t". The planner
+  // takes the index also for a table that it knows nothing of; for "= ANY($1)" it may read all of
+  // such a table.
+  PostgresRows find_each(const std::string& select, const std::string& condition,
+                         const std::vector<std::string>& texts);
+
   // Runs statements that have no values. Returns the rows of each.
   std::vector<PostgresRows> run_all(const std::string& sql);
 

@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/eventually.h"
+
 namespace invoice_app {
 namespace {
 
@@ -282,7 +284,13 @@ TEST_P(InvoiceStoreContract, ATransactionThatFailsWritesNothing) {
                              }),
                std::runtime_error);
   EXPECT_EQ(state_of(*store_, 1), InvoiceState::kSending);
-  EXPECT_EQ(ids(claim_due(*store_, lease("b"), 10)), Ids{"I2"});
+  // Behind a pooler, the failed transaction may keep its locks for a moment, and claims skip them.
+  std::vector<Claim> next;
+  EXPECT_TRUE(tests::eventually([&] {
+    next = claim_due(*store_, lease("b"), 10);
+    return !next.empty();
+  }));
+  EXPECT_EQ(ids(next), Ids{"I2"});
 }
 
 TEST_P(InvoiceStoreContract, IsClaimableTellsWhatAClaimWouldFind) {

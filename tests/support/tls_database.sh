@@ -13,7 +13,7 @@ COPY scripts/install-packages.sh scripts/
 RUN scripts/install-packages.sh postgresql && ln -s /usr/lib/postgresql/*/bin /programs
 USER postgres
 WORKDIR /var/lib/postgresql
-RUN /programs/initdb data \\
+RUN /programs/initdb data --encoding UTF8 \\
  && printf 'CREATE DATABASE %s\\n' invoices payments \\
       | /programs/postgres --single -D data template1 \\
  && echo 'hostssl all all all trust' >data/pg_hba.conf \\
