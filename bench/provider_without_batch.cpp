@@ -22,7 +22,8 @@ void serve(const Config& config) {
   service.router().post("/payments/batch", {}, [](const common::HttpRequest&) {
     return common::to_response({.status = 404, .detail = "this provider has no batches"});
   });
-  Routes routes(ledger, config.rules, config.service.provider_token);
+  Routes routes(ledger, config.rules, config.service.provider_token,
+                {service.registry(), "record"});
   routes.add_to(service.router());
   service.run([] {});
 }

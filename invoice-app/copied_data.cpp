@@ -20,7 +20,8 @@ constexpr std::array kInvoices = {
     CopiedColumn{"refused_at_ms", "BIGINT"}, CopiedColumn{"refused_attempt", "BIGINT"}};
 
 constexpr std::array kPaymentRequest = {CopiedColumn{"only_row", "BIGINT"},
-                                        CopiedColumn{"through", "BIGINT"}};
+                                        CopiedColumn{"through", "BIGINT"},
+                                        CopiedColumn{"due_since_ms", "BIGINT"}};
 
 constexpr std::array kTables = {common::CopiedTable{"invoices", kInvoices},
                                 common::CopiedTable{"payment_request", kPaymentRequest}};

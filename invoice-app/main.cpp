@@ -12,11 +12,13 @@
 #include "common/base/fault_point.h"
 #include "common/base/random.h"
 #include "common/http/limits.h"
+#include "common/metrics/queried.h"
 #include "common/service/run.h"
 #include "common/service/service.h"
 #include "invoice-app/config.h"
 #include "invoice-app/copied_data.h"
 #include "invoice-app/http_payment_gateway.h"
+#include "invoice-app/invoice_metrics.h"
 #include "invoice-app/pay_invoices.h"
 #include "invoice-app/pay_metrics.h"
 #include "invoice-app/payment_workers.h"
@@ -71,10 +73,14 @@ void serve(const Config& config) {
   if (config.seed_invoices) seed(store);
 
   common::Service service(config.service, [&store] { store.check(); });
+  common::add_build_info(service.registry(), kAbout);
+  const common::QueriedMetrics invoice_metrics(
+      [reader = InvoiceMetrics(store, *storage.clock)]() mutable { return reader.read(); });
+  service.add_metrics(invoice_metrics);
   PayMetrics metrics(service.registry());
   PaymentWorkers workers(store, gateways(config), *storage.clock, metrics, worker_options());
   PayInvoices pay_invoices(store, workers, {.longest_wait = config.pay_wait});
-  Routes routes(store, pay_invoices);
+  Routes routes(store, pay_invoices, {service.registry(), "add"});
   routes.add_to(service.router());
 
   service.run([&pay_invoices] { pay_invoices.stop_waiting(); });

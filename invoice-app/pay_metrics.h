@@ -8,6 +8,8 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include "common/metrics/commits.h"
+
 namespace invoice_app {
 
 struct PayMetrics {
@@ -19,8 +21,16 @@ struct PayMetrics {
   prometheus::Counter& refused;
   prometheus::Counter& unknown;
 
+  // Payments that were put back for another attempt: their outcome is unknown, or they were not
+  // sent.
+  prometheus::Counter& retries;
+
   prometheus::Histogram& call_seconds;
+  prometheus::Gauge& calls_in_flight;
   prometheus::Gauge& breaker_open;  // 1 while the circuit breaker is open or half open
+
+  // Of the commits that request, claim and settle payments. Rows are claims and settlements.
+  common::CommitMetrics commits;
 };
 
 }  // namespace invoice_app

@@ -42,6 +42,7 @@ std::vector<Settlement> PaymentCaller::pay(PaymentGateway& gateway, std::span<co
 BatchAnswer PaymentCaller::call(PaymentGateway& gateway, std::span<const Claim> claims) {
   retry_policy_.on_call();
   breaker_.on_call();
+  metrics_.calls_in_flight.Increment();
   BatchAnswer answer;
   const auto start = steady_clock::now();
   try {
@@ -54,6 +55,7 @@ BatchAnswer PaymentCaller::call(PaymentGateway& gateway, std::span<const Claim> 
     answer = {.answers = {claims.size(), {Kind::kUnknown, error.what()}}};
   }
   const auto duration = steady_clock::now() - start;
+  metrics_.calls_in_flight.Decrement();
   metrics_.call_seconds.Observe(std::chrono::duration<double>(duration).count());
   report(answer, claims.size(), duration);
   return answer;
@@ -119,6 +121,7 @@ std::vector<Settlement> PaymentCaller::settle(std::span<const Claim> claims,
 }
 
 Settlement PaymentCaller::retry_after(milliseconds delay, const Claim& claim) const {
+  metrics_.retries.Increment();
   return {.kind = Settlement::Kind::kRetry,
           .sequence = claim.sequence,
           .attempt = claim.attempt,

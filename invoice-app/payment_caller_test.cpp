@@ -80,6 +80,7 @@ TEST_F(PaymentCallerTest, SettlesAConfirmedPaymentAsPaid) {
   EXPECT_EQ(settlement.sequence, kClaim.sequence);
   EXPECT_EQ(settlement.attempt, kClaim.attempt);
   EXPECT_EQ(metrics_.paid.Value(), 1);
+  EXPECT_EQ(metrics_.retries.Value(), 0);
 }
 
 TEST_F(PaymentCallerTest, SettlesARefusalWithItsReason) {
@@ -101,6 +102,8 @@ TEST_F(PaymentCallerTest, RetriesAnUnknownOutcomeAfterTheDelayOfItsAttempt) {
   EXPECT_GE(settlement.retry_at, clock_.now());
   EXPECT_LE(settlement.retry_at, clock_.now() + 2 * kOptions.retry.first_backoff);
   EXPECT_EQ(metrics_.unknown.Value(), 1);
+  EXPECT_EQ(metrics_.retries.Value(), 1);
+  EXPECT_EQ(metrics_.calls_in_flight.Value(), 0);
 }
 
 TEST_F(PaymentCallerTest, MakesRetriesWaitThatExceedTheBudget) {

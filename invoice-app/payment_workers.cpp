@@ -34,6 +34,7 @@ PaymentWorkers::PaymentWorkers(InvoiceStore& store, PaymentGatewayFactory make_g
     : store_(store),
       make_gateway_(std::move(make_gateway)),
       clock_(clock),
+      metrics_(metrics),
       options_(checked(std::move(options))),
       caller_(clock, metrics, options_.caller),
       context_(common::new_request_context()) {
@@ -206,11 +207,14 @@ void PaymentWorkers::write(const Books& books) {
   try {
     const bool only_looks = books.settlements.empty() && books.requests.empty();
     if (!only_looks || store_.is_claimable(lease)) {
+      const auto start = steady_clock::now();
       store_.write(books.name(), [&](InvoiceTransaction& changes) {
         if (!books.settlements.empty()) changes.settle(options_.owner, books.settlements);
         if (!books.requests.empty()) run = request_payment(changes, books.requests);
         if (books.claim_limit > 0) claims = changes.claim(lease, books.claim_limit);
       });
+      metrics_.commits.observe(books.settlements.size() + claims.size(),
+                               steady_clock::now() - start);
     }
   } catch (const std::exception& error) {
     fail(books, error);

@@ -164,6 +164,7 @@ class PaymentWorkers {
   InvoiceStore& store_;
   const PaymentGatewayFactory make_gateway_;
   const common::Clock& clock_;
+  PayMetrics& metrics_;
   const PaymentWorkersOptions options_;
   PaymentCaller caller_;
 

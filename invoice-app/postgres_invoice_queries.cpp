@@ -1,5 +1,7 @@
 #include "invoice-app/postgres_invoice_queries.h"
 
+#include <algorithm>
+
 #include "common/base/unavailable.h"
 #include "common/storage/unix_time.h"
 
@@ -97,6 +99,28 @@ std::vector<InvoiceTotal> invoice_totals(PostgresConnection& connection) {
     total.sum.add(totals.number(row, 4));
     return total;
   });
+}
+
+std::optional<common::WallTime> find_due_since(PostgresConnection& connection) {
+  // Few invoices wait for the end of a lease or for a retry: claims are limited.
+  static const std::string query = [] {
+    const auto select = [](const std::string& condition, int limit) {
+      return "(SELECT sequence FROM invoices WHERE " + condition + kInOrder +
+             std::to_string(limit) + ")";
+    };
+    constexpr int kAll = 1'000'000;
+    return "SELECT due_since_ms, (SELECT created_at_ms FROM invoices WHERE sequence = oldest) "
+           "FROM payment_request, (SELECT min(sequence) AS oldest FROM (" +
+           select(kAtOnce, 1) + " UNION ALL " + select("state < 2 AND claimable_at_ms > 0", kAll) +
+           " UNION ALL " + select(kReleased, kAll) +
+           ") AS due) AS oldest_due WHERE oldest IS NOT NULL";
+  }();
+  const PostgresRows rows = connection.run(query);
+  if (rows.size() == 0) return std::nullopt;
+  const auto time = [&](int column) {
+    return rows.is_null(0, column) ? 0 : rows.number(0, column);
+  };
+  return common::from_unix_ms(std::max(time(0), time(1)));
 }
 
 std::vector<std::string> pending_invoices(PostgresConnection& connection,

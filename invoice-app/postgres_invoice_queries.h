@@ -16,6 +16,17 @@
 
 namespace invoice_app {
 
+// Conditions and orders that only the index invoices_due fits, so that the planner takes it also
+// before it knows anything of the table. It then expects more rows of "state < 2" than of
+// "state IN (0, 1)". If it expected fewer than the limit, it would sort all of them for each claim.
+inline constexpr const char* kAtOnce =
+    "state < 2 AND (claimable_at_ms, sequence) <= (0::BIGINT, (SELECT through FROM "
+    "payment_request))";
+// Requested by its id, and released by a program that knows only version 1 of the schema.
+inline constexpr const char* kReleased =
+    "state = 1 AND claimable_at_ms = 0 AND sequence > (SELECT through FROM payment_request)";
+inline constexpr const char* kInOrder = " ORDER BY claimable_at_ms, sequence LIMIT ";
+
 // What read_invoice() reads.
 inline constexpr const char* kInvoiceColumns = "sequence, id, amount_minor, currency, state";
 
@@ -33,6 +44,9 @@ std::optional<InvoiceDetails> find_invoice(common::PostgresConnection& connectio
                                            const std::string& id);
 
 std::vector<InvoiceTotal> invoice_totals(common::PostgresConnection& connection);
+
+// InvoiceStore::due_since().
+std::optional<common::WallTime> find_due_since(common::PostgresConnection& connection);
 
 std::vector<std::string> pending_invoices(common::PostgresConnection& connection,
                                           std::span<const std::string> ids);

@@ -46,6 +46,9 @@ constexpr std::array kVersion2 = {
     "ALTER TABLE invoices ADD COLUMN IF NOT EXISTS created_at_ms BIGINT, "
     "ADD COLUMN IF NOT EXISTS paid_at_ms BIGINT, ADD COLUMN IF NOT EXISTS refused_at_ms BIGINT, "
     "ADD COLUMN IF NOT EXISTS refused_attempt BIGINT",
+    "ALTER TABLE payment_request ADD COLUMN IF NOT EXISTS due_since_ms BIGINT",
+    "UPDATE payment_request SET due_since_ms = "
+    "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) WHERE due_since_ms IS NULL",
     "CREATE INDEX IF NOT EXISTS invoices_released ON invoices (sequence ASC) "
     "WHERE state = 1 AND claimable_at_ms = 0"};
 
@@ -149,19 +152,9 @@ class Addition {
   std::vector<Invoice> added_;
 };
 
-// Conditions and orders that only the index invoices_due fits, so that the planner takes it also
-// before it knows anything of the table. It then expects more rows of "state < 2" than of
-// "state IN (0, 1)". If it expected fewer than the limit, it would sort all of them for each claim.
-constexpr const char* kAtOnce =
-    "state < 2 AND (claimable_at_ms, sequence) <= (0::BIGINT, (SELECT through FROM "
-    "payment_request))";
 constexpr const char* kExpired = "state < 2 AND claimable_at_ms BETWEEN 1 AND ";
 // Written before the clock was set back.
 constexpr const char* kTooLate = "state < 2 AND claimable_at_ms > ";
-// Requested by its id, and released by a program that knows only version 1 of the schema.
-constexpr const char* kReleased =
-    "state = 1 AND claimable_at_ms = 0 AND sequence > (SELECT through FROM payment_request)";
-constexpr const char* kInOrder = " ORDER BY claimable_at_ms, sequence LIMIT ";
 
 // " AND currency IN ('AED', ...": those that this program knows.
 const std::string& known_currency() {
@@ -210,6 +203,7 @@ class Transaction final : public InvoiceTransaction {
     // Concurrent requests take turns, so that one does not wait for another's invoices.
     connection_.run("SELECT through FROM payment_request FOR UPDATE");
     const std::int64_t through = connection_.run("SELECT last FROM invoice_counter").number(0, 0);
+    note_request();
     connection_.run("UPDATE payment_request SET through = GREATEST(through, $1::BIGINT)", through);
     restart("state = 3", "state = 0, generation = generation + 1, refusal = NULL");
     restart("state < 2 AND claimable_at_ms > 0 AND lease_owner IS NULL", "claimable_at_ms = 0");
@@ -220,6 +214,7 @@ class Transaction final : public InvoiceTransaction {
     // The lock: a request of all that has read `through` already would set claimable_at_ms to 0.
     const std::int64_t through =
         connection_.run("SELECT through FROM payment_request FOR UPDATE").number(0, 0);
+    note_request();
     const std::vector<std::string> requested(ids.begin(), ids.end());
     const std::string condition = "id = ANY($1::TEXT[]) AND state <> 2 AND lease_owner IS NULL";
     connection_.run(
@@ -276,6 +271,12 @@ class Transaction final : public InvoiceTransaction {
 
   static std::vector<std::int64_t> attempts(const Settlements& settlements) {
     return values<std::int64_t>(settlements, [](const Settlement& one) { return one.attempt; });
+  }
+
+  // Before the request, with the lock of payment_request.
+  void note_request() {
+    if (find_due_since(connection_)) return;
+    connection_.run("UPDATE payment_request SET due_since_ms = $1", now_ms_);
   }
 
   // Gives this transaction time to change these invoices, or to wait until another one has changed
@@ -402,6 +403,10 @@ std::optional<InvoiceDetails> PostgresInvoiceStore::find(const std::string& id) 
 }
 
 std::vector<InvoiceTotal> PostgresInvoiceStore::totals() { return database_.read(invoice_totals); }
+
+std::optional<common::WallTime> PostgresInvoiceStore::due_since() {
+  return database_.read(find_due_since);
+}
 
 void PostgresInvoiceStore::write(std::string_view what, const Work& work) {
   database_.write(what, [&](PostgresConnection& connection) {

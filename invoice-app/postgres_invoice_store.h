@@ -36,6 +36,7 @@ class PostgresInvoiceStore : public InvoiceStore {
                                    std::size_t limit) override;
   std::optional<InvoiceDetails> find(const std::string& id) override;
   std::vector<InvoiceTotal> totals() override;
+  std::optional<common::WallTime> due_since() override;
   void write(std::string_view what, const Work& work) override;
   PayProgress progress(const PayRun& run) override;
   bool is_pending(const PayRun& run) override;

@@ -1,6 +1,8 @@
 #include "invoice-app/routes.h"
 
+#include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +33,12 @@ constexpr const char* kStatusName = "status";
 constexpr const char* kCurrencyName = "currency";
 constexpr const char* kPrefixName = "prefix";
 constexpr const char* kPrefixForm = "1 to 64 of A-Z a-z 0-9 . _ -";
+
+std::size_t count_of(std::span<const std::vector<NewInvoice>> groups) {
+  std::size_t count = 0;
+  for (const auto& group : groups) count += group.size();
+  return count;
+}
 
 std::optional<std::string> parse_prefix(std::string_view text) {
   return common::is_id(text) ? std::optional(std::string(text)) : std::nullopt;
@@ -132,47 +140,63 @@ std::vector<InvoiceSummary::Row> InvoiceSummary::list(std::int64_t after, std::s
   return rows;
 }
 
-Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices)
+Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices, common::CommitMetrics add_commits)
     : store_(store),
       pay_invoices_(pay_invoices),
       list_(store, append_invoice),
       summary_rows_(store),
       summary_(summary_rows_, [](std::string& out,
                                  const InvoiceSummary::Row& row) { append_total(out, row.total); }),
-      additions_([&store](auto groups) { return store.add(groups); },
-                 {.max_weight = kMaxAddedPerCommit, .max_queued = kMaxQueuedInvoices}) {}
+      additions_(
+          [&store, add_commits](auto groups) mutable {
+            return add_commits.measure(count_of(groups), [&] { return store.add(groups); });
+          },
+          {.max_weight = kMaxAddedPerCommit, .max_queued = kMaxQueuedInvoices}) {}
 
 void Routes::add_to(common::HttpRouter& router) {
   using Access = common::HttpRouter::Access;
-  router.get(
-      "/invoices",
-      [this](const HttpRequest& request) {
-        return request.query.empty() ? list_.get(request) : page(request);
-      },
-      Access::kGuarded,
-      [this](const HttpRequest& request) {
-        return request.query.empty() ? list_.find(request) : std::nullopt;
-      },
-      {kStatusName, kCurrencyName, kPrefixName, std::string(common::kLimitName),
-       std::string(common::kCursorName)});
-  router.get("/invoices/{id}", [this](const HttpRequest& request) {
-    const auto invoice = store_.find(request.path_parameter);
-    return invoice ? to_response(200, *invoice) : no_invoice(request.path_parameter);
-  });
-  router.get(
-      "/summary", [this](const HttpRequest& request) { return summary_.get(request); },
-      Access::kGuarded, [this](const HttpRequest& request) { return summary_.find(request); });
-  router.post_deferred("/invoices",
-                       {.max_bytes = common::kMaxInvoicesBodyBytes, .json_required = true},
-                       [this](const HttpRequest& request, const HttpRespond& respond) {
-                         add_invoices(request, respond);
-                       });
-  router.post_deferred("/invoices/pay", {},
-                       [this](const HttpRequest&, const HttpRespond& respond) { pay(respond); });
-  router.post_deferred("/invoices/{id}/pay", {},
-                       [this](const HttpRequest& request, const HttpRespond& respond) {
-                         pay_one(request.path_parameter, respond);
-                       });
+  router
+      .get(
+          "/invoices",
+          [this](const HttpRequest& request) {
+            return request.query.empty() ? list_.get(request) : page(request);
+          },
+          Access::kGuarded,
+          [this](const HttpRequest& request) {
+            return request.query.empty() ? list_.find(request) : std::nullopt;
+          },
+          {kStatusName, kCurrencyName, kPrefixName, std::string(common::kLimitName),
+           std::string(common::kCursorName)})
+      .may_respond({304});
+  router
+      .get("/invoices/{id}",
+           [this](const HttpRequest& request) {
+             const auto invoice = store_.find(request.path_parameter);
+             return invoice ? to_response(200, *invoice) : no_invoice(request.path_parameter);
+           })
+      .may_respond({404});
+  router
+      .get(
+          "/summary", [this](const HttpRequest& request) { return summary_.get(request); },
+          Access::kGuarded, [this](const HttpRequest& request) { return summary_.find(request); })
+      .may_respond({304});
+  router
+      .post_deferred("/invoices",
+                     {.max_bytes = common::kMaxInvoicesBodyBytes, .json_required = true},
+                     [this](const HttpRequest& request, const HttpRespond& respond) {
+                       add_invoices(request, respond);
+                     })
+      .may_respond({201, 409});
+  router
+      .post_deferred("/invoices/pay", {},
+                     [this](const HttpRequest&, const HttpRespond& respond) { pay(respond); })
+      .may_respond({202, 502});
+  router
+      .post_deferred("/invoices/{id}/pay", {},
+                     [this](const HttpRequest& request, const HttpRespond& respond) {
+                       pay_one(request.path_parameter, respond);
+                     })
+      .may_respond({202, 404, 502});
 }
 
 HttpResponse Routes::page(const HttpRequest& request) {

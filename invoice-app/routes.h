@@ -11,6 +11,7 @@
 
 #include "common/http/cached_list.h"
 #include "common/http/router.h"
+#include "common/metrics/commits.h"
 #include "common/storage/group_commit.h"
 #include "invoice-app/invoice_store.h"
 #include "invoice-app/pay_invoices.h"
@@ -40,9 +41,9 @@ class InvoiceSummary {
 // Thread-safe.
 class Routes {
  public:
-  // The references must outlive the routes, and the routes must outlive the routers that they are
-  // added to.
-  Routes(InvoiceStore& store, PayInvoices& pay_invoices);
+  // `add_commits` observes the commits that add invoices. The references must outlive the routes,
+  // and the routes must outlive the routers that they are added to.
+  Routes(InvoiceStore& store, PayInvoices& pay_invoices, common::CommitMetrics add_commits);
 
   void add_to(common::HttpRouter& router);
 

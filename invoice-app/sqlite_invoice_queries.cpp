@@ -1,5 +1,7 @@
 #include "invoice-app/sqlite_invoice_queries.h"
 
+#include <algorithm>
+
 #include "common/base/unavailable.h"
 #include "common/storage/unix_time.h"
 
@@ -80,6 +82,22 @@ std::optional<InvoiceDetails> find_invoice(SqliteConnection& connection, const s
   SQLite::Statement& row = connection.query(select.c_str(), id);
   if (!row.executeStep()) return std::nullopt;
   return read_details(row);
+}
+
+std::optional<common::WallTime> find_due_since(SqliteConnection& connection) {
+  // Few invoices wait for the end of a lease or for a retry: claims are limited.
+  SQLite::Statement& row = connection.query(
+      "SELECT due_since_ms, (SELECT created_at_ms FROM invoices WHERE sequence = oldest) "
+      "FROM payment_request, (SELECT min(sequence) AS oldest FROM ("
+      "SELECT * FROM (SELECT sequence FROM invoices INDEXED BY due WHERE state IN (0, 1) "
+      "AND claimable_at_ms = 0 AND sequence <= (SELECT through FROM payment_request) "
+      "ORDER BY sequence LIMIT 1) "
+      "UNION ALL SELECT sequence FROM invoices INDEXED BY due WHERE state IN (0, 1) "
+      "AND claimable_at_ms > 0 "
+      "UNION ALL SELECT sequence FROM invoices INDEXED BY released WHERE state = 1 "
+      "AND claimable_at_ms = 0)) WHERE oldest IS NOT NULL");
+  if (!row.executeStep()) return std::nullopt;
+  return common::from_unix_ms(std::max(row.getColumn(0).getInt64(), row.getColumn(1).getInt64()));
 }
 
 std::vector<std::string> pending_invoices(SqliteConnection& connection,

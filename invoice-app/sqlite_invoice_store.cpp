@@ -44,7 +44,11 @@ constexpr const char* kVersion1 = R"sql(
       INSERT INTO payment_request VALUES (1, 0);
     )sql";
 
-// Times are NULL if a program that knows only version 1 has made the change. Such programs also
+// payment_request.due_since_ms is when payment was requested while no invoice was due, or the time
+// of the migration.
+//
+// Times of an invoice are NULL if a program that knows only version 1 has made the change. Such
+// programs also
 //   - raise `attempt` and refuse without a change of refused_attempt: refused_at_ms is valid if
 //     both are equal;
 //   - release with claimable_at_ms = 0 what was requested by its id. The index `released` finds it.
@@ -53,6 +57,8 @@ constexpr const char* kVersion2 = R"sql(
       ALTER TABLE invoices ADD COLUMN paid_at_ms INTEGER;
       ALTER TABLE invoices ADD COLUMN refused_at_ms INTEGER;
       ALTER TABLE invoices ADD COLUMN refused_attempt INTEGER;
+      ALTER TABLE payment_request ADD COLUMN due_since_ms INTEGER;
+      UPDATE payment_request SET due_since_ms = 1000 * strftime('%s', 'now');
       CREATE INDEX released ON invoices (sequence) WHERE state = 1 AND claimable_at_ms = 0;
     )sql";
 
@@ -180,6 +186,7 @@ class Transaction final : public InvoiceTransaction {
       : connection_(connection), now_ms_(now_ms) {}
 
   PayRun request_payment() override {
+    note_request();
     connection_.run(
         "UPDATE invoices SET state = 0, generation = generation + 1, refusal = NULL "
         "WHERE state = 3");
@@ -193,6 +200,7 @@ class Transaction final : public InvoiceTransaction {
   }
 
   std::int64_t request_payment_of(std::span<const std::string> ids) override {
+    note_request();
     for (const std::string& id : ids) {
       connection_.run(
           "UPDATE invoices SET generation = generation + (state = 3), "
@@ -225,6 +233,12 @@ class Transaction final : public InvoiceTransaction {
   }
 
  private:
+  // Before the request.
+  void note_request() {
+    if (find_due_since(connection_)) return;
+    connection_.run("UPDATE payment_request SET due_since_ms = ?1", now_ms_);
+  }
+
   SqliteConnection& connection_;
   const std::int64_t now_ms_;
 };
@@ -270,6 +284,10 @@ std::vector<InvoiceTotal> SqliteInvoiceStore::totals() {
       database_.read([&](SqliteConnection& connection) { return totals.add_page(connection); })) {
   }
   return totals.totals();
+}
+
+std::optional<common::WallTime> SqliteInvoiceStore::due_since() {
+  return database_.read(find_due_since);
 }
 
 void SqliteInvoiceStore::write(std::string_view what, const Work& work) {

@@ -31,7 +31,9 @@ void serve(const Config& config) {
   const common::SystemClock clock;
   const auto ledger = open_ledger(config.service.database, clock);
   common::Service service(config.service, [&ledger] { ledger->check(); });
-  Routes routes(*ledger, config.rules, config.service.provider_token);
+  common::add_build_info(service.registry(), kAbout);
+  Routes routes(*ledger, config.rules, config.service.provider_token,
+                {service.registry(), "record"});
   routes.add_to(service.router());
   service.run([] {});
 }

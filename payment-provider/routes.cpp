@@ -37,18 +37,22 @@ using Orders = std::shared_ptr<const std::vector<PaymentOrder>>;
 using Outcomes = std::vector<PaymentOutcome>;
 
 // Records the orders of all requests in one transaction.
-std::vector<Outcomes> record(Ledger& ledger, std::span<const Orders> requests) {
+std::vector<Outcomes> record(Ledger& ledger, common::CommitMetrics& commits,
+                             std::span<const Orders> requests) {
+  const auto record_all = [&](std::span<const PaymentOrder> orders) {
+    return commits.measure(orders.size(), [&] { return ledger.record(orders); });
+  };
   std::vector<Outcomes> results;
   results.reserve(requests.size());
   if (requests.size() == 1) {
-    results.push_back(ledger.record(*requests.front()));
+    results.push_back(record_all(*requests.front()));
     return results;
   }
   std::vector<PaymentOrder> orders;
   for (const Orders& request : requests) {
     orders.insert(orders.end(), request->begin(), request->end());
   }
-  const Outcomes outcomes = ledger.record(orders);
+  const Outcomes outcomes = record_all(orders);
   auto next = outcomes.begin();
   for (const Orders& request : requests) {
     const auto end = next + static_cast<std::ptrdiff_t>(request->size());
@@ -99,7 +103,8 @@ HttpResponse list_by_invoice(Ledger& ledger, const HttpRequest& request,
 
 }  // namespace
 
-Routes::Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> token)
+Routes::Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> token,
+               common::CommitMetrics commits)
     : ledger_(ledger),
       rules_(std::move(rules)),
       token_(std::move(token)),
@@ -110,30 +115,40 @@ Routes::Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> to
                    return false;
                  };
                })),
-      recordings_([&ledger](auto requests) { return record(ledger, requests); },
-                  {.max_weight = kMaxOrdersPerCommit, .max_queued = kMaxQueuedOrders}) {}
+      recordings_(
+          [&ledger, commits](auto requests) mutable { return record(ledger, commits, requests); },
+          {.max_weight = kMaxOrdersPerCommit, .max_queued = kMaxQueuedOrders}) {}
 
 void Routes::add_to(common::HttpRouter& router) {
   router.set_guard([this](const HttpRequest& request) { return demand_token(request); });
   const auto guarded = common::HttpRouter::Access::kGuarded;
-  router.get(
-      "/payments", [this](const HttpRequest& request) { return list(request); }, guarded,
-      [this](const HttpRequest& request) {
-        return request.query.empty() ? list_.find(request) : std::nullopt;
-      },
-      {"status", "currency", "order", "limit", "cursor"});
-  router.get("/payments/{id}", [this](const HttpRequest& request) { return find(request); });
-  router.get(
-      "/summary", [this](const HttpRequest& request) { return summary_.get(request); }, guarded,
-      [this](const HttpRequest& request) { return summary_.find(request); });
-  router.post_deferred(
-      "/payments/pay", {.json_required = true},
-      [this](const HttpRequest& request, const HttpRespond& respond) { pay(request, respond); });
-  router.post_deferred("/payments/batch",
-                       {.max_bytes = common::kMaxBatchBodyBytes, .json_required = true},
-                       [this](const HttpRequest& request, const HttpRespond& respond) {
-                         pay_batch(request, respond);
-                       });
+  router
+      .get(
+          "/payments", [this](const HttpRequest& request) { return list(request); }, guarded,
+          [this](const HttpRequest& request) {
+            return request.query.empty() ? list_.find(request) : std::nullopt;
+          },
+          {"status", "currency", "order", "limit", "cursor"})
+      .may_respond({304, 401});
+  router.get("/payments/{id}", [this](const HttpRequest& request) { return find(request); })
+      .may_respond({401, 404});
+  router
+      .get(
+          "/summary", [this](const HttpRequest& request) { return summary_.get(request); }, guarded,
+          [this](const HttpRequest& request) { return summary_.find(request); })
+      .may_respond({304, 401});
+  router
+      .post_deferred(
+          "/payments/pay", {.json_required = true},
+          [this](const HttpRequest& request, const HttpRespond& respond) { pay(request, respond); })
+      .may_respond({401, 422});
+  router
+      .post_deferred("/payments/batch",
+                     {.max_bytes = common::kMaxBatchBodyBytes, .json_required = true},
+                     [this](const HttpRequest& request, const HttpRespond& respond) {
+                       pay_batch(request, respond);
+                     })
+      .may_respond({207, 401});
 }
 
 HttpResponse Routes::list(const HttpRequest& request) {

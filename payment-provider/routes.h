@@ -10,6 +10,7 @@
 
 #include "common/http/cached_list.h"
 #include "common/http/router.h"
+#include "common/metrics/commits.h"
 #include "common/storage/group_commit.h"
 #include "payment-provider/ledger.h"
 #include "payment-provider/payment.h"
@@ -21,7 +22,9 @@ class Routes {
  public:
   // The ledger must outlive the routes, and the routes must outlive the routers that they are added
   // to. If `token` is set, every request must carry it (RFC 6750).
-  Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> token);
+  // `commits` observes the commits of payments.
+  Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> token,
+         common::CommitMetrics commits);
 
   void add_to(common::HttpRouter& router);
 

@@ -100,7 +100,8 @@ class SharedCommits : public PaymentRoutes {
   }
 
   Bodies bodies_;
-  Routes routes_{slow_, {}, std::nullopt};
+  prometheus::Registry registry_;
+  Routes routes_{slow_, {}, std::nullopt, {registry_, "record"}};
 };
 
 TEST_F(SharedCommits, EachRequestGetsItsOwnResults) {

@@ -52,7 +52,7 @@ class Provider {
  public:
   explicit Provider(Ledger& ledger, PaymentRules rules = {},
                     std::optional<std::string> token = std::nullopt)
-      : routes_(ledger, std::move(rules), std::move(token)) {
+      : routes_(ledger, std::move(rules), std::move(token), {registry_, "record"}) {
     routes_.add_to(client_.router());
   }
 
@@ -69,6 +69,7 @@ class Provider {
   tests::RouterClient& client() { return client_; }
 
  private:
+  prometheus::Registry registry_;
   Routes routes_;
   tests::RouterClient client_;
 };

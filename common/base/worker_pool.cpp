@@ -23,6 +23,11 @@ void WorkerPool::add(Lane lane, Task task) {
   if (notify) changed_.notify_one();
 }
 
+WorkerPool::Load WorkerPool::load() const {
+  MutexLock lock(mutex_);
+  return {.busy = active_, .queued = shared_.size() + one_at_a_time_.size()};
+}
+
 void WorkerPool::stop() {
   {
     MutexLock lock(mutex_);

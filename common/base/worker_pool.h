@@ -44,6 +44,12 @@ class WorkerPool {
   // Not after stop().
   void add(Lane lane, Task task);
 
+  struct Load {
+    std::size_t busy;    // threads that run tasks
+    std::size_t queued;  // tasks that wait for a thread
+  };
+  Load load() const;
+
   // Returns when all tasks have been run and all threads have ended.
   void stop();
 
@@ -61,7 +67,7 @@ class WorkerPool {
   // The queue with the oldest task that may run now; nullptr if there is none.
   std::deque<Queued>* next_queue() REQUIRES(mutex_);
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar changed_;
   std::deque<Queued> shared_ GUARDED_BY(mutex_);
   std::deque<Queued> one_at_a_time_ GUARDED_BY(mutex_);

@@ -55,6 +55,19 @@ TEST_F(WorkerPoolTest, BlockedTasksLeaveTheOtherThreadsToOthers) {
   EXPECT_TRUE(eventually([&] { return has_run.load(); }));
 }
 
+TEST_F(WorkerPoolTest, ReportsItsLoad) {
+  pool_.start(2, "test");
+  EXPECT_EQ(pool_.load().busy, 0U);
+  for (int i = 0; i < 5; ++i) add_blocking(Lane::kShared);
+  add_blocking(Lane::kOneAtATime);
+  EXPECT_TRUE(eventually([&] { return running_ == 2; }));
+  EXPECT_EQ(pool_.load().busy, 2U);
+  EXPECT_EQ(pool_.load().queued, 4U);
+  release();
+  EXPECT_TRUE(eventually([&] { return pool_.load().busy == 0; }));
+  EXPECT_EQ(pool_.load().queued, 0U);
+}
+
 TEST_F(WorkerPoolTest, AThreadJoinsForATaskThatIsAddedWhileAnotherOneBlocks) {
   pool_.start(2, "test");
   add_blocking(Lane::kShared);

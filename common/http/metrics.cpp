@@ -1,15 +1,11 @@
 #include "common/http/metrics.h"
 
-#include <algorithm>
-#include <cstddef>
-#include <iterator>
-
 namespace common {
 
 HttpMetrics::HttpMetrics(prometheus::Registry& registry)
     : requests_(prometheus::BuildCounter()
                     .Name("http_requests_total")
-                    .Help("Requests with a response, by route and class of status.")
+                    .Help("Requests with a response, by route and status.")
                     .Register(registry)),
       duration_(prometheus::BuildHistogram()
                     .Name("http_request_duration_seconds")
@@ -23,16 +19,19 @@ HttpMetrics::HttpMetrics(prometheus::Registry& registry)
 HttpMetrics::Route::Route(prometheus::Family<prometheus::Counter>& requests,
                           prometheus::Histogram& duration, const std::string& method,
                           const std::string& path)
-    : duration_(&duration) {
-  for (std::size_t i = 0; i < std::size(by_class_); ++i) {
-    const std::string status_class = std::to_string(i + 1) + "xx";
-    by_class_[i] = &requests.Add({{"method", method}, {"path", path}, {"status", status_class}});
-  }
+    : requests_(&requests), method_(method), path_(path), duration_(&duration) {}
+
+prometheus::Counter& HttpMetrics::Route::counter(int status) const {
+  return requests_->Add({{"code", std::to_string(status)}, {"method", method_}, {"path", path_}});
+}
+
+void HttpMetrics::Route::expect(std::initializer_list<int> statuses) {
+  for (const int status : statuses) by_status_.emplace(status, &counter(status));
 }
 
 void HttpMetrics::Route::observe(int status, std::chrono::duration<double> took) {
-  const int status_class = std::clamp(status / 100, 1, 5);
-  by_class_[status_class - 1]->Increment();
+  const auto expected = by_status_.find(status);
+  (expected == by_status_.end() ? counter(status) : *expected->second).Increment();
   duration_->Observe(took.count());
 }
 

@@ -10,6 +10,8 @@
 #include <prometheus/registry.h>
 
 #include <chrono>
+#include <initializer_list>
+#include <map>
 #include <string>
 
 namespace common {
@@ -23,15 +25,22 @@ class HttpMetrics {
   // cost a lock and a hash. Valid as long as the registry.
   class Route {
    public:
+    // The route can respond with these statuses. So they are exported as 0 from the start, and
+    // Prometheus sees the first one as an increase. Others are exported from their first response
+    // on. Not concurrently with observe().
+    void expect(std::initializer_list<int> statuses);
     void observe(int status, std::chrono::duration<double> took);
 
    private:
     friend class HttpMetrics;
     Route(prometheus::Family<prometheus::Counter>& requests, prometheus::Histogram& duration,
           const std::string& method, const std::string& path);
+    prometheus::Counter& counter(int status) const;
 
-    // Requests by class of status: 1xx .. 5xx.
-    prometheus::Counter* by_class_[5];
+    prometheus::Family<prometheus::Counter>* requests_;
+    std::string method_;
+    std::string path_;
+    std::map<int, prometheus::Counter*> by_status_;  // the expected ones
     prometheus::Histogram* duration_;
   };
 

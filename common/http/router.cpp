@@ -15,6 +15,11 @@
 namespace common {
 namespace {
 
+// Of the router and the server: an unknown parameter, a failure, no worker or no storage.
+constexpr std::initializer_list<int> kStatusesOfAll = {200, 400, 500, 503};
+// Of reading a body.
+constexpr std::initializer_list<int> kStatusesOfPost = {408, 413, 415};
+
 HttpResponse error(int status, std::string detail) {
   return to_response({.status = status, .detail = std::move(detail)});
 }
@@ -94,22 +99,29 @@ HttpResponse to_response(const Outcome<HttpResponse>& outcome) {
 
 }  // namespace
 
-void HttpRouter::add(const std::string& method, const std::string& path, BodyRule rule,
-                     DeferredHttpHandler handler, Access access, InstantHttpHandler instant,
-                     std::vector<std::string> parameters) {
+HttpRouter::Route& HttpRouter::add(const std::string& method, const std::string& path,
+                                   BodyRule rule, DeferredHttpHandler handler, Access access,
+                                   InstantHttpHandler instant,
+                                   std::vector<std::string> parameters) {
   Paths& paths = path.find('{') == std::string::npos ? paths_ : templates_;
-  paths[path].emplace(method, Route{.instant = std::move(instant),
-                                    .handler = std::move(handler),
-                                    .reads_body = method == "POST",
-                                    .body_rule = rule,
-                                    .access = access,
-                                    .parameters = std::move(parameters),
-                                    .metrics = metrics_.route(method, path)});
+  Route& route = paths[path]
+                     .emplace(method, Route{.instant = std::move(instant),
+                                            .handler = std::move(handler),
+                                            .reads_body = method == "POST",
+                                            .body_rule = rule,
+                                            .access = access,
+                                            .parameters = std::move(parameters),
+                                            .metrics = metrics_.route(method, path)})
+                     .first->second;
+  route.may_respond(kStatusesOfAll);
+  if (route.reads_body) route.may_respond(kStatusesOfPost);
+  return route;
 }
 
-void HttpRouter::get(const std::string& path, HttpHandler handler, Access access,
-                     InstantHttpHandler instant, std::vector<std::string> parameters) {
-  add(
+HttpRouter::Route& HttpRouter::get(const std::string& path, HttpHandler handler, Access access,
+                                   InstantHttpHandler instant,
+                                   std::vector<std::string> parameters) {
+  return add(
       "GET", path, {},
       [handler = std::move(handler)](const HttpRequest& request, const HttpRespond& respond) {
         respond([&] { return handler(request); });
@@ -117,17 +129,17 @@ void HttpRouter::get(const std::string& path, HttpHandler handler, Access access
       access, std::move(instant), std::move(parameters));
 }
 
-void HttpRouter::post(const std::string& path, BodyRule rule, HttpHandler handler) {
-  post_deferred(
+HttpRouter::Route& HttpRouter::post(const std::string& path, BodyRule rule, HttpHandler handler) {
+  return post_deferred(
       path, rule,
       [handler = std::move(handler)](const HttpRequest& request, const HttpRespond& respond) {
         respond([&] { return handler(request); });
       });
 }
 
-void HttpRouter::post_deferred(const std::string& path, BodyRule rule,
-                               DeferredHttpHandler handler) {
-  add("POST", path, rule, std::move(handler));
+HttpRouter::Route& HttpRouter::post_deferred(const std::string& path, BodyRule rule,
+                                             DeferredHttpHandler handler) {
+  return add("POST", path, rule, std::move(handler));
 }
 
 HttpRouter::Match HttpRouter::match(HttpRequest& request, bool has_body) {

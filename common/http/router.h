@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -45,10 +46,13 @@ class HttpRouter {
   // With `instant`, requests can be answered also if all workers wait. `parameters` are the names
   // of the query parameters that the handlers know; a request with another one, or with one twice,
   // gets 400.
-  void get(const std::string& path, HttpHandler handler, Access access = Access::kGuarded,
-           InstantHttpHandler instant = {}, std::vector<std::string> parameters = {});
-  void post(const std::string& path, BodyRule rule, HttpHandler handler);
-  void post_deferred(const std::string& path, BodyRule rule, DeferredHttpHandler handler);
+  //
+  // The route that they return is for Route::may_respond().
+  struct Route;
+  Route& get(const std::string& path, HttpHandler handler, Access access = Access::kGuarded,
+             InstantHttpHandler instant = {}, std::vector<std::string> parameters = {});
+  Route& post(const std::string& path, BodyRule rule, HttpHandler handler);
+  Route& post_deferred(const std::string& path, BodyRule rule, DeferredHttpHandler handler);
   void set_guard(HttpGuard guard) { guard_ = std::move(guard); }
 
   struct Route {
@@ -59,6 +63,10 @@ class HttpRouter {
     Access access;
     std::vector<std::string> parameters;
     HttpMetrics::Route metrics;
+
+    // The statuses that the handlers respond with, for the metrics. Every route can respond with
+    // those of kStatusesOfAll, and with POST also those of kStatusesOfPost (router.cpp).
+    void may_respond(std::initializer_list<int> statuses) { metrics.expect(statuses); }
   };
   // If there is a refusal, it is the response, and the route must not be called.
   struct Match {
@@ -87,9 +95,9 @@ class HttpRouter {
   // The methods of the request's path; nullptr if there is no such path.
   Methods* find_path(HttpRequest& request);
   std::optional<HttpResponse> refuse(HttpRequest& request, bool has_body, Route*& route);
-  void add(const std::string& method, const std::string& path, BodyRule rule,
-           DeferredHttpHandler handler, Access access = Access::kGuarded,
-           InstantHttpHandler instant = {}, std::vector<std::string> parameters = {});
+  Route& add(const std::string& method, const std::string& path, BodyRule rule,
+             DeferredHttpHandler handler, Access access = Access::kGuarded,
+             InstantHttpHandler instant = {}, std::vector<std::string> parameters = {});
 
   HttpMetrics& metrics_;
   HttpGuard guard_;

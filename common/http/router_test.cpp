@@ -15,6 +15,7 @@
 #include "common/base/unavailable.h"
 #include "common/http/server_fixture.h"
 #include "common/log/log.h"
+#include "tests/support/metrics.h"
 #include "tests/support/router_client.h"
 
 namespace common {
@@ -302,6 +303,21 @@ TEST_F(HttpRouterTest, SetsTheRequestIdOfLogsDuringARequestAndItsLaterOutcome) {
   });
   EXPECT_EQ(seen, (std::vector<std::string>{"test", "r-1"}));
   EXPECT_EQ(current_request().request_id, "");
+}
+
+TEST(HttpRouter, ExportsTheStatusesOfARouteFromTheStart) {
+  prometheus::Registry registry;
+  HttpMetrics metrics(registry);
+  HttpRouter router(metrics);
+  const auto nothing = [](const HttpRequest&) { return HttpResponse(); };
+  router.get("/list", nothing).may_respond({304});
+  router.post("/add", {}, nothing);
+  for (const char* labels :
+       {R"(code="200",method="GET",path="/list")", R"(code="304",method="GET",path="/list")",
+        R"(code="500",method="GET",path="/list")", R"(code="503",method="POST",path="/add")",
+        R"(code="413",method="POST",path="/add")"}) {
+    EXPECT_TRUE(tests::has_line(registry, "http_requests_total{" + std::string(labels) + "} 0"));
+  }
 }
 
 TEST_F(HttpRouterTest, AnInstantHandlerGoesFirstAndMayGiveNoResponse) {

@@ -72,7 +72,9 @@ class HttpServer::Impl {
                   .limits = options_.limits,
                   .router = router,
                   .unmatched = metrics.route("other", "other"),
-                  .workers = workers_} {}
+                  .workers = workers_} {
+    listener_.unmatched.expect({400, 404, 405, 501});
+  }
 
   HttpRouter router;
 
@@ -91,6 +93,7 @@ class HttpServer::Impl {
   }
 
   int port() const { return port_; }
+  WorkerPool::Load load() const { return workers_.load(); }
 
   void start_draining() { listener_.is_draining = true; }
 
@@ -278,6 +281,7 @@ HttpServer::~HttpServer() { stop(); }
 HttpRouter& HttpServer::router() { return impl_->router; }
 void HttpServer::bind() { impl_->bind(); }
 int HttpServer::port() const { return impl_->port(); }
+WorkerPool::Load HttpServer::load() const { return impl_->load(); }
 void HttpServer::start() { impl_->start(); }
 void HttpServer::start_draining() { impl_->start_draining(); }
 void HttpServer::stop() { impl_->stop(); }

@@ -4,8 +4,8 @@
 //
 // Every response has X-Request-Id, and every request is logged and counted.
 //
-// Thread-safety: start_draining() and port() from any thread; everything else from one at a time,
-// and routes before start().
+// Thread-safety: start_draining(), port() and load() from any thread; everything else from one at a
+// time, and routes before start().
 
 #ifndef COMMON_HTTP_SERVER_H_
 #define COMMON_HTTP_SERVER_H_
@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 
+#include "common/base/worker_pool.h"
 #include "common/http/limits.h"
 #include "common/http/metrics.h"
 #include "common/http/router.h"
@@ -53,6 +54,9 @@ class HttpServer {
 
   // The port in use, after bind().
   int port() const;
+
+  // Busy workers, and requests that wait for one.
+  WorkerPool::Load load() const;
 
   // Serves from threads of its own, after bind(). Throws std::system_error if a thread cannot be
   // started; then nobody is served.

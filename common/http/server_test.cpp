@@ -349,15 +349,16 @@ TEST_F(HttpServerTest, CountsRequestsOfAllKinds) {
         std::string labels;
         for (const auto& label : metric.label) labels += label.name + "=" + label.value + " ";
         if (labels.find("path=" + path + " ") != std::string::npos &&
-            labels.find("status=" + status + " ") != std::string::npos) {
+            labels.find("code=" + status + " ") != std::string::npos) {
           return metric.counter.value;
         }
       }
     }
     return -1.0;
   };
-  EXPECT_EQ(count("/hello", "2xx"), 1);
-  EXPECT_EQ(count("other", "4xx"), 2);
+  EXPECT_EQ(count("/hello", "200"), 1);
+  EXPECT_EQ(count("other", "404"), 1);
+  EXPECT_EQ(count("other", "400"), 1);
 }
 
 }  // namespace

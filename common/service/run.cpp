@@ -1,12 +1,14 @@
 #include "common/service/run.h"
 
 #include <fcntl.h>
+#include <prometheus/gauge.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <iomanip>
@@ -34,6 +36,17 @@ DatabaseUrl read_url(const std::string& argument) {
 }
 
 }  // namespace
+
+void add_build_info(prometheus::Registry& registry, const About& about) {
+  std::string name(about.name);
+  std::replace(name.begin(), name.end(), '-', '_');
+  prometheus::BuildGauge()
+      .Name(name + "_build_info")
+      .Help("1. The label has the version of the program.")
+      .Register(registry)
+      .Add({{"version", PROJECT_VERSION}})
+      .Set(1);
+}
 
 Command read_command(int argc, char** argv) {
   if (argc <= 1) return Command::kServe;

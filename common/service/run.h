@@ -3,6 +3,8 @@
 #ifndef COMMON_SERVICE_RUN_H_
 #define COMMON_SERVICE_RUN_H_
 
+#include <prometheus/registry.h>
+
 #include <exception>
 #include <string>
 #include <string_view>
@@ -19,6 +21,9 @@ struct About {
   std::string_view summary;        // for --help
   CopiedData (*data)() = nullptr;  // for --copy
 };
+
+// The metric NAME_build_info: 1, with the version as a label.
+void add_build_info(prometheus::Registry& registry, const About& about);
 
 // The steps of run(), which is the only caller.
 enum class Command { kServe, kCopy, kHelp, kVersion };

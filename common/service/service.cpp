@@ -15,6 +15,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -22,6 +23,7 @@
 #include "common/base/file_descriptor.h"
 #include "common/http/limits.h"
 #include "common/http/problem.h"
+#include "common/metrics/process.h"
 
 namespace common {
 namespace {
@@ -76,13 +78,8 @@ HttpServerOptions admin_options(const ServiceConfig& config) {
   return options;
 }
 
-prometheus::MetricFamily log_lines_dropped_family() {
-  prometheus::ClientMetric metric;
-  metric.counter.value = static_cast<double>(log_lines_dropped());
-  return {.name = "log_lines_dropped_total",
-          .help = "Log lines lost because standard output was not read or not writable",
-          .type = prometheus::MetricType::Counter,
-          .metric = {metric}};
+void append(MetricFamilies& families, MetricFamilies more) {
+  std::move(more.begin(), more.end(), std::back_inserter(families));
 }
 
 void log_listening(const std::string& listener, const HttpServer& server) {
@@ -190,11 +187,33 @@ Service::Service(const ServiceConfig& config, std::function<void()> check_ready)
   }
   admin_server_.router().get("/readyz", [this](const HttpRequest&) { return readiness(); });
   admin_server_.router().get("/metrics", [this](const HttpRequest&) {
-    auto families = registry_.Collect();
-    families.push_back(log_lines_dropped_family());
     return HttpResponse{.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                        .body = prometheus::TextSerializer().Serialize(families)};
+                        .body = prometheus::TextSerializer().Serialize(metrics())};
   });
+}
+
+MetricFamilies Service::metrics() const {
+  MetricFamilies families = registry_.Collect();
+  append(families, process_metrics());
+  families.push_back(
+      counter_family("log_lines_dropped_total",
+                     "Log lines lost because standard output was not read or not writable.",
+                     static_cast<double>(log_lines_dropped())));
+  const auto add_gauge = [&](const char* name, const char* help, auto public_value,
+                             auto admin_value) {
+    families.push_back(gauge_family(name, help,
+                                    {{static_cast<double>(public_value), {{"listener", "public"}}},
+                                     {static_cast<double>(admin_value), {{"listener", "admin"}}}}));
+  };
+  const auto public_load = public_server_.load();
+  const auto admin_load = admin_server_.load();
+  add_gauge("http_workers", "Threads that run requests.", config_.http_threads, kAdminWorkers);
+  add_gauge("http_workers_busy", "Threads that run a request now.", public_load.busy,
+            admin_load.busy);
+  add_gauge("http_requests_queued", "Requests that wait for a thread.", public_load.queued,
+            admin_load.queued);
+  for (const prometheus::Collectable* more : more_metrics_) append(families, more->Collect());
+  return families;
 }
 
 HttpResponse Service::readiness() {

@@ -4,6 +4,7 @@
 #ifndef COMMON_SERVICE_SERVICE_H_
 #define COMMON_SERVICE_SERVICE_H_
 
+#include <prometheus/collectable.h>
 #include <prometheus/registry.h>
 
 #include <atomic>
@@ -11,11 +12,13 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/mutex.h"
 #include "common/http/metrics.h"
 #include "common/http/server.h"
 #include "common/log/log.h"
+#include "common/metrics/family.h"
 #include "common/service/environment.h"
 #include "common/storage/database_url.h"
 
@@ -57,6 +60,9 @@ class Service {
   // For the service's own routes and metrics; before run().
   HttpRouter& router() { return public_server_.router(); }
   prometheus::Registry& registry() { return registry_; }
+  // Metrics that are read during a scrape, by a worker of the admin listener. They must outlive
+  // run().
+  void add_metrics(const prometheus::Collectable& metrics) { more_metrics_.push_back(&metrics); }
 
   // Serves until the process receives SIGTERM or SIGINT. The stop has three steps:
   // 1. For drain_time, readiness fails and requests are still served, so that load balancers can
@@ -69,6 +75,7 @@ class Service {
  private:
   HttpResponse readiness();
   std::string why_not_ready();  // "": ready
+  MetricFamilies metrics() const;
 
   const ServiceConfig config_;
   const std::function<void()> check_ready_;
@@ -77,6 +84,7 @@ class Service {
   bool is_checking_ GUARDED_BY(check_mutex_) = false;
   std::string last_check_ GUARDED_BY(check_mutex_) = "not checked yet";  // "": ready
   prometheus::Registry registry_;
+  std::vector<const prometheus::Collectable*> more_metrics_;
   HttpMetrics http_metrics_;
   HttpServer public_server_;
   HttpServer admin_server_;

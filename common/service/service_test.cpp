@@ -56,6 +56,11 @@ RawAnswer get(int port, const std::string& path) {
   }
 }
 
+class Answers final : public prometheus::Collectable {
+ public:
+  MetricFamilies Collect() const override { return {gauge_family("answers", "", {{42}})}; }
+};
+
 // A service that runs in a thread of its own.
 class RunningService {
  public:
@@ -64,6 +69,7 @@ class RunningService {
           if (!ready_) throw std::runtime_error("the database is gone");
         }) {
     block_stop_signals();
+    service_.add_metrics(answers_);
     service_.router().get("/hello", [](const HttpRequest&) {
       return HttpResponse{.content_type = "text/plain", .body = "hello"};
     });
@@ -103,6 +109,7 @@ class RunningService {
 
  private:
   const tests::TemporaryDirectory directory_;
+  const Answers answers_;
   tests::Ports ports_;
   std::atomic<bool> ready_ = true;
   std::atomic<bool> waits_ = false;
@@ -119,9 +126,15 @@ TEST(Service, HasReadinessAndMetricsOnTheAdminPortAlone) {
   EXPECT_EQ(service.ask_admin("/readyz").body, "ready\n");
   const RawAnswer metrics = service.ask_admin("/metrics");
   EXPECT_TRUE(metrics.header("Content-Type").starts_with("text/plain; version=0.0.4"));
-  EXPECT_NE(metrics.body.find(R"(http_requests_total{method="GET",path="/hello",status="2xx"} 1)"),
-            std::string::npos)
-      << metrics.body;
+  for (const char* line :
+       {R"(http_requests_total{code="200",method="GET",path="/hello"} 1)",
+        R"(http_requests_total{code="503",method="GET",path="/hello"} 0)",
+        R"(http_workers{listener="public"} 2)", R"(http_workers_busy{listener="admin"} 1)",
+        R"(http_requests_queued{listener="public"} 0)", "process_threads ", "answers 42"}) {
+    EXPECT_NE(metrics.body.find(std::string("\n") + line), std::string::npos)
+        << line << " is not in\n"
+        << metrics.body;
+  }
   for (const char* path : {"/readyz", "/metrics"}) {
     EXPECT_EQ(service.ask(path).status, 404) << path;
   }

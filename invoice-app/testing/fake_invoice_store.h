@@ -35,6 +35,7 @@ class FakeInvoiceStore : public InvoiceStore {
     kPage,
     kFind,
     kTotals,
+    kDueSince,
     kRequestPayment,
     kRequestPaymentOf,
     kProgress,
@@ -199,6 +200,14 @@ class FakeInvoiceStore : public InvoiceStore {
     return values;
   }
 
+  std::optional<common::WallTime> due_since() override {
+    common::MutexLock lock(mutex_);
+    enter(Call::kDueSince);
+    const auto oldest = find_due();
+    if (oldest == rows_.end()) return std::nullopt;
+    return std::max(due_since_, oldest->created_at);
+  }
+
   std::optional<std::uint64_t> version() override {
     common::MutexLock lock(mutex_);
     return version_;
@@ -268,6 +277,7 @@ class FakeInvoiceStore : public InvoiceStore {
 
     PayRun request_payment() override REQUIRES(store_.mutex_) {
       store_.enter(Call::kRequestPayment);
+      store_.note_request();
       for (Row& row : store_.rows_) restart(row, kAtOnce);
       const auto through = static_cast<std::int64_t>(store_.rows_.size());
       return {.through = through, .due = store_.count_pending(through)};
@@ -276,6 +286,7 @@ class FakeInvoiceStore : public InvoiceStore {
     std::int64_t request_payment_of(std::span<const std::string> ids) override
         REQUIRES(store_.mutex_) {
       store_.enter(Call::kRequestPaymentOf);
+      store_.note_request();
       for (const std::string& id : ids) {
         const auto row = store_.find_row(id);
         if (row != store_.rows_.end()) restart(*row, row->is_requested ? kAtOnce : kNextToThose);
@@ -334,8 +345,8 @@ class FakeInvoiceStore : public InvoiceStore {
     ++calls_[call];
     changed_.notify_all();
     if (failing_.contains(call)) throw common::Unavailable("injected failure");
-    const bool is_read =
-        call == Call::kList || call == Call::kPage || call == Call::kFind || call == Call::kTotals;
+    const bool is_read = call == Call::kList || call == Call::kPage || call == Call::kFind ||
+                         call == Call::kTotals || call == Call::kDueSince;
     if (!is_read) ++version_;  // also if nothing changes
   }
 
@@ -347,6 +358,15 @@ class FakeInvoiceStore : public InvoiceStore {
   std::vector<Row>::iterator find_row(const std::string& id) REQUIRES(mutex_) {
     return std::find_if(rows_.begin(), rows_.end(),
                         [&id](const Row& row) { return row.invoice.id == id; });
+  }
+
+  std::vector<Row>::iterator find_due() REQUIRES(mutex_) {
+    return std::find_if(rows_.begin(), rows_.end(),
+                        [](const Row& row) { return row.is_requested && !row.has_ended(); });
+  }
+
+  void note_request() REQUIRES(mutex_) {
+    if (find_due() == rows_.end()) due_since_ = clock_.now();
   }
 
   std::vector<std::string> pending(std::span<const std::string> ids) REQUIRES(mutex_) {
@@ -425,6 +445,7 @@ class FakeInvoiceStore : public InvoiceStore {
   mutable common::Mutex mutex_;
   mutable common::CondVar changed_;
   std::vector<Row> rows_ GUARDED_BY(mutex_);  // sequence 1 is at index 0
+  common::WallTime due_since_ GUARDED_BY(mutex_) = {};
   std::uint64_t version_ GUARDED_BY(mutex_) = 0;
   std::vector<Settlement> settlements_ GUARDED_BY(mutex_);
   std::vector<std::string> writes_ GUARDED_BY(mutex_);

@@ -121,6 +121,7 @@ inline void expect_no_times_of_older_programs(InvoiceStore& store, const RunSql&
   InvoiceDetails details = store.find("older").value();
   EXPECT_EQ(details.created_at, std::nullopt);
   request_payment_of(store, {"older"});
+  EXPECT_NE(store.due_since(), std::nullopt);
   const Claim claim = claim_due(store, lease("a"), 1).at(0);
   settle(store, "a", settlement(Kind::kRefused, claim));
   EXPECT_NE(store.find("older").value().refused_at, std::nullopt);
