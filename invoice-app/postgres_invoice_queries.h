@@ -34,6 +34,9 @@ std::optional<InvoiceDetails> find_invoice(common::PostgresConnection& connectio
 
 std::vector<InvoiceTotal> invoice_totals(common::PostgresConnection& connection);
 
+std::vector<Invoice> find_invoices(common::PostgresConnection& connection,
+                                   std::span<const std::string> ids);
+
 std::vector<std::string> pending_invoices(common::PostgresConnection& connection,
                                           std::span<const std::string> ids);
 

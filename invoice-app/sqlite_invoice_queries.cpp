@@ -82,6 +82,17 @@ std::optional<InvoiceDetails> find_invoice(SqliteConnection& connection, const s
   return read_details(row);
 }
 
+std::vector<Invoice> find_invoices(SqliteConnection& connection, std::span<const std::string> ids) {
+  std::vector<Invoice> found;
+  found.reserve(ids.size());
+  for (const std::string& id : ids) {
+    SQLite::Statement& row = connection.query(
+        "SELECT sequence, id, amount_minor, currency, state FROM invoices WHERE id = ?1", id);
+    if (row.executeStep()) found.push_back(read_invoice(row));
+  }
+  return found;
+}
+
 std::vector<std::string> pending_invoices(SqliteConnection& connection,
                                           std::span<const std::string> ids) {
   std::vector<std::string> pending;

@@ -38,6 +38,9 @@ std::vector<InvoiceDetails> page_of_invoices(common::SqliteConnection& connectio
 std::optional<InvoiceDetails> find_invoice(common::SqliteConnection& connection,
                                            const std::string& id);
 
+std::vector<Invoice> find_invoices(common::SqliteConnection& connection,
+                                   std::span<const std::string> ids);
+
 std::vector<std::string> pending_invoices(common::SqliteConnection& connection,
                                           std::span<const std::string> ids);
 

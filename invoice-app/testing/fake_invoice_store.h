@@ -34,6 +34,7 @@ class FakeInvoiceStore : public InvoiceStore {
     kList,
     kPage,
     kFind,
+    kFindAll,
     kTotals,
     kRequestPayment,
     kRequestPaymentOf,
@@ -180,6 +181,17 @@ class FakeInvoiceStore : public InvoiceStore {
     enter(Call::kFind);
     const auto row = find_row(id);
     return row == rows_.end() ? std::nullopt : std::optional(row->details());
+  }
+
+  std::vector<Invoice> find_all(std::span<const std::string> ids) override {
+    common::MutexLock lock(mutex_);
+    enter(Call::kFindAll);
+    std::vector<Invoice> found;
+    for (const std::string& id : ids) {
+      const auto row = find_row(id);
+      if (row != rows_.end()) found.push_back(row->invoice);
+    }
+    return found;
   }
 
   std::vector<InvoiceTotal> totals() override {
@@ -334,8 +346,8 @@ class FakeInvoiceStore : public InvoiceStore {
     ++calls_[call];
     changed_.notify_all();
     if (failing_.contains(call)) throw common::Unavailable("injected failure");
-    const bool is_read =
-        call == Call::kList || call == Call::kPage || call == Call::kFind || call == Call::kTotals;
+    const bool is_read = call == Call::kList || call == Call::kPage || call == Call::kFind ||
+                         call == Call::kFindAll || call == Call::kTotals;
     if (!is_read) ++version_;  // also if nothing changes
   }
 
