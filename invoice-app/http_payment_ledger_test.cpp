@@ -117,11 +117,15 @@ TEST(HttpPaymentLedger, SendsTheCursorAndTheToken) {
 
 TEST(HttpPaymentLedger, CallsAgainIfThatMayHelp) {
   FakeProvider provider([](const auto&) { return std::string(); });
-  provider.set_answer([&provider](const auto&) {
-    return provider.requests().size() < 3
-               ? (provider.requests().size() < 2 ? std::string()
-                                                 : http_answer("503 Busy", "text/html", ""))
-               : http_answer("200 OK", "application/json", list());
+  provider.set_answer([&provider](const auto&) -> std::string {
+    switch (provider.requests().size()) {
+      case 1:
+        return "";
+      case 2:
+        return http_answer("503 Service Unavailable", "text/html", "");
+      default:
+        return http_answer("200 OK", "application/json", list());
+    }
   });
   HttpPaymentLedger ledger({.base_url = provider.url()}, std::nullopt, 0ms);
   EXPECT_EQ(ledger.page(std::nullopt).payments.size(), 1U);

@@ -187,6 +187,7 @@ class FakeInvoiceStore : public InvoiceStore {
     common::MutexLock lock(mutex_);
     enter(Call::kFindAll);
     std::vector<Invoice> found;
+    found.reserve(ids.size());
     for (const std::string& id : ids) {
       const auto row = find_row(id);
       if (row != rows_.end()) found.push_back(row->invoice);
