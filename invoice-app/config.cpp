@@ -15,6 +15,10 @@ Config read_config(common::Environment& environment) {
       "PAY_WAIT_SECONDS", 25, 1, 300, "how long POST /invoices/pay waits before it answers 202"));
   config.seed_invoices =
       environment.boolean("SEED_INVOICES", true, "add three invoices to an empty database");
+  config.audit_grace =
+      std::chrono::minutes(environment.integer("AUDIT_GRACE_MINUTES", 15, 0, 10'080,
+                                               "--audit: how old a payment of an invoice that is "
+                                               "not paid must be to count as a difference"));
   return config;
 }
 

@@ -14,8 +14,9 @@ namespace invoice_app {
 struct Config {
   common::ServiceConfig service;
   std::string payment_provider_url;
-  std::chrono::seconds pay_wait;  // longest wait of POST /invoices/pay
-  bool seed_invoices;             // adds three invoices to an empty database
+  std::chrono::seconds pay_wait;     // longest wait of POST /invoices/pay
+  bool seed_invoices;                // adds three invoices to an empty database
+  std::chrono::minutes audit_grace;  // AuditOptions::grace
 };
 
 // Throws common::ConfigError.

@@ -33,6 +33,7 @@ TEST(InvoiceAppConfig, HasDefaultsForEverything) {
   EXPECT_EQ(config.payment_provider_url, "http://127.0.0.1:8082");
   EXPECT_EQ(config.pay_wait, std::chrono::seconds(25));
   EXPECT_TRUE(config.seed_invoices);
+  EXPECT_EQ(config.audit_grace, std::chrono::minutes(15));
 }
 
 TEST(InvoiceAppConfig, ReadsWhatIsSet) {
@@ -41,13 +42,15 @@ TEST(InvoiceAppConfig, ReadsWhatIsSet) {
                               {"DATABASE_URL", "sqlite:/data/invoices.db"},
                               {"PAYMENT_PROVIDER_URL", "http://payment-provider.payments:8082/v1"},
                               {"PAY_WAIT_SECONDS", "1"},
-                              {"SEED_INVOICES", "false"}});
+                              {"SEED_INVOICES", "false"},
+                              {"AUDIT_GRACE_MINUTES", "0"}});
   EXPECT_EQ(config.service.port, 0);
   EXPECT_EQ(config.service.admin_port, 19081);
   EXPECT_EQ(config.service.database.location, "/data/invoices.db");
   EXPECT_EQ(config.payment_provider_url, "http://payment-provider.payments:8082/v1");
   EXPECT_EQ(config.pay_wait, std::chrono::seconds(1));
   EXPECT_FALSE(config.seed_invoices);
+  EXPECT_EQ(config.audit_grace, std::chrono::minutes(0));
 }
 
 struct BadValue {

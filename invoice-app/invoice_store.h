@@ -99,6 +99,9 @@ class InvoiceStore {
   // The invoice with this id. Throws common::Unavailable as list() does.
   virtual std::optional<InvoiceDetails> find(const std::string& id) = 0;
 
+  // The invoices of these ids, in any order. Throws common::Unavailable as list() does.
+  virtual std::vector<Invoice> find_all(std::span<const std::string> ids) = 0;
+
   // Counts and sums of all invoices, by currency (in order of the codes) and state. Has only pairs
   // that exist. Reads all invoices: about half a second for a million. Each of them counts once,
   // but changes that are made meanwhile may be counted or not.

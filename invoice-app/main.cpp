@@ -5,7 +5,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iostream>
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "common/base/clock.h"
@@ -15,9 +18,12 @@
 #include "common/metrics/queried.h"
 #include "common/service/run.h"
 #include "common/service/service.h"
+#include "invoice-app/audit.h"
+#include "invoice-app/audit_report.h"
 #include "invoice-app/config.h"
 #include "invoice-app/copied_data.h"
 #include "invoice-app/http_payment_gateway.h"
+#include "invoice-app/http_payment_ledger.h"
 #include "invoice-app/invoice_metrics.h"
 #include "invoice-app/pay_invoices.h"
 #include "invoice-app/pay_metrics.h"
@@ -31,12 +37,23 @@ namespace invoice_app {
 namespace {
 
 constexpr common::About kAbout = {
-    .name = "invoice-app", .summary = "keeps invoices and pays them", .data = copied_data};
+    .name = "invoice-app",
+    .summary = "keeps invoices and pays them",
+    .data = copied_data,
+    .audit_help =
+        "--audit compares the invoices with the provider's ledger, and changes nothing. It prints\n"
+        "one JSON object. The exit status is 0 if nothing differs, 1 if something does, and 2 if\n"
+        "they could not be compared. It uses DATABASE_URL, PAYMENT_PROVIDER_URL,\n"
+        "PROVIDER_TOKEN_FILE and AUDIT_GRACE_MINUTES.\n\n"};
+
+// Of calls with the longest responses.
+common::HttpClientOptions client_options(const Config& config) {
+  return {.base_url = config.payment_provider_url,
+          .max_response_bytes = common::kMaxBatchResponseBytes};
+}
 
 PaymentGatewayFactory gateways(const Config& config) {
-  const common::HttpClientOptions options{.base_url = config.payment_provider_url,
-                                          .max_response_bytes = common::kMaxBatchResponseBytes};
-  return [options, token = config.service.provider_token] {
+  return [options = client_options(config), token = config.service.provider_token] {
     return std::make_unique<HttpPaymentGateway>(options, token);
   };
 }
@@ -57,18 +74,22 @@ struct Storage {
   const common::Clock* clock;  // for leases
 };
 
-Storage open_storage(const common::DatabaseUrl& database, const common::Clock& system_clock) {
+Storage open_storage(const common::DatabaseUrl& database, const common::Clock& system_clock,
+                     common::Opening opening) {
   if (database.kind == common::DatabaseUrl::Kind::kPostgres) {
-    auto store = std::make_unique<PostgresInvoiceStore>(database.location);
+    auto store = std::make_unique<PostgresInvoiceStore>(
+        database.location, PostgresInvoiceStoreOptions{.opening = opening});
     const common::Clock& clock = store->clock();
     return {std::move(store), &clock};
   }
-  return {std::make_unique<SqliteInvoiceStore>(database.location, system_clock), &system_clock};
+  return {std::make_unique<SqliteInvoiceStore>(database.location, system_clock, opening),
+          &system_clock};
 }
 
 void serve(const Config& config) {
   const common::SystemClock system_clock;
-  const Storage storage = open_storage(config.service.database, system_clock);
+  const Storage storage =
+      open_storage(config.service.database, system_clock, common::Opening::kMigrate);
   InvoiceStore& store = *storage.store;
   if (config.seed_invoices) seed(store);
 
@@ -86,10 +107,31 @@ void serve(const Config& config) {
   service.run([&pay_invoices] { pay_invoices.stop_waiting(); });
 }
 
+int run_audit(const Config& config) {
+  const common::SystemClock system_clock;
+  const common::WallTime started_at = system_clock.now();
+  const auto begin = std::chrono::steady_clock::now();
+  const Storage storage =
+      open_storage(config.service.database, system_clock, common::Opening::kReadOnly);
+  HttpPaymentLedger ledger(client_options(config), config.service.provider_token);
+  const auto name = [](Difference kind, const std::string& what) {
+    std::cerr << what << ": " << kDifferences.at(static_cast<std::size_t>(kind)).second << '\n';
+  };
+  const AuditReport report =
+      audit(*storage.store, [&ledger](const auto& cursor) { return ledger.page(cursor); },
+            *storage.clock, {.grace = config.audit_grace, .name = name});
+  std::cerr << to_text(report);
+  const auto duration =
+      std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+  std::cout << to_json(report, started_at, duration) << std::flush;
+  if (!std::cout) throw std::runtime_error("can't write to standard output");
+  return report.is_equal() ? 0 : 1;
+}
+
 }  // namespace
 }  // namespace invoice_app
 
 int main(int argc, char** argv) {
   using namespace invoice_app;
-  return common::run(argc, argv, kAbout, read_config, serve);
+  return common::run(argc, argv, kAbout, read_config, serve, run_audit);
 }

@@ -48,6 +48,9 @@ std::vector<InvoiceTotal> invoice_totals(common::PostgresConnection& connection)
 // InvoiceStore::due_since().
 std::optional<common::WallTime> find_due_since(common::PostgresConnection& connection);
 
+std::vector<Invoice> find_invoices(common::PostgresConnection& connection,
+                                   std::span<const std::string> ids);
+
 std::vector<std::string> pending_invoices(common::PostgresConnection& connection,
                                           std::span<const std::string> ids);
 

@@ -375,7 +375,7 @@ constinit const common::PostgresSchema PostgresInvoiceStore::kSchema = {
 
 PostgresInvoiceStore::PostgresInvoiceStore(const std::string& url,
                                            PostgresInvoiceStoreOptions options)
-    : database_(url, kSchema),
+    : database_(url, kSchema, {.opening = options.opening}),
       options_(options),
       clock_(options.clock == nullptr ? database_.clock() : *options.clock) {}
 
@@ -400,6 +400,11 @@ std::vector<InvoiceDetails> PostgresInvoiceStore::page(const InvoiceFilter& filt
 std::optional<InvoiceDetails> PostgresInvoiceStore::find(const std::string& id) {
   return database_.read(
       [&](PostgresConnection& connection) { return find_invoice(connection, id); });
+}
+
+std::vector<Invoice> PostgresInvoiceStore::find_all(std::span<const std::string> ids) {
+  return database_.read(
+      [&](PostgresConnection& connection) { return find_invoices(connection, ids); });
 }
 
 std::vector<InvoiceTotal> PostgresInvoiceStore::totals() { return database_.read(invoice_totals); }

@@ -20,6 +20,7 @@ struct PostgresInvoiceStoreOptions {
   // Dates changes; must outlive the store. nullptr: the clock of the database, which all processes
   // share.
   const common::Clock* clock = nullptr;
+  common::Opening opening = common::Opening::kMigrate;
 };
 
 class PostgresInvoiceStore : public InvoiceStore {
@@ -35,6 +36,7 @@ class PostgresInvoiceStore : public InvoiceStore {
   std::vector<InvoiceDetails> page(const InvoiceFilter& filter, std::int64_t after,
                                    std::size_t limit) override;
   std::optional<InvoiceDetails> find(const std::string& id) override;
+  std::vector<Invoice> find_all(std::span<const std::string> ids) override;
   std::vector<InvoiceTotal> totals() override;
   std::optional<common::WallTime> due_since() override;
   void write(std::string_view what, const Work& work) override;

@@ -207,7 +207,7 @@ HttpResponse Routes::page(const HttpRequest& request) {
       .id_prefix =
           common::read_parameter(request, kPrefixName, kPrefixForm, parse_prefix).value_or("")};
   const std::size_t limit = common::read_limit(request);
-  const auto invoices = store_.page(filter, common::read_sequence_cursor(request), limit + 1);
+  const auto invoices = store_.page(filter, common::read_cursor(request), limit + 1);
   return common::respond_with_page(
       request, invoices, limit, append_details,
       [](const InvoiceDetails& invoice) { return std::to_string(invoice.sequence); });

@@ -100,6 +100,17 @@ std::optional<common::WallTime> find_due_since(SqliteConnection& connection) {
   return common::from_unix_ms(std::max(row.getColumn(0).getInt64(), row.getColumn(1).getInt64()));
 }
 
+std::vector<Invoice> find_invoices(SqliteConnection& connection, std::span<const std::string> ids) {
+  std::vector<Invoice> found;
+  found.reserve(ids.size());
+  for (const std::string& id : ids) {
+    SQLite::Statement& row = connection.query(
+        "SELECT sequence, id, amount_minor, currency, state FROM invoices WHERE id = ?1", id);
+    if (row.executeStep()) found.push_back(read_invoice(row));
+  }
+  return found;
+}
+
 std::vector<std::string> pending_invoices(SqliteConnection& connection,
                                           std::span<const std::string> ids) {
   std::vector<std::string> pending;

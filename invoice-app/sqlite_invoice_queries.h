@@ -41,6 +41,9 @@ std::optional<InvoiceDetails> find_invoice(common::SqliteConnection& connection,
 // InvoiceStore::due_since().
 std::optional<common::WallTime> find_due_since(common::SqliteConnection& connection);
 
+std::vector<Invoice> find_invoices(common::SqliteConnection& connection,
+                                   std::span<const std::string> ids);
+
 std::vector<std::string> pending_invoices(common::SqliteConnection& connection,
                                           std::span<const std::string> ids);
 

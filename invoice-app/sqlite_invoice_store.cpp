@@ -249,8 +249,9 @@ constinit const common::SqliteSchema SqliteInvoiceStore::kSchema = {
     .application_id = 0x696e766f,  // "invo"
     .migrations = kMigrations};
 
-SqliteInvoiceStore::SqliteInvoiceStore(const std::string& path, const common::Clock& clock)
-    : clock_(clock), database_(path, kSchema) {}
+SqliteInvoiceStore::SqliteInvoiceStore(const std::string& path, const common::Clock& clock,
+                                       common::Opening opening)
+    : clock_(clock), database_(path, kSchema, opening) {}
 
 std::vector<AddOutcome> SqliteInvoiceStore::add(std::span<const std::vector<NewInvoice>> groups) {
   return database_.write("add", [&](SqliteConnection& connection) {
@@ -276,6 +277,11 @@ std::vector<InvoiceDetails> SqliteInvoiceStore::page(const InvoiceFilter& filter
 
 std::optional<InvoiceDetails> SqliteInvoiceStore::find(const std::string& id) {
   return database_.read([&](SqliteConnection& connection) { return find_invoice(connection, id); });
+}
+
+std::vector<Invoice> SqliteInvoiceStore::find_all(std::span<const std::string> ids) {
+  return database_.read(
+      [&](SqliteConnection& connection) { return find_invoices(connection, ids); });
 }
 
 std::vector<InvoiceTotal> SqliteInvoiceStore::totals() {

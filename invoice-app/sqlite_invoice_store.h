@@ -17,13 +17,15 @@ class SqliteInvoiceStore : public InvoiceStore {
   static const common::SqliteSchema kSchema;
 
   // Throws common::Unavailable if the file can't be used. `clock` must outlive the store.
-  SqliteInvoiceStore(const std::string& path, const common::Clock& clock);
+  SqliteInvoiceStore(const std::string& path, const common::Clock& clock,
+                     common::Opening opening = common::Opening::kMigrate);
 
   std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) override;
   std::vector<Invoice> list(std::int64_t after, std::size_t limit) override;
   std::vector<InvoiceDetails> page(const InvoiceFilter& filter, std::int64_t after,
                                    std::size_t limit) override;
   std::optional<InvoiceDetails> find(const std::string& id) override;
+  std::vector<Invoice> find_all(std::span<const std::string> ids) override;
   std::vector<InvoiceTotal> totals() override;
   std::optional<common::WallTime> due_since() override;
   void write(std::string_view what, const Work& work) override;

@@ -33,8 +33,8 @@ class Ledger {
   // - else: recorded as kAccepted
   virtual std::vector<PaymentOutcome> record(std::span<const PaymentOrder> orders) = 0;
 
-  // The following four read entries. They throw common::Unavailable if one of them is in a currency
-  // that this program does not know.
+  // The following three read entries. They throw common::Unavailable if one of them is in a
+  // currency that this program does not know.
 
   // Up to `limit` accepted payments with a sequence greater than `after`, oldest first.
   std::vector<LedgerEntry> list(std::int64_t after, std::size_t limit) {
@@ -45,10 +45,6 @@ class Ledger {
   // found by a scan: some 0.2 s for a million entries.
   virtual std::vector<LedgerEntry> page(const LedgerFilter& filter, std::int64_t after,
                                         std::size_t limit) = 0;
-
-  // Up to `limit` accepted payments of invoices whose ids are greater than `after`, in the order of
-  // the ids' bytes. An invoice has at most one.
-  virtual std::vector<LedgerEntry> page_by_invoice(const std::string& after, std::size_t limit) = 0;
 
   // The accepted payment of an invoice, else its latest refusal, else nullopt.
   virtual std::optional<LedgerEntry> find(const std::string& invoice_id) = 0;

@@ -32,10 +32,9 @@ constexpr std::array kVersion1 = {
     "(only_row BIGINT PRIMARY KEY CHECK (only_row = 1), last BIGINT NOT NULL)",
     "INSERT INTO payment_counter (only_row, last) VALUES (1, 0) ON CONFLICT DO NOTHING"};
 
-// The indexes of version 1 have the order of the database's locale, and not all refusals.
 constexpr std::array kVersion2 = {
-    "CREATE INDEX IF NOT EXISTS payments_by_invoice ON payments "
-    "(invoice_id COLLATE \"C\" ASC, sequence ASC)"};
+    "CREATE INDEX IF NOT EXISTS refusals_by_invoice ON payments (invoice_id ASC, sequence ASC) "
+    "WHERE refusal IS NOT NULL"};
 
 constexpr std::array kMigrations = {common::PostgresMigration{kVersion1},
                                     common::PostgresMigration{kVersion2}};
@@ -213,23 +212,18 @@ std::vector<LedgerEntry> PostgresLedger::page(const LedgerFilter& filter, std::i
   });
 }
 
-std::vector<LedgerEntry> PostgresLedger::page_by_invoice(const std::string& after,
-                                                         std::size_t limit) {
-  const std::string sql = select_entries(
-      "invoice_id COLLATE \"C\" > $1 AND refusal IS NULL ORDER BY invoice_id COLLATE \"C\" LIMIT "
-      "$2");
-  return database_.read([&](PostgresConnection& connection) {
-    return read_entries(connection.run(sql, after, static_cast<std::int64_t>(limit)));
-  });
-}
-
 std::optional<LedgerEntry> PostgresLedger::find(const std::string& invoice_id) {
-  const std::string sql = select_entries(
-      "invoice_id COLLATE \"C\" = $1 ORDER BY (refusal IS NULL) DESC, sequence DESC LIMIT 1");
-  const auto found = database_.read([&](PostgresConnection& connection) {
-    return read_entries(connection.run(sql, invoice_id));
+  // Each has an index of its own.
+  const std::array conditions = {
+      "invoice_id = $1 AND refusal IS NULL",
+      "invoice_id = $1 AND refusal IS NOT NULL ORDER BY sequence DESC LIMIT 1"};
+  return database_.read([&](PostgresConnection& connection) -> std::optional<LedgerEntry> {
+    for (const char* condition : conditions) {
+      const PostgresRows rows = connection.run(select_entries(condition), invoice_id);
+      if (rows.size() > 0) return read_entry(rows, 0);
+    }
+    return std::nullopt;
   });
-  return found.empty() ? std::nullopt : std::optional(found.front());
 }
 
 std::vector<LedgerTotal> PostgresLedger::totals() {

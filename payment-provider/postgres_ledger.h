@@ -23,7 +23,6 @@ class PostgresLedger : public Ledger {
   std::vector<PaymentOutcome> record(std::span<const PaymentOrder> orders) override;
   std::vector<LedgerEntry> page(const LedgerFilter& filter, std::int64_t after,
                                 std::size_t limit) override;
-  std::vector<LedgerEntry> page_by_invoice(const std::string& after, std::size_t limit) override;
   std::optional<LedgerEntry> find(const std::string& invoice_id) override;
   std::vector<LedgerTotal> totals() override;
   // Unknown: PostgreSQL tells it only in a transaction.

@@ -36,20 +36,6 @@ PaymentOrder order(const std::string& invoice) {
           .refusal = ""};
 }
 
-// In the locale en, "a" is before "B".
-TEST(PostgresLedger, TheOrderOfInvoicesIsThatOfBytesInAnyLocale) {
-  tests::PostgresServer& server = tests::shared_postgres();
-  server.execute(server.url("postgres"),
-                 "CREATE DATABASE with_locale TEMPLATE template0 LOCALE_PROVIDER icu "
-                 "ICU_LOCALE 'en'");
-  PostgresLedger ledger(server.url("with_locale"));
-  ledger.record(std::vector{order("a"), order("B"), order("-c")});
-  std::string ids;
-  for (const LedgerEntry& entry : ledger.page_by_invoice("", 10)) ids += entry.invoice_id + ' ';
-  EXPECT_EQ(ids, "-c B a ");
-  EXPECT_EQ(ledger.page_by_invoice("B", 10).at(0).invoice_id, "a");
-}
-
 // A server that has lost its standbys during a commit, and has started again, shows a payment that
 // a failover would lose. So a replay also waits until a standby has all that it confirms.
 TEST(PostgresLedger, AReplayWaitsForTheStandbys) {

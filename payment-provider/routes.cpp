@@ -75,31 +75,6 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
 constexpr std::array kStatuses = {
     std::pair(to_text(PaymentStatus::kAccepted), PaymentStatus::kAccepted),
     std::pair(to_text(PaymentStatus::kRefused), PaymentStatus::kRefused)};
-constexpr std::array kOrders = {std::pair(std::string_view("id"), true)};
-
-// A page of GET /payments in the order of decisions.
-HttpResponse list_by_sequence(Ledger& ledger, const HttpRequest& request,
-                              const LedgerFilter& filter) {
-  const std::size_t limit = common::read_limit(request);
-  const std::int64_t after = common::read_sequence_cursor(request);
-  return common::respond_with_page(
-      request, ledger.page(filter, after, limit + 1), limit, append_detailed_json,
-      [](const LedgerEntry& entry) { return std::to_string(entry.sequence); });
-}
-
-// The same in the order of the invoices' ids. It has no filter: there may be several refusals of an
-// invoice, so an id would be no cursor, and a rare currency would cost seconds.
-HttpResponse list_by_invoice(Ledger& ledger, const HttpRequest& request,
-                             const LedgerFilter& filter) {
-  if (filter.status == PaymentStatus::kRefused || filter.currency) {
-    throw common::BadRequest("order=id lists all accepted payments; send no status and currency");
-  }
-  const std::size_t limit = common::read_limit(request);
-  const std::string after = common::read_id_cursor(request);
-  return common::respond_with_page(request, ledger.page_by_invoice(after, limit + 1), limit,
-                                   append_detailed_json,
-                                   [](const LedgerEntry& entry) { return entry.invoice_id; });
-}
 
 }  // namespace
 
@@ -128,7 +103,7 @@ void Routes::add_to(common::HttpRouter& router) {
           [this](const HttpRequest& request) {
             return request.query.empty() ? list_.find(request) : std::nullopt;
           },
-          {"status", "currency", "order", "limit", "cursor"})
+          {"status", "currency", "limit", "cursor"})
       .may_respond({304, 401});
   router.get("/payments/{id}", [this](const HttpRequest& request) { return find(request); })
       .may_respond({401, 404});
@@ -157,9 +132,11 @@ HttpResponse Routes::list(const HttpRequest& request) {
       .status = common::read_choice(request, "status", kStatuses).value_or(LedgerFilter().status),
       .currency = common::read_parameter(request, "currency", "a code of ISO 4217, such as EUR",
                                          common::Currency::find_any)};
-  const bool by_invoice = common::read_choice(request, "order", kOrders).has_value();
-  return by_invoice ? list_by_invoice(ledger_, request, filter)
-                    : list_by_sequence(ledger_, request, filter);
+  const std::size_t limit = common::read_limit(request);
+  const std::int64_t after = common::read_cursor(request);
+  return common::respond_with_page(
+      request, ledger_.page(filter, after, limit + 1), limit, append_detailed_json,
+      [](const LedgerEntry& entry) { return std::to_string(entry.sequence); });
 }
 
 HttpResponse Routes::find(const HttpRequest& request) {

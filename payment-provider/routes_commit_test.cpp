@@ -48,9 +48,6 @@ class SlowFirstRecord : public Ledger {
                                 std::size_t limit) override {
     return ledger_.page(filter, after, limit);
   }
-  std::vector<LedgerEntry> page_by_invoice(const std::string& after, std::size_t limit) override {
-    return ledger_.page_by_invoice(after, limit);
-  }
   std::optional<LedgerEntry> find(const std::string& invoice_id) override {
     return ledger_.find(invoice_id);
   }

@@ -86,7 +86,6 @@ class BrokenLedger : public Ledger {
  public:
   std::vector<PaymentOutcome> record(std::span<const PaymentOrder>) override { fail(); }
   std::vector<LedgerEntry> page(const LedgerFilter&, std::int64_t, std::size_t) override { fail(); }
-  std::vector<LedgerEntry> page_by_invoice(const std::string&, std::size_t) override { fail(); }
   std::optional<LedgerEntry> find(const std::string&) override { fail(); }
   std::vector<LedgerTotal> totals() override { fail(); }
   std::optional<std::uint64_t> version() override { return std::nullopt; }

@@ -83,19 +83,15 @@ TEST_F(PaymentQueries, FiltersAreCombined) {
 TEST_F(PaymentQueries, LinksLeadThroughAllPages) {
   for (const char* id : {"e", "b", "d", "a", "c"}) record(id);
   record("y", 1, "EUR", "no");
-  const std::vector<std::pair<std::string, Ids>> table = {
-      {"/payments?currency=EUR&limit=2", {"e", "b", "d", "a", "c"}},
-      {"/payments?order=id&limit=2", {"a", "b", "c", "d", "e"}}};
-  for (const auto& [first, all] : table) {
-    Ids read;
-    std::size_t pages = 0;
-    for (std::string target = first; !target.empty() && pages < 10; ++pages) {
-      for (const std::string& id : ids(target)) read.push_back(id);
-      target = next(get(target));
-    }
-    EXPECT_EQ(read, all) << first;
-    EXPECT_EQ(pages, 3U);
+  Ids read;
+  std::size_t pages = 0;
+  std::string target = "/payments?currency=EUR&limit=2";
+  for (; !target.empty() && pages < 10; ++pages) {
+    for (const std::string& id : ids(target)) read.push_back(id);
+    target = next(get(target));
   }
+  EXPECT_EQ(read, (Ids{"e", "b", "d", "a", "c"}));
+  EXPECT_EQ(pages, 3U);
   EXPECT_EQ(header(get("/payments?limit=5"), "Link"), "no Link");
 }
 
@@ -111,24 +107,11 @@ TEST_F(PaymentQueries, WithoutAQueryTheListIsAsBefore) {
 
 TEST_F(PaymentQueries, FaultyParametersAre400AndNamed) {
   const std::vector<std::pair<std::string, std::string>> table = {
-      {"limit=0", "limit"},
-      {"limit=1001", "limit"},
-      {"limit=", "limit"},
-      {"limit=1&limit=1", "limit"},
-      {"cursor=I1", "cursor"},
-      {"cursor=", "cursor"},
-      {"cursor=-1", "cursor"},
-      {"order=id&cursor=a%20b", "cursor"},
-      {"order=value", "order"},
-      {"order=id&status=refused", "order"},
-      {"order=id&currency=EUR", "order"},
-      {"status=paid", "status"},
-      {"status=Accepted", "status"},
-      {"currency=eur", "currency"},
-      {"currency=XXX", "currency"},
-      {"currency=EUR+", "currency"},
-      {"Currency=EUR", "Currency"},
-      {"id=I1", "id"}};
+      {"limit=0", "limit"},          {"limit=1001", "limit"},      {"limit=", "limit"},
+      {"limit=1&limit=1", "limit"},  {"cursor=I1", "cursor"},      {"cursor=", "cursor"},
+      {"cursor=-1", "cursor"},       {"order=id", "order"},        {"status=paid", "status"},
+      {"status=Accepted", "status"}, {"currency=eur", "currency"}, {"currency=XXX", "currency"},
+      {"currency=EUR+", "currency"}, {"Currency=EUR", "Currency"}, {"id=I1", "id"}};
   for (const auto& [query, name] : table) {
     const HttpResponse response = get("/payments?" + query);
     EXPECT_EQ(problem(response), "400 about:blank") << query;
@@ -174,8 +157,7 @@ TEST_F(PaymentQueries, AreGuardedByTheToken) {
 TEST(PaymentQueriesUnavailable, AnUnavailableLedgerIs503) {
   BrokenLedger ledger;
   Provider provider(ledger);
-  for (const char* target :
-       {"/payments?limit=1", "/payments?order=id", "/payments/I1", "/summary"}) {
+  for (const char* target : {"/payments?limit=1", "/payments/I1", "/summary"}) {
     EXPECT_EQ(problem(provider.client().get(target)), "503 about:blank") << target;
   }
 }

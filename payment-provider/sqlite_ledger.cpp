@@ -191,15 +191,6 @@ std::vector<LedgerEntry> SqliteLedger::page(const LedgerFilter& filter, std::int
   });
 }
 
-std::vector<LedgerEntry> SqliteLedger::page_by_invoice(const std::string& after,
-                                                       std::size_t limit) {
-  static const std::string select =
-      select_entries("invoice_id > ?1 AND refusal IS NULL ORDER BY invoice_id LIMIT ?2");
-  return database_.read([&](SqliteConnection& connection) {
-    return read_entries(connection.query(select.c_str(), after, static_cast<std::int64_t>(limit)));
-  });
-}
-
 std::optional<LedgerEntry> SqliteLedger::find(const std::string& invoice_id) {
   static const std::string accepted = select_entries("invoice_id = ?1 AND refusal IS NULL");
   static const std::string refused =

@@ -22,7 +22,6 @@ class SqliteLedger : public Ledger {
   std::vector<PaymentOutcome> record(std::span<const PaymentOrder> orders) override;
   std::vector<LedgerEntry> page(const LedgerFilter& filter, std::int64_t after,
                                 std::size_t limit) override;
-  std::vector<LedgerEntry> page_by_invoice(const std::string& after, std::size_t limit) override;
   std::optional<LedgerEntry> find(const std::string& invoice_id) override;
   std::vector<LedgerTotal> totals() override;
   std::optional<std::uint64_t> version() override { return database_.version(); }

@@ -6,7 +6,9 @@
 #define COMMON_BASE_CLOCK_H_
 
 #include <chrono>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "common/base/fault_point.h"
 
@@ -32,6 +34,9 @@ class SystemClock : public Clock {
 
 // "2026-11-24T09:30:00.123Z" (RFC 3339, UTC).
 std::string to_rfc3339(WallTime time);
+
+// Reads exactly this form; nullopt if the text has another one, or is no time.
+std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 }  // namespace common
 

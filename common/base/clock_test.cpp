@@ -34,6 +34,24 @@ TEST(ToRfc3339, GoesBackBeyond1970) {
   EXPECT_EQ(to_rfc3339(at(-1'001)), "1969-12-31T23:59:58.999Z");
 }
 
+TEST(ParseRfc3339, ReadsWhatToRfc3339Writes) {
+  for (const std::int64_t unix_ms :
+       {-30'610'224'000'000LL, -1LL, 0LL, 951'782'400'123LL, 253'402'300'799'999LL}) {
+    EXPECT_EQ(parse_rfc3339(to_rfc3339(at(unix_ms))), at(unix_ms)) << unix_ms;
+  }
+}
+
+TEST(ParseRfc3339, RefusesEverythingElse) {
+  for (const char* text :
+       {"", "2026-11-26", "2026-11-26T10:00:00Z", "2026-11-26T10:00:00.000",
+        "2026-11-26t10:00:00.000Z", "2026-11-26T10:00:00.000+00", "2026-11-26T10:00:00.0000Z",
+        "2026-02-29T10:00:00.000Z", "2026-13-01T10:00:00.000Z", "2026-00-01T10:00:00.000Z",
+        "2026-11-31T10:00:00.000Z", "2026-11-26T24:00:00.000Z", "2026-11-26T10:60:00.000Z",
+        "2026-11-26T10:00:60.000Z", "2026-11-26T10:00:00.0 0Z", "-026-11-26T10:00:00.000Z"}) {
+    EXPECT_EQ(parse_rfc3339(text), std::nullopt) << text;
+  }
+}
+
 TEST(SystemClock, TellsTheTimeOfDayInMilliseconds) {
   const auto before = std::chrono::system_clock::now();
   const WallTime now = SystemClock().now();

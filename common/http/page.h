@@ -3,15 +3,16 @@
 //
 //   Link: </invoices?status=unpaid&limit=100&cursor=123>; rel="next"
 //
-// A cursor is the sequence or the id of the last element of a page. Clients get it from the link
-// and must not rely on its form. So a page costs as much wherever it is, and elements that are
-// added meanwhile move no other to another page. Functions are thread-safe.
+// A cursor is the sequence of the last element of a page. Clients get it from the link and must not
+// rely on its form. So a page costs as much wherever it is, and elements that are added meanwhile
+// move no other to another page. Functions are thread-safe.
 
 #ifndef COMMON_HTTP_PAGE_H_
 #define COMMON_HTTP_PAGE_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,13 +30,16 @@ inline constexpr std::string_view kCursorName = "cursor";
 // BadRequest for another value.
 std::size_t read_limit(const HttpRequest& request);
 
-// The sequence or the id after which the page begins; 0 or "" for the first page. Throws BadRequest
-// if the value cannot be a cursor.
-std::int64_t read_sequence_cursor(const HttpRequest& request);
-std::string read_id_cursor(const HttpRequest& request);
+// The sequence after which the page begins; 0 for the first page. Throws BadRequest if the value
+// cannot be a cursor.
+std::int64_t read_cursor(const HttpRequest& request);
 
 // The value of Link for the page after `cursor`: the target of the request with this cursor.
 std::string link_to_next(const HttpRequest& request, std::string_view cursor);
+
+// For clients: the cursor in such a value, if the request had no parameters but those of pages;
+// nullopt if the value has another form. The cursor needs no percent-escapes.
+std::optional<std::string> read_next_cursor(std::string_view link);
 
 // The response: an array of the first `limit` elements. If there are more, it has a link to the
 // page after them: callers read limit + 1.

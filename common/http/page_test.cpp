@@ -22,18 +22,10 @@ TEST(Page, HasALimitFrom1To1000) {
 }
 
 TEST(Page, BeginsAfterASequence) {
-  EXPECT_EQ(read_sequence_cursor({}), 0);
-  EXPECT_EQ(read_sequence_cursor(with(kCursorName, "123")), 123);
+  EXPECT_EQ(read_cursor({}), 0);
+  EXPECT_EQ(read_cursor(with(kCursorName, "123")), 123);
   for (const std::string text : {"", "0", "-1", "I1", "9223372036854775808"}) {
-    EXPECT_THROW(read_sequence_cursor(with(kCursorName, text)), BadRequest) << text;
-  }
-}
-
-TEST(Page, BeginsAfterAnId) {
-  EXPECT_EQ(read_id_cursor({}), "");
-  EXPECT_EQ(read_id_cursor(with(kCursorName, "I-1")), "I-1");
-  for (const std::string& text : {std::string(), std::string("a b"), std::string(65, 'x')}) {
-    EXPECT_THROW(read_id_cursor(with(kCursorName, text)), BadRequest) << text;
+    EXPECT_THROW(read_cursor(with(kCursorName, text)), BadRequest) << text;
   }
 }
 
@@ -50,6 +42,21 @@ TEST(Page, LinksToTheNextIfThereIsOne) {
   EXPECT_EQ(response.body, "[4,5]\n");
   EXPECT_EQ(tests::header(response, "Link"),
             R"(</numbers?limit=2&status=paid&cursor=5>; rel="next")");
+}
+
+TEST(Page, ItsLinkHasTheCursorOfTheNext) {
+  const HttpRequest request{.path = "/prefix/numbers", .query = "limit=2&cursor=1"};
+  EXPECT_EQ(read_next_cursor(link_to_next(request, "5")), "5");
+  EXPECT_EQ(read_next_cursor(R"(</n?cursor=9.a-B_>; rel="next")"), "9.a-B_");
+  for (const char* link :
+       {"", "<", R"(>; rel="next")", R"(<>; rel="next")", R"(</n>; rel="next")",
+        R"(</n?cursor=5>; rel="prev")", R"(</n?cursor=5>; rel=next)", R"(/n?cursor=5>; rel="next")",
+        R"(</n?limit=5>; rel="next")", R"(</n?cursor=>; rel="next")",
+        R"(</n?cursor=5&cursor=6>; rel="next")", R"(</n?cursor=5&order=id>; rel="next")",
+        R"(</n?cursor=5%20>; rel="next")", R"(</n?cursor=5%>; rel="next")",
+        R"(</n?cursor=5>; rel="next", </m>; rel="last")"}) {
+    EXPECT_EQ(read_next_cursor(link), std::nullopt) << link;
+  }
 }
 
 TEST(Page, HasNoLinkIfItIsTheLast) {

@@ -48,7 +48,7 @@ void add_build_info(prometheus::Registry& registry, const About& about) {
       .Set(1);
 }
 
-Command read_command(int argc, char** argv) {
+Command read_command(const About& about, int argc, char** argv) {
   if (argc <= 1) return Command::kServe;
   const std::string argument = argv[1];
   if (argument == "--copy") {
@@ -57,13 +57,16 @@ Command read_command(int argc, char** argv) {
                       "2, as in --copy FROM_URL TO_URL");
   }
   if (argc > 2) throw ConfigError("argument", argv[2], "one argument");
+  const bool has_audit = !about.audit_help.empty();
+  if (argument == "--audit" && has_audit) return Command::kAudit;
   if (argument == "--version") return Command::kVersion;
   if (argument == "--help" || argument == "-h") return Command::kHelp;
-  throw ConfigError("argument", argument, "--copy|--help|--version");
+  throw ConfigError("argument", argument,
+                    has_audit ? "--audit|--copy|--help|--version" : "--copy|--help|--version");
 }
 
 Environment environment_for(Command command) {
-  if (command == Command::kServe) return Environment();
+  if (command == Command::kServe || command == Command::kAudit) return Environment();
   return Environment([](const std::string&) { return std::nullopt; });
 }
 
@@ -72,8 +75,9 @@ int print_about(const About& about, Command command, const Environment& environm
     std::cout << about.name << ' ' << PROJECT_VERSION << '\n';
   } else {
     std::cout << about.name << ": " << about.summary << "\n\nUsage: " << about.name
-              << " [--copy FROM_URL TO_URL | --help | --version]\n\n"
-              << kCopyHelp << "\nConfigured by environment variables:\n"
+              << (about.audit_help.empty() ? " [" : " [--audit | ")
+              << "--copy FROM_URL TO_URL | --help | --version]\n\n"
+              << about.audit_help << kCopyHelp << "\nConfigured by environment variables:\n"
               << environment.help();
   }
   return 0;

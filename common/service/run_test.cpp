@@ -72,6 +72,32 @@ TEST(Run, RefusesUnknownArguments) {
   EXPECT_EQ(outcome_of({"--help", "me"}, read_config, must_not_serve).status, 2);
 }
 
+TEST(Run, AuditsWithTheConfigurationThatItReadIfTheProgramHasAnAudit) {
+  const About about{.name = "tester", .summary = "tests", .audit_help = "--audit compares"};
+  const auto audit_with = [&about](auto audit) {
+    std::string program = "program";
+    std::string option = "--audit";
+    char* argv[] = {program.data(), option.data(), nullptr};
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const int status = run(2, argv, about, read_config, must_not_serve, audit);
+    std::string out = testing::internal::GetCapturedStdout();
+    return Outcome{status, std::move(out), testing::internal::GetCapturedStderr()};
+  };
+  const Outcome different = audit_with([](const Config& config) {
+    EXPECT_EQ(config.answer, 42);
+    return 1;
+  });
+  EXPECT_EQ(different.status, 1);
+  EXPECT_EQ(different.out, "");
+  const Outcome failed =
+      audit_with([](const Config& /*config*/) -> int { throw std::runtime_error("no luck"); });
+  EXPECT_EQ(failed.status, 2);
+  EXPECT_EQ(failed.out, "");
+  EXPECT_EQ(failed.err, "tester: no luck\n");
+  EXPECT_EQ(outcome_of({"--audit"}, read_config, must_not_serve).status, 2);
+}
+
 TEST(Run, ServesWithTheConfigurationThatItRead) {
   int answer = 0;
   const Outcome outcome =

@@ -4,6 +4,7 @@
 #include <array>
 #include <exception>
 #include <random>
+#include <stdexcept>
 #include <thread>
 
 #include "common/base/fault_point.h"
@@ -108,10 +109,28 @@ PostgresDatabase::PostgresDatabase(const std::string& url, const PostgresSchema&
       options_(options) {
   fault_point("before-migration");
   read([](PostgresConnection& /*checks the server, and sets the clock*/) {});
-  migrate();
+  if (options_.opening == Opening::kMigrate) {
+    migrate();
+  } else {
+    check_schema();
+  }
+}
+
+void PostgresDatabase::check_schema() {
+  read([this](PostgresConnection& connection) {
+    const auto tables = connection.run(
+        "SELECT count(*) FROM information_schema.tables "
+        "WHERE table_schema = current_schema() AND table_name = 'schema_version'");
+    if (tables.number(0, 0) == 0) throw Unavailable(name_ + " has no data of this service");
+    check_current(allowed_version(
+        connection.run("SELECT application, version, oldest_program FROM schema_version")));
+  });
 }
 
 void PostgresDatabase::transact(Access access, std::string_view what, const Work& work) {
+  if (access == Access::kWrite && options_.opening == Opening::kReadOnly) {
+    throw std::logic_error("the database is opened to read only");
+  }
   const auto deadline = steady_clock::now() + kLongestLockWait;
   for (int attempts = 1;; ++attempts) {
     try {
@@ -268,18 +287,19 @@ int PostgresDatabase::allowed_version(const PostgresRows& rows) const {
   return found.version;
 }
 
+void PostgresDatabase::check_current(int version) const {
+  if (version >= known_version()) return;
+  throw Unavailable(name_ + " " + describe_old_schema(version, known_version()));
+}
+
 void PostgresDatabase::check() {
   if (steady_clock::now() < disk_full_until_.load()) {
     throw Unavailable(name_ + ": the server's disk is full");
   }
   write("check", [this](PostgresConnection& connection) {
-    const std::int64_t version =
+    check_current(
         allowed_version(connection.run("UPDATE schema_version SET checks = checks + 1 "
-                                       "RETURNING application, version, oldest_program"));
-    if (version < known_version()) {
-      throw Unavailable(name_ + " has schema version " + std::to_string(version) +
-                        "; this program needs version " + std::to_string(known_version()));
-    }
+                                       "RETURNING application, version, oldest_program")));
     for (const char* statement : schema_.checks) connection.run_all(statement);
   });
 }

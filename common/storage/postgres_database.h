@@ -1,5 +1,4 @@
 // A PostgreSQL database, or one with its protocol, that processes on several machines share.
-// Opening it migrates its schema.
 //
 // Thread-safe. Transactions have a pool of connections. They run concurrently, so `work` may be
 // called again if its transaction was undone: because of a conflict with another one, or because
@@ -49,6 +48,8 @@ struct PostgresSchema {
 };
 
 struct PostgresOptions {
+  // With Opening::kReadOnly, write() and check() throw std::logic_error.
+  Opening opening = Opening::kMigrate;
   // How long a commit without a response uses up a connection of the pool. Behind a proxy, a server
   // that has vanished may never be noticed.
   std::chrono::seconds longest_doubt = std::chrono::minutes(5);
@@ -59,10 +60,10 @@ struct PostgresOptions {
 
 class PostgresDatabase {
  public:
-  // Connects and runs the migrations that the database needs. Each runs once, also if several
-  // processes start concurrently. Throws std::invalid_argument if `url` is malformed, and
-  // Unavailable if the database can't be used, belongs to another application, or has a schema that
-  // this version may not use.
+  // Connects and, unless it only reads, runs the migrations that the database needs. Each runs
+  // once, also if several processes start concurrently. Throws std::invalid_argument if `url` is
+  // malformed, and Unavailable if the database can't be used, belongs to another application, or
+  // has a schema that this version may not use.
   PostgresDatabase(const std::string& url, const PostgresSchema& schema,
                    PostgresOptions options = {});
 
@@ -139,6 +140,10 @@ class PostgresDatabase {
   // Closes idle connections: they are as old as one that has failed.
   void drop_idle();
   void drop_ended() REQUIRES(mutex_);
+  // Throws Unavailable if the database lacks migrations, or has a schema that this program may not
+  // use.
+  void check_schema();
+  void check_current(int version) const;
   void migrate();
   // Returns true if there is nothing left to migrate. `owner` is unique to this process.
   bool migrate_step(PostgresConnection& connection, const std::string& owner);

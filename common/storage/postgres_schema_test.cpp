@@ -6,6 +6,7 @@
 #include <csignal>
 #include <memory>
 #include <span>
+#include <stdexcept>
 
 #include "common/storage/postgres_fixture.h"
 
@@ -49,6 +50,28 @@ TEST_F(PostgresSchemaTest, RunsOnlyTheMigrationsThatADatabaseNeeds) {
   EXPECT_EQ(migrations(), "1,2");
   EXPECT_EQ(all(*open()), Numbers{7});
   EXPECT_EQ(migrations(), "1,2");
+}
+
+TEST_F(PostgresSchemaTest, OpenedToReadOnlyItChangesNothing) {
+  const auto open_to_read = [this](const PostgresSchema& schema) {
+    return std::make_unique<PostgresDatabase>(url_, schema,
+                                              PostgresOptions{.opening = Opening::kReadOnly});
+  };
+  EXPECT_NE(failure([&] { open_to_read(kTestSchema); }).find("has no data of this service"),
+            std::string::npos);
+  EXPECT_EQ(content(), "");
+  insert(*open(kOldSchema), 7);
+  const std::string before = content();
+  EXPECT_NE(failure([&] {
+              open_to_read(kTestSchema);
+            }).find("has schema version 1; this program needs version 2"),
+            std::string::npos);
+  const auto database = open_to_read(kOldSchema);
+  EXPECT_EQ(all(*database), Numbers{7});
+  EXPECT_THROW(insert(*database, 8), std::logic_error);
+  EXPECT_THROW(database->check(), std::logic_error);
+  EXPECT_EQ(content(), before);
+  EXPECT_EQ(query("SELECT count(*) FROM numbers"), "1");
 }
 
 TEST_F(PostgresSchemaTest, RunsMigrationsOnceWhenManyThreadsOpenConcurrently) {

@@ -19,11 +19,23 @@ struct SchemaVersion {
   friend bool operator==(const SchemaVersion&, const SchemaVersion&) = default;
 };
 
+// How a program opens a database.
+enum class Opening {
+  kMigrate,   // to serve from it: creates it and runs migrations, if necessary
+  kReadOnly,  // changes nothing. The database must have all migrations that this program knows
+};
+
 // Why a program may not use it; continues the name of the database.
 inline std::string describe_refusal(const SchemaVersion& database, int known_version) {
   return "has schema version " + std::to_string(database.version) +
          ", for programs that know version " + std::to_string(database.oldest_program) +
          " or later; this program knows version " + std::to_string(known_version);
+}
+
+// Why it needs a migration first; continues the name of the database.
+inline std::string describe_old_schema(int version, int known_version) {
+  return "has schema version " + std::to_string(version) + "; this program needs version " +
+         std::to_string(known_version);
 }
 
 }  // namespace common

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <random>
+#include <stdexcept>
 #include <thread>
 
 #include "common/base/fault_point.h"
@@ -146,8 +147,16 @@ void SqliteConnection::commit(std::string_view what) {
   fault_point("after-commit", what);
 }
 
-SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema)
-    : path_(std::move(path)), known_version_(schema.version().version) {
+SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema, Opening opening)
+    : path_(std::move(path)), known_version_(schema.version().version), opening_(opening) {
+  if (opening == Opening::kReadOnly) {
+    read([&](SqliteConnection& connection) {
+      const auto found = common::read_schema_version(connection, schema);
+      if (!found) throw Unavailable("database " + path_ + " has no data of this service");
+      check_current(*found);
+    });
+    return;
+  }
   try {
     writer_ = std::make_unique<SqliteConnection>(path_, SqliteConnection::Access::kCreate,
                                                  lock_deadline(), current_generation());
@@ -182,6 +191,12 @@ void SqliteDatabase::migrate(SqliteConnection& connection, const SqliteSchema& s
 void SqliteDatabase::check_allowed(const SchemaVersion& found) const {
   if (found.allows_program(known_version_)) return;
   throw Unavailable("database " + path_ + " " + describe_refusal(found, known_version_));
+}
+
+void SqliteDatabase::check_current(const SchemaVersion& found) const {
+  check_allowed(found);
+  if (found.version >= known_version_) return;
+  throw Unavailable("database " + path_ + " " + describe_old_schema(found.version, known_version_));
 }
 
 void SqliteDatabase::rethrow() const {
@@ -238,12 +253,7 @@ std::uint32_t SqliteDatabase::current_generation() {
 void SqliteDatabase::check() {
   write("check", [this](SqliteConnection& connection) {
     const SchemaVersion found = read_schema_version(connection);
-    check_allowed(found);
-    if (found.version < known_version_) {
-      throw Unavailable("database " + path_ + " has schema version " +
-                        std::to_string(found.version) + "; this program needs version " +
-                        std::to_string(known_version_));
-    }
+    check_current(found);
     // Writes the same value again, which tests the whole way to the disk.
     write_schema_version(connection, found);
   });
@@ -251,6 +261,9 @@ void SqliteDatabase::check() {
 
 SqliteDatabase::WriteTurn::WriteTurn(SqliteDatabase& from)
     : database(from), deadline(lock_deadline()) {
+  if (database.opening_ == Opening::kReadOnly) {
+    throw std::logic_error("the database is opened to read only");
+  }
   MutexLock lock(database.turn_mutex_);
   const auto is_free = [this]() REQUIRES(database.turn_mutex_) { return !database.is_writing_; };
   if (!database.turn_ended_.wait_until(lock, deadline, is_free)) {

@@ -1,6 +1,5 @@
 // A SQLite database file that several processes on one machine share. Every commit is durable
-// (rollback journal, synchronous=FULL; docs/decisions/0002-no-wal.md). Opening it migrates its
-// schema.
+// (rollback journal, synchronous=FULL; docs/decisions/0002-no-wal.md).
 //
 // Thread-safe. Writers take turns on the writer's connection; readers have a pool. A transaction
 // waits at most kLongestLockWait to begin (for its turn and for locks of other processes), and at
@@ -109,9 +108,11 @@ class SqliteDatabase {
  public:
   // Opens or creates the file and runs the migrations that it needs. Each runs once, also when
   // several processes start concurrently. A newer schema that allows this program stays as it is.
+  // With Opening::kReadOnly, the file must exist with all migrations, and write() and check() throw
+  // std::logic_error; only the unfinished commit of a process that was killed is rolled back.
   // Throws Unavailable if the file can't be used, belongs to another application, or has a schema
   // that does not allow this program.
-  SqliteDatabase(std::string path, const SqliteSchema& schema);
+  SqliteDatabase(std::string path, const SqliteSchema& schema, Opening opening = Opening::kMigrate);
 
   // Calls `work` with a connection in a write transaction, and commits when it returns. If `work`
   // throws, nothing is written. If the commit fails, it is unknown whether it was written.
@@ -207,9 +208,12 @@ class SqliteDatabase {
   void migrate(SqliteConnection& connection, const SqliteSchema& schema) const;
   // Throws Unavailable if this program may not use a schema of this version.
   void check_allowed(const SchemaVersion& found) const;
+  // The same, and if it lacks migrations.
+  void check_current(const SchemaVersion& found) const;
 
   const std::string path_;
   const int known_version_;  // of the schema
+  const Opening opening_;
   // The turn to write is a lock with a timeout. Not std::timed_mutex: GCC 12's ThreadSanitizer
   // reports it wrongly.
   Mutex turn_mutex_;

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -113,6 +115,28 @@ TEST_F(SqliteSchemaTest, FailsTheCheckOnASchemaThatIsTooOld) {
   EXPECT_EQ(failure([&] { database->check(); }),
             "database " + path() + " has schema version 1; this program needs version 2");
   EXPECT_EQ(foreign().execAndGet("PRAGMA user_version").getInt(), 1);
+}
+
+TEST_F(SqliteSchemaTest, OpenedToReadOnlyItChangesNothing) {
+  const auto open_to_read = [this](const SqliteSchema& schema) {
+    return std::make_unique<SqliteDatabase>(path(), schema, Opening::kReadOnly);
+  };
+  EXPECT_NE(failure([&] { open_to_read(kSchema); }), "");
+  EXPECT_FALSE(std::filesystem::exists(path()));
+  overwrite("");
+  EXPECT_EQ(failure([&] { open_to_read(kSchema); }),
+            "database " + path() + " has no data of this service");
+  insert(*open(kOldSchema), 7);
+  const std::string before = content();
+  EXPECT_EQ(failure([&] { open_to_read(kSchema); }),
+            "database " + path() + " has schema version 1; this program needs version 2");
+  const auto database = open_to_read(kOldSchema);
+  EXPECT_EQ(all(*database), std::vector<int>{7});
+  EXPECT_THROW(insert(*database, 8), std::logic_error);
+  EXPECT_THROW(database->check(), std::logic_error);
+  EXPECT_EQ(content(), before);
+  open(kContractedSchema);
+  EXPECT_NE(failure([&] { open_to_read(kOldSchema); }), "");
 }
 
 TEST_F(SqliteSchemaTest, RefusesAVersionThatNoProgramWrites) {

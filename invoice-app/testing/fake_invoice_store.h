@@ -34,6 +34,7 @@ class FakeInvoiceStore : public InvoiceStore {
     kList,
     kPage,
     kFind,
+    kFindAll,
     kTotals,
     kDueSince,
     kRequestPayment,
@@ -181,6 +182,18 @@ class FakeInvoiceStore : public InvoiceStore {
     enter(Call::kFind);
     const auto row = find_row(id);
     return row == rows_.end() ? std::nullopt : std::optional(row->details());
+  }
+
+  std::vector<Invoice> find_all(std::span<const std::string> ids) override {
+    common::MutexLock lock(mutex_);
+    enter(Call::kFindAll);
+    std::vector<Invoice> found;
+    found.reserve(ids.size());
+    for (const std::string& id : ids) {
+      const auto row = find_row(id);
+      if (row != rows_.end()) found.push_back(row->invoice);
+    }
+    return found;
   }
 
   std::vector<InvoiceTotal> totals() override {
@@ -346,7 +359,7 @@ class FakeInvoiceStore : public InvoiceStore {
     changed_.notify_all();
     if (failing_.contains(call)) throw common::Unavailable("injected failure");
     const bool is_read = call == Call::kList || call == Call::kPage || call == Call::kFind ||
-                         call == Call::kTotals || call == Call::kDueSince;
+                         call == Call::kFindAll || call == Call::kTotals || call == Call::kDueSince;
     if (!is_read) ++version_;  // also if nothing changes
   }
 

@@ -99,6 +99,18 @@ struct Selection {
   Ids ids;
 };
 
+TEST_P(InvoiceStoreContract, InvoicesAreFoundByTheirIds) {
+  add(*store_, invoices(1, 5));
+  const Ids wanted = {"I4", "missing", "I2", "i3", ""};
+  std::vector<Invoice> found = store_->find_all(wanted);
+  std::sort(found.begin(), found.end(),
+            [](const Invoice& a, const Invoice& b) { return a.sequence < b.sequence; });
+  EXPECT_EQ(ids(found), (Ids{"I2", "I4"}));
+  EXPECT_EQ(found.at(0), *store_->find("I2"));
+  EXPECT_EQ(found.at(1), *store_->find("I4"));
+  EXPECT_TRUE(store_->find_all({}).empty());
+}
+
 TEST_P(InvoiceStoreContract, APageHasTheInvoicesThatFulfilAllConditions) {
   add(*store_, {{"I1", money(1)},
                 {"I2", money(1, "JPY")},

@@ -1,6 +1,5 @@
 // What ledger.h promises of pages, single payments and totals.
 
-#include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -33,10 +32,6 @@ Keys keys(const std::vector<LedgerEntry>& entries) {
 
 Keys page(Ledger& ledger, const LedgerFilter& filter) { return keys(ledger.page(filter, 0, 100)); }
 
-Keys by_invoice(Ledger& ledger, const std::string& after = "", std::size_t limit = 100) {
-  return keys(ledger.page_by_invoice(after, limit));
-}
-
 // Each total as text.
 std::vector<std::string> totals(Ledger& ledger) {
   std::vector<std::string> lines;
@@ -51,7 +46,6 @@ std::vector<std::string> totals(Ledger& ledger) {
 TEST_P(LedgerContract, AnEmptyLedgerHasNothing) {
   EXPECT_TRUE(page(*ledger_, {}).empty());
   EXPECT_TRUE(page(*ledger_, {.status = PaymentStatus::kRefused}).empty());
-  EXPECT_TRUE(by_invoice(*ledger_).empty());
   EXPECT_FALSE(ledger_->find("I1"));
   EXPECT_TRUE(totals(*ledger_).empty());
 }
@@ -82,21 +76,6 @@ TEST_P(LedgerContract, PagesFollowEachOther) {
     after = entries.back().sequence;
   }
   EXPECT_EQ(read, (Keys{"a", "b", "c", "d", "e"}));
-}
-
-TEST_P(LedgerContract, PagesByInvoiceAreInTheOrderOfBytes) {
-  const Keys sorted = {"-a", ".a",  "0",   "10", "9",  "A",  "B", "_a",
-                       "a",  "a-b", "a.b", "a1", "aB", "ab", "b"};
-  ASSERT_TRUE(std::is_sorted(sorted.begin(), sorted.end()));
-  for (const std::string& invoice : Keys(sorted.rbegin(), sorted.rend())) {
-    record(*ledger_, invoice);
-  }
-  record(*ledger_, "C", 1, "EUR", "no");
-  EXPECT_EQ(by_invoice(*ledger_), sorted);
-  EXPECT_EQ(by_invoice(*ledger_, "", 4), (Keys{"-a", ".a", "0", "10"}));
-  EXPECT_EQ(by_invoice(*ledger_, "A", 2), (Keys{"B", "_a"}));
-  EXPECT_EQ(by_invoice(*ledger_, "Z", 1), Keys{"_a"});  // there is no such id
-  EXPECT_EQ(by_invoice(*ledger_, "b"), Keys{});
 }
 
 TEST_P(LedgerContract, FindsTheAcceptedPaymentOfAnInvoiceElseItsLatestRefusal) {
