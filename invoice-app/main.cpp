@@ -17,6 +17,7 @@
 #include "invoice-app/config.h"
 #include "invoice-app/copied_data.h"
 #include "invoice-app/http_payment_gateway.h"
+#include "invoice-app/pay_and_watch.h"
 #include "invoice-app/pay_invoices.h"
 #include "invoice-app/pay_metrics.h"
 #include "invoice-app/payment_workers.h"
@@ -74,10 +75,14 @@ void serve(const Config& config) {
   PayMetrics metrics(service.registry());
   PaymentWorkers workers(store, gateways(config), *storage.clock, metrics, worker_options());
   PayInvoices pay_invoices(store, workers, {.longest_wait = config.pay_wait});
-  Routes routes(store, pay_invoices);
+  PayAndWatch pay_and_watch(store, workers);
+  Routes routes(store, pay_invoices, pay_and_watch);
   routes.add_to(service.router());
 
-  service.run([&pay_invoices] { pay_invoices.stop_waiting(); });
+  service.run([&] {
+    pay_invoices.stop_waiting();
+    pay_and_watch.stop_watching();
+  });
 }
 
 }  // namespace
