@@ -142,7 +142,7 @@ void PayAndWatch::request_payment(const std::vector<Caller>& callers) {
     const PayRun range = workers_.request_payment(requests);
     const auto now = steady_clock::now();
     for (const Caller& caller : callers) {
-      const auto run = std::make_shared<Run>(Run{.range = range, .context = caller.context});
+      auto run = std::make_shared<Run>(Run{.range = range, .context = caller.context});
       run->update(now, PayProgress{.pending = range.due, .refused = 0}, std::nullopt);
       caller.on_run([&run] { return run; });
     }

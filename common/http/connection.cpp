@@ -233,7 +233,8 @@ asio::awaitable<HttpConnection::NextChunk> HttpConnection::next_chunk(
     move_to(listener_.streaming);
     NextChunk next = co_await await_call<NextChunk>([&](auto resume) {
       response.await_chunk([resume = std::move(resume)](std::optional<std::string> chunk) {
-        resume({.chunk = std::move(chunk)});
+        NextChunk arrived{.chunk = std::move(chunk)};
+        resume(std::move(arrived));
       });
     });
     move_to(listener_.busy);

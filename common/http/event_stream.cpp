@@ -6,7 +6,9 @@ namespace common {
 
 HttpResponse respond_with_events(std::function<void(const OnHttpChunk&)> await_chunk) {
   return {.content_type = std::string(kEventStreamType),
-          .headers = {{"Cache-Control", "no-cache"}},
+          .headers = {{"Cache-Control", "no-cache"},
+                      // nginx would collect events before it sends them.
+                      {"X-Accel-Buffering", "no"}},
           .await_chunk = std::move(await_chunk)};
 }
 

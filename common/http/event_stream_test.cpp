@@ -36,12 +36,13 @@ TEST(EventStream, WritesACommentAfterASilence) {
   EXPECT_EQ(events.write("progress", "2", later + kEventSilence), "event: progress\ndata: 2\n\n");
 }
 
-TEST(EventStream, TheResponseIsNotCached) {
+TEST(EventStream, TheResponseIsNeitherCachedNorBuffered) {
   const HttpResponse response =
       respond_with_events([](const OnHttpChunk& on_chunk) { on_chunk("x"); });
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.content_type, "text/event-stream");
-  EXPECT_EQ(response.headers, (HttpHeaders{{"Cache-Control", "no-cache"}}));
+  EXPECT_EQ(response.headers,
+            (HttpHeaders{{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}}));
   EXPECT_TRUE(response.is_streamed());
 }
 

@@ -138,13 +138,12 @@ TEST_F(HttpServerEventsTest, StreamsNeedNeitherWorkersNorThreads) {
   start();
   const long threads = process_status("Threads");
   RawClient busy = connect();
-  std::vector<RawClient> clients;
-  for (int i = 0; i < 200; ++i) clients.push_back(subscribe());
+  std::vector<RawClient> clients = connect(200, kEvents);
+  ASSERT_TRUE(eventually_streaming(200));
   EXPECT_EQ(process_status("Threads"), threads);
   EXPECT_TRUE(serves());
   busy.send(request("GET /wait"));
   ASSERT_TRUE(eventually_waiting(1));
-  ASSERT_TRUE(eventually_streaming(200));
   chunks_.send("one\n\n");
   for (RawClient& client : clients) EXPECT_TRUE(client.read_through("one\n\n\r\n"));
   release();
