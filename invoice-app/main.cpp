@@ -25,6 +25,7 @@
 #include "invoice-app/http_payment_gateway.h"
 #include "invoice-app/http_payment_ledger.h"
 #include "invoice-app/invoice_metrics.h"
+#include "invoice-app/pay_and_watch.h"
 #include "invoice-app/pay_invoices.h"
 #include "invoice-app/pay_metrics.h"
 #include "invoice-app/payment_workers.h"
@@ -101,10 +102,14 @@ void serve(const Config& config) {
   PayMetrics metrics(service.registry());
   PaymentWorkers workers(store, gateways(config), *storage.clock, metrics, worker_options());
   PayInvoices pay_invoices(store, workers, {.longest_wait = config.pay_wait});
-  Routes routes(store, pay_invoices, {service.registry(), "add"});
+  PayAndWatch pay_and_watch(store, workers);
+  Routes routes(store, pay_invoices, pay_and_watch, {service.registry(), "add"});
   routes.add_to(service.router());
 
-  service.run([&pay_invoices] { pay_invoices.stop_waiting(); });
+  service.run([&] {
+    pay_invoices.stop_waiting();
+    pay_and_watch.stop_watching();
+  });
 }
 
 int run_audit(const Config& config) {

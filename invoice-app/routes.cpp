@@ -1,6 +1,8 @@
 #include "invoice-app/routes.h"
 
+#include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,6 +11,7 @@
 #include <vector>
 
 #include "common/base/ascii.h"
+#include "common/http/event_stream.h"
 #include "common/http/page.h"
 #include "common/http/problem.h"
 #include "common/http/query.h"
@@ -75,6 +78,12 @@ HttpResponse provider_unavailable(const std::string& failure, const char* invoic
   return response;
 }
 
+std::string to_members(const PayReport& report) {
+  return "\"Paid\":" + std::to_string(report.paid) +
+         ",\"Refused\":" + std::to_string(report.refused) +
+         ",\"Pending\":" + std::to_string(report.pending);
+}
+
 HttpResponse to_response(const PayReport& report) {
   const decltype(common::Problem::members) counts = {
       {"Paid", report.paid}, {"Refused", report.refused}, {"Pending", report.pending}};
@@ -89,10 +98,42 @@ HttpResponse to_response(const PayReport& report) {
                                 .type = "payment-refused",
                                 .members = counts});
   }
-  return {.status = report.pending > 0 ? 202 : 200,
-          .body = "{\"Paid\":" + std::to_string(report.paid) +
-                  ",\"Refused\":" + std::to_string(report.refused) +
-                  ",\"Pending\":" + std::to_string(report.pending) + "}\n"};
+  return {.status = report.pending > 0 ? 202 : 200, .body = '{' + to_members(report) + "}\n"};
+}
+
+// The end of a stream says how it ended.
+std::string write_event(common::EventStream& events, const WatchReport& report) {
+  using State = WatchReport::State;
+  std::string members = to_members(report) + ",\"Rate\":" + std::to_string(report.rate);
+  if (report.provider_unavailable) {
+    members += ",\"ProviderUnavailable\":" + common::to_json_string(*report.provider_unavailable);
+  }
+  if (report.state == State::kSettled) members += R"(,"End":"settled")";
+  if (report.state == State::kStopping) {
+    members += R"(,"End":"stopping","Detail":"this process stops; payment continues in the )"
+               R"(background")";
+  }
+  return events.write(report.state == State::kRunning ? "progress" : "end", '{' + members + '}',
+                      std::chrono::steady_clock::now());
+}
+
+HttpResponse stream_progress(PayAndWatch& pay_and_watch,
+                             const std::shared_ptr<PayAndWatch::Run>& run) {
+  struct State {  // the connection and the thread of PayAndWatch use it alternately
+    common::EventStream events = {};
+    bool has_ended = false;
+  };
+  return common::respond_with_events([&pay_and_watch, run, state = std::make_shared<State>()](
+                                         const common::OnHttpChunk& on_chunk) {
+    if (state->has_ended) return on_chunk(std::nullopt);
+    pay_and_watch.watch(run, [state, on_chunk](const WatchReport& report) {
+      std::string bytes = write_event(state->events, report);
+      if (bytes.empty()) return false;
+      state->has_ended = report.state != WatchReport::State::kRunning;
+      on_chunk(std::move(bytes));
+      return true;
+    });
+  });
 }
 
 HttpResponse no_invoice(const std::string& id) {
@@ -140,9 +181,11 @@ std::vector<InvoiceSummary::Row> InvoiceSummary::list(std::int64_t after, std::s
   return rows;
 }
 
-Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices, common::CommitMetrics add_commits)
+Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices, PayAndWatch& pay_and_watch,
+               common::CommitMetrics add_commits)
     : store_(store),
       pay_invoices_(pay_invoices),
+      pay_and_watch_(pay_and_watch),
       list_(store, append_invoice),
       summary_rows_(store),
       summary_(summary_rows_, [](std::string& out,
@@ -188,8 +231,9 @@ void Routes::add_to(common::HttpRouter& router) {
                      })
       .may_respond({201, 409});
   router
-      .post_deferred("/invoices/pay", {},
-                     [this](const HttpRequest&, const HttpRespond& respond) { pay(respond); })
+      .post_deferred(
+          "/invoices/pay", {},
+          [this](const HttpRequest& request, const HttpRespond& respond) { pay(request, respond); })
       .may_respond({202, 502});
   router
       .post_deferred("/invoices/{id}/pay", {},
@@ -226,7 +270,12 @@ void Routes::add_invoices(const HttpRequest& request, const HttpRespond& respond
       weight);
 }
 
-void Routes::pay(const HttpRespond& respond) {
+void Routes::pay(const HttpRequest& request, const HttpRespond& respond) {
+  if (request.asks_for(common::kEventStreamType, "application/json")) {
+    return pay_and_watch_.pay_all([this, respond](const auto& run) {
+      respond([&] { return stream_progress(pay_and_watch_, run()); });
+    });
+  }
   pay_invoices_.pay_all(
       [respond](const auto& report) { respond([&] { return to_response(report()); }); });
 }

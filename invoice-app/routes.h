@@ -1,4 +1,4 @@
-// The public API: maps HTTP and JSON to the store and to PayInvoices.
+// The public API: maps HTTP and JSON to the store, PayInvoices and PayAndWatch.
 
 #ifndef INVOICE_APP_ROUTES_H_
 #define INVOICE_APP_ROUTES_H_
@@ -14,6 +14,7 @@
 #include "common/metrics/commits.h"
 #include "common/storage/group_commit.h"
 #include "invoice-app/invoice_store.h"
+#include "invoice-app/pay_and_watch.h"
 #include "invoice-app/pay_invoices.h"
 
 namespace invoice_app {
@@ -43,18 +44,20 @@ class Routes {
  public:
   // `add_commits` observes the commits that add invoices. The references must outlive the routes,
   // and the routes must outlive the routers that they are added to.
-  Routes(InvoiceStore& store, PayInvoices& pay_invoices, common::CommitMetrics add_commits);
+  Routes(InvoiceStore& store, PayInvoices& pay_invoices, PayAndWatch& pay_and_watch,
+         common::CommitMetrics add_commits);
 
   void add_to(common::HttpRouter& router);
 
   void add_invoices(const common::HttpRequest& request, const common::HttpRespond& respond);
-  void pay(const common::HttpRespond& respond);
+  void pay(const common::HttpRequest& request, const common::HttpRespond& respond);
   void pay_one(const std::string& id, const common::HttpRespond& respond);
   common::HttpResponse page(const common::HttpRequest& request);
 
  private:
   InvoiceStore& store_;
   PayInvoices& pay_invoices_;
+  PayAndWatch& pay_and_watch_;
   common::CachedList list_;
   InvoiceSummary summary_rows_;
   common::CachedList summary_;

@@ -73,7 +73,8 @@ class InvoiceRoutes : public testing::Test {
   const common::SystemClock clock_{};
   PaymentWorkers workers_{store_, gateways_.factory(), clock_, metrics_, worker_options()};
   PayInvoices pay_invoices_{store_, workers_, {.longest_wait = std::chrono::seconds(20)}};
-  Routes routes_{store_, pay_invoices_, {registry_, "add"}};
+  PayAndWatch pay_and_watch_{store_, workers_};
+  Routes routes_{store_, pay_invoices_, pay_and_watch_, {registry_, "add"}};
   tests::RouterClient client_;
 };
 
@@ -402,7 +403,7 @@ TEST_F(InvoiceRoutes, PayingOneAnswersWhyItIsNotPaid) {
 
 TEST_F(InvoiceRoutes, PayingOneAnswers202AfterTheWait) {
   PayInvoices impatient(store_, workers_, {.longest_wait = milliseconds(1)});
-  Routes routes(store_, impatient, {registry_, "add"});
+  Routes routes(store_, impatient, pay_and_watch_, {registry_, "add"});
   tests::RouterClient client;
   routes.add_to(client.router());
   gateways_.hold();
@@ -434,7 +435,7 @@ TEST_F(InvoiceRoutes, PayingAcceptsAnyBody) {
 
 TEST_F(InvoiceRoutes, PayingAnswers202WhenSomeAreStillInProgressAfterTheWait) {
   PayInvoices impatient(store_, workers_, {.longest_wait = milliseconds(1)});
-  Routes routes(store_, impatient, {registry_, "add"});
+  Routes routes(store_, impatient, pay_and_watch_, {registry_, "add"});
   tests::RouterClient client;
   routes.add_to(client.router());
   gateways_.hold();

@@ -205,7 +205,7 @@ asio::awaitable<bool> HttpConnection::respond(Exchange& exchange, HttpResponse& 
   const std::string_view shared = response.shared_body ? *response.shared_body : std::string_view();
   const bool is_written = co_await write(bytes, shared);
   if (!is_written) co_return false;
-  if (response.next_chunk && !context.to_head) {
+  if (response.is_streamed() && !context.to_head) {
     const bool is_complete = co_await write_chunks(exchange, response);
     if (!is_complete) {
       // A reset tells the client that the response is incomplete, also with HTTP/1.0.
@@ -222,25 +222,42 @@ asio::awaitable<bool> HttpConnection::respond(Exchange& exchange, HttpResponse& 
   co_return false;
 }
 
-asio::awaitable<bool> HttpConnection::write_chunks(Exchange& exchange,
-                                                   const HttpResponse& response) {
-  struct Next {
-    bool has_failed = false;
-    std::optional<std::string> chunk = {};
-  };
-  while (true) {
-    Next next = co_await await_call<Next>([&](auto resume) {
-      listener_.workers.add(WorkerPool::Lane::kShared, [&, resume = std::move(resume)] {
-        const RequestContext context = exchange.request.context;  // ends with `resume`
-        const RequestScope scope(context);
-        try {
-          resume({.chunk = response.next_chunk()});
-        } catch (const std::exception& failure) {
-          log_error("response cut short", {{"error", failure.what()}});
-          resume({.has_failed = true});
-        }
+struct HttpConnection::NextChunk {
+  bool has_failed = false;
+  std::optional<std::string> chunk = {};
+};
+
+asio::awaitable<HttpConnection::NextChunk> HttpConnection::next_chunk(
+    const Exchange& exchange, const HttpResponse& response) {
+  if (response.await_chunk) {
+    move_to(listener_.streaming);
+    NextChunk next = co_await await_call<NextChunk>([&](auto resume) {
+      response.await_chunk([resume = std::move(resume)](std::optional<std::string> chunk) {
+        NextChunk arrived{.chunk = std::move(chunk)};
+        resume(std::move(arrived));
       });
     });
+    move_to(listener_.busy);
+    co_return next;
+  }
+  co_return co_await await_call<NextChunk>([&](auto resume) {
+    listener_.workers.add(WorkerPool::Lane::kShared, [&, resume = std::move(resume)] {
+      const RequestContext context = exchange.request.context;  // ends with `resume`
+      const RequestScope scope(context);
+      try {
+        resume({.chunk = response.next_chunk()});
+      } catch (const std::exception& failure) {
+        log_error("response cut short", {{"error", failure.what()}});
+        resume({.has_failed = true});
+      }
+    });
+  });
+}
+
+asio::awaitable<bool> HttpConnection::write_chunks(Exchange& exchange,
+                                                   const HttpResponse& response) {
+  while (true) {
+    NextChunk next = co_await next_chunk(exchange, response);
     if (next.has_failed) co_return false;
     const bool is_last = !next.chunk;
     if (!is_last && next.chunk->empty()) continue;  // an empty chunk would end the body

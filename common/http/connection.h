@@ -58,10 +58,13 @@ struct HttpListener {
   // Each connection is in one of these lists. The longest wait is first.
   std::list<HttpConnection> waiting = {};  // for a complete request
   std::list<HttpConnection> busy = {};
-  std::list<HttpConnection> stalled = {};  // for the client to read a part of a response
-  std::list<HttpConnection> closed = {};   // until their coroutine ends
+  std::list<HttpConnection> stalled = {};    // for the client to read a part of a response
+  std::list<HttpConnection> streaming = {};  // for the next chunk of await_chunk
+  std::list<HttpConnection> closed = {};     // until their coroutine ends
 
-  std::array<std::list<HttpConnection>*, 3> open_lists() { return {&waiting, &busy, &stalled}; }
+  std::array<std::list<HttpConnection>*, 4> open_lists() {
+    return {&waiting, &busy, &stalled, &streaming};
+  }
 
   ResponseWriter writer = {};
   std::array<char, 8 * 1024> received = {};
@@ -112,6 +115,7 @@ class HttpConnection {
 
  private:
   struct Exchange;
+  struct NextChunk;
   enum class Part { kNone, kHead, kBody };
 
   asio::awaitable<bool> serve_request();  // whether the connection stays open
@@ -122,6 +126,7 @@ class HttpConnection {
   asio::awaitable<std::optional<HttpResponse>> read_body(Exchange& exchange);
   asio::awaitable<HttpResponse> call_handler(Exchange& exchange);
   asio::awaitable<bool> respond(Exchange& exchange, HttpResponse& response);
+  asio::awaitable<NextChunk> next_chunk(const Exchange& exchange, const HttpResponse& response);
   asio::awaitable<bool> write_chunks(Exchange& exchange, const HttpResponse& response);
   void record(const Exchange& exchange, int status);
 

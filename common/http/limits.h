@@ -118,6 +118,10 @@ inline constexpr std::chrono::milliseconds kWriteStall{20'000};
 inline constexpr std::chrono::milliseconds kMinStall{1'000};
 static_assert(kMinStall < kWriteStall);
 
+// After this time without an event, a comment is sent on a stream of events. Proxies close a
+// response that is silent for longer; many do after 30 to 60 s.
+inline constexpr std::chrono::milliseconds kEventSilence{15'000};
+
 // ---- The client. A call fails at a limit. ----
 
 inline constexpr std::chrono::milliseconds kConnectTimeout{1'000};

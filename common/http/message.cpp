@@ -1,6 +1,8 @@
 #include "common/http/message.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 
 #include "common/base/ascii.h"
 
@@ -23,6 +25,49 @@ std::string trimmed_lower(std::string_view text) {
   return lower;
 }
 
+// The same, but a separator within a quoted string does not count.
+std::string_view next_unquoted_part(std::string_view& text, char separator) {
+  bool is_quoted = false;
+  std::size_t end = 0;
+  for (; end < text.size() && (is_quoted || text[end] != separator); ++end) {
+    if (text[end] == '"') is_quoted = !is_quoted;
+    if (text[end] == '\\' && is_quoted) ++end;
+  }
+  const std::string_view part = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return part;
+}
+
+// A quality value in thousandths (RFC 9110, section 12.4.2); 0, which means "not acceptable", if it
+// is malformed.
+int parse_quality(std::string_view text) {
+  constexpr std::size_t kLongest = 5;  // "0.123"
+  if (text.empty() || text.size() > kLongest || (text.size() > 1 && text[1] != '.')) return 0;
+  int quality = 0;
+  for (std::size_t i = 0; i < kLongest; ++i) {
+    if (i == 1) continue;
+    const char digit = i < text.size() ? text[i] : '0';
+    if (!is_digit(digit)) return 0;
+    quality = 10 * quality + (digit - '0');
+  }
+  return quality <= 1000 ? quality : 0;
+}
+
+using Qualities = std::map<std::string, int, std::less<>>;  // by media range, in lower case
+
+void read_accept(std::string_view value, Qualities& qualities) {
+  while (!value.empty()) {
+    std::string_view element = next_unquoted_part(value, ',');
+    int& quality = qualities[trimmed_lower(next_unquoted_part(element, ';'))];
+    int weight = 1000;
+    while (!element.empty()) {
+      const std::string parameter = trimmed_lower(next_unquoted_part(element, ';'));
+      if (parameter.starts_with("q=")) weight = parse_quality(parameter.substr(2));
+    }
+    quality = std::max(quality, weight);
+  }
+}
+
 }  // namespace
 
 std::vector<std::string_view> HttpRequest::header_values(std::string_view name) const {
@@ -40,6 +85,20 @@ bool HttpRequest::has_token(std::string_view header, std::string_view token) con
     }
   }
   return false;
+}
+
+bool HttpRequest::asks_for(std::string_view media_type, std::string_view other) const {
+  Qualities qualities;
+  for (const std::string_view value : header_values("Accept")) read_accept(value, qualities);
+  const auto named = qualities.find(media_type);
+  if (named == qualities.end() || named->second == 0) return false;
+  // The most specific range that includes the other one.
+  const std::string any_subtype = std::string(other.substr(0, other.find('/'))) + "/*";
+  for (const std::string_view range : {other, std::string_view(any_subtype), {"*/*"}}) {
+    const auto found = qualities.find(range);
+    if (found != qualities.end()) return named->second >= found->second;
+  }
+  return true;
 }
 
 std::string_view reason_phrase(int status) {

@@ -38,7 +38,14 @@ struct HttpRequest {
   // Whether a header whose value is a list of tokens, such as Connection, has this token. `token`
   // is in lower case.
   bool has_token(std::string_view header, std::string_view token) const;
+
+  // Whether Accept (RFC 9110, section 12.5.1) names this media type, and does not prefer `other`.
+  // "*/*" names nothing. Both types are in lower case. Parameters of media types are ignored.
+  bool asks_for(std::string_view media_type, std::string_view other) const;
 };
+
+// Takes a chunk of a response, or nullopt at its end. Does not block.
+using OnHttpChunk = std::function<void(std::optional<std::string>)>;
 
 struct HttpResponse {
   int status = 200;
@@ -54,6 +61,13 @@ struct HttpResponse {
   // lock or a transaction between calls. If it throws, the client sees that the response is
   // incomplete.
   std::function<std::optional<std::string>()> next_chunk = {};
+
+  // The same for chunks that come later, such as events: no worker waits for them. Called by the
+  // I/O thread for each chunk, after the socket has accepted the previous one. Must not block or
+  // throw, and must call `on_chunk` once, now or later, from any thread.
+  std::function<void(const OnHttpChunk& on_chunk)> await_chunk = {};
+
+  bool is_streamed() const { return next_chunk || await_chunk; }
 };
 
 // Handles a request on a worker. May block.

@@ -35,6 +35,41 @@ TEST(HttpRequest, FindsATokenInListsOfAnyShape) {
   EXPECT_FALSE(closes({{"X-Connection", "close"}}));
 }
 
+TEST(HttpRequest, AsksForATypeThatItNamesAndPrefers) {
+  const auto asks = [](const HttpHeaders& headers) {
+    return HttpRequest{.headers = headers}.asks_for("text/event-stream", "application/json");
+  };
+  for (const std::string value :
+       {"text/event-stream", "Text/EVENT-stream", " text/event-stream ;q=0.001",
+        "text/event-stream, application/json", "application/json, text/event-stream",
+        "text/event-stream;q=0.5, application/json;q=0.5", "text/event-stream, */*;q=1.000",
+        "text/event-stream;q=0.8, */*;q=0.1", "text/event-stream;q=0.2, application/*;q=0.1",
+        // The most specific range counts.
+        "text/event-stream;q=0.5, application/json;q=0.4, application/*, */*",
+        "text/event-stream;q=0.5, application/*;q=0.4, */*",
+        "text/event-stream;charset=utf-8; Q=0.5", R"(text/event-stream;a=",";b="\";q=0";q=1)",
+        ",, text/event-stream,", "text/event-stream;q=0.1, text/event-stream",
+        "text/event-stream;q=1., text/html"}) {
+    EXPECT_TRUE(asks({{"Accept", value}})) << value;
+  }
+  EXPECT_TRUE(asks({{"Accept", "application/json;q=0.1"}, {"accept", "text/event-stream"}}));
+  for (const std::string value :
+       {"", "*/*", "text/*", "application/json", "text/event-streams", "text/event-stream;q=0",
+        "text/event-stream;q=0.000", "text/event-stream;q=0.5, application/json",
+        "text/event-stream;q=0.5, application/*", "text/event-stream;q=0.5, */*",
+        "text/event-stream;q=0.4, application/json;q=0.5, */*;q=0.1",
+        // Malformed weights.
+        "text/event-stream;q=", "text/event-stream;q=1.001", "text/event-stream;q=0.1234",
+        "text/event-stream;q=2", "text/event-stream;q=-1", "text/event-stream;q=0,5",
+        "text/event-stream;q=x", "text/event-stream;q=10",
+        // In a quoted string.
+        R"(text/html;a=", text/event-stream,")", R"(text/html;a="\", text/event-stream)"}) {
+    EXPECT_FALSE(asks({{"Accept", value}})) << value;
+  }
+  EXPECT_FALSE(asks({}));
+  EXPECT_FALSE(asks({{"X-Accept", "text/event-stream"}}));
+}
+
 TEST(ParseContentType, ReadsTypeAndCharsetInLowerCase) {
   struct Row {
     std::string_view value, media_type, charset;

@@ -98,7 +98,7 @@ class ResponseWriter::Impl : private httplib::Server {
       res.set_header("Content-Length", std::to_string(response_->shared_body->size()));
       return;
     }
-    if (!response_->next_chunk) {
+    if (!response_->is_streamed()) {
       // Newer versions move the body, and take a std::string.
       // NOLINTNEXTLINE(performance-move-const-arg,readability-redundant-string-cstr)
       res.set_content(std::move(response_->body), response_->content_type.c_str());

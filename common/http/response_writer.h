@@ -28,7 +28,7 @@ class ResponseWriter {
   ResponseWriter(const ResponseWriter&) = delete;
   ResponseWriter& operator=(const ResponseWriter&) = delete;
 
-  // Returns the head and the body; only the head if the body is shared or streamed (`next_chunk`).
+  // Returns the head and the body; only the head if the body is shared or streamed.
   // Moves the body out of `response`. Adds Date (RFC 9110, section 6.6.1), X-Request-Id and the
   // headers that frame the body.
   std::string write(HttpResponse& response, const ResponseContext& context);

@@ -168,15 +168,17 @@ class HttpServer::Impl {
     });
   }
 
-  bool is_full() const {
-    return listener_.waiting.size() + listener_.busy.size() + listener_.stalled.size() >=
-           options_.max_connections;
+  bool is_full() {
+    std::size_t open = 0;
+    for (const auto* list : listener_.open_lists()) open += list->size();
+    return open >= options_.max_connections;
   }
 
   // Closes the connection that has been without a request for longest; if all have one, the one
-  // that has not read its response for longest. False if there is none.
+  // that has not read its response for longest; if all read, the one that has waited longest for a
+  // chunk of await_chunk. False if there is none.
   bool close_one() {
-    for (auto* list : {&listener_.waiting, &listener_.stalled}) {
+    for (auto* list : {&listener_.waiting, &listener_.stalled, &listener_.streaming}) {
       if (list->empty()) continue;
       list->front().close();
       return true;

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <future>
 #include <iterator>
 #include <memory>
@@ -58,11 +59,12 @@ class HttpServerTest : public testing::Test {
  protected:
   void TearDown() override { release(); }
 
-  // With the options and routes of this test.
-  void start() {
+  // With the options of this test, and more routes.
+  void start(const std::function<void(HttpRouter&)>& add_routes = [](HttpRouter&) {}) {
     server_ = std::make_unique<HttpServer>(options_, metrics_);
     add_plain_routes(server_->router());
     add_waiting_routes(server_->router());
+    add_routes(server_->router());
     server_->bind();
     server_->start();
   }

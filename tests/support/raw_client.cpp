@@ -67,6 +67,17 @@ std::optional<RawAnswer> RawClient::read_answer(bool to_head) {
   return std::nullopt;
 }
 
+std::optional<std::string> RawClient::read_through(std::string_view text) {
+  const auto deadline = steady_clock::now() + kPatience;
+  std::size_t found = 0;
+  while ((found = received_.find(text)) == std::string::npos) {
+    if (!receive(deadline)) return std::nullopt;
+  }
+  std::string read = received_.substr(0, found + text.size());
+  received_.erase(0, read.size());
+  return read;
+}
+
 RawAnswer RawClient::ask(std::string_view bytes) {
   send(bytes);
   return read_answer().value_or(RawAnswer{});

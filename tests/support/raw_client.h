@@ -35,6 +35,10 @@ class RawClient {
   // The next answer; nothing when it is not complete. An answer to HEAD has no body.
   std::optional<RawAnswer> read_answer(bool to_head = false);
 
+  // What arrives up to and with this text, as it is sent; nothing when the text doesn't come. For
+  // answers that are read before they are complete.
+  std::optional<std::string> read_through(std::string_view text);
+
   // Sends, and reads the answer; status 0 when there is none.
   RawAnswer ask(std::string_view bytes);
 
