@@ -133,7 +133,7 @@ load: ## Put both services under load, and check that they serve all other clien
 	build/release/tests/load/load $(if $(BASELINE),--baseline="$(BASELINE)")
 
 .PHONY: soak
-soak: ## Add, pay and list on PostgreSQL for SECONDS=60 without an error, then copy and audit a million invoices
+soak: ## Add, pay and list on PostgreSQL for SECONDS=60 without an error, then copy, audit and back up a million invoices
 	@scripts/install-packages.sh build postgresql
 	$(CONFIGURE) release -DBUILD_TESTING=OFF -DBUILD_BENCHMARKS=ON
 	$(BUILD) release

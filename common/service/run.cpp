@@ -14,15 +14,22 @@
 #include <iomanip>
 #include <iostream>
 #include <optional>
+#include <sstream>
 #include <string>
+
+#include "common/money/currency.h"
+#include "common/money/money.h"
+#include "common/storage/backup.h"
 
 namespace common {
 namespace {
 
-constexpr const char* kCopyHelp =
+constexpr const char* kCommandHelp =
     "--copy copies all data into another database, which must be new or empty, and ends.\n"
     "Before, stop all replicas of both services. The URLs are as in DATABASE_URL. If one has a\n"
-    "password, put it into a file: file:PATH stands for the URL in this file.\n";
+    "password, put it into a file: file:PATH stands for the URL in this file.\n"
+    "--backup writes the database of DATABASE_URL, which may be in use, into a new SQLite file.\n"
+    "--verify checks such a file. To restore it, copy it into a new database.\n";
 
 // A URL after --copy.
 DatabaseUrl read_url(const std::string& argument) {
@@ -34,6 +41,43 @@ DatabaseUrl read_url(const std::string& argument) {
   throw ConfigError("URL after --copy", argument,
                     std::string(kDatabaseUrlSyntax) + ", or file:PATH of a file with such a URL");
 }
+
+// The file after --backup or --verify.
+void check_file(const std::string& option, int argc, char** argv) {
+  if (argc != 3) {
+    throw ConfigError("number of files after " + option, std::to_string(argc - 2), "1");
+  }
+  const std::string file = argv[2];
+  if (file.empty() || DatabaseUrl::parse(file)) {
+    throw ConfigError("file after " + option, file, "a path");
+  }
+}
+
+void print_content(const BackupContent& content, const CopiedData& data) {
+  std::cout << "schema version " << content.schema_version << "; " << data.tables.front().name
+            << " by currency:\n";
+  for (const auto& [code, total] : content.totals) {
+    const auto currency = Currency::find_any(code);
+    const std::string minor_units = total.sum.minor_units();
+    std::cout << code << ": " << total.rows << ", sum "
+              << (currency ? to_decimal(minor_units, *currency) : minor_units + " minor units")
+              << '\n';
+  }
+}
+
+class Stopwatch {
+ public:
+  // "1.5 s"
+  std::string time() const {
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin_;
+    std::ostringstream text;
+    text << std::fixed << std::setprecision(1) << taken.count() << " s";
+    return text.str();
+  }
+
+ private:
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
 
 }  // namespace
 
@@ -56,17 +100,24 @@ Command read_command(const About& about, int argc, char** argv) {
     throw ConfigError("number of URLs after --copy", std::to_string(argc - 2),
                       "2, as in --copy FROM_URL TO_URL");
   }
+  if (argument == "--backup" || argument == "--verify") {
+    check_file(argument, argc, argv);
+    return argument == "--backup" ? Command::kBackup : Command::kVerify;
+  }
   if (argc > 2) throw ConfigError("argument", argv[2], "one argument");
   const bool has_audit = !about.audit_help.empty();
   if (argument == "--audit" && has_audit) return Command::kAudit;
   if (argument == "--version") return Command::kVersion;
   if (argument == "--help" || argument == "-h") return Command::kHelp;
-  throw ConfigError("argument", argument,
-                    has_audit ? "--audit|--copy|--help|--version" : "--copy|--help|--version");
+  throw ConfigError(
+      "argument", argument,
+      std::string(has_audit ? "--audit|" : "") + "--copy|--backup|--verify|--help|--version");
 }
 
 Environment environment_for(Command command) {
-  if (command == Command::kServe || command == Command::kAudit) return Environment();
+  const bool needs_it =
+      command == Command::kServe || command == Command::kAudit || command == Command::kBackup;
+  if (needs_it) return Environment();
   return Environment([](const std::string&) { return std::nullopt; });
 }
 
@@ -74,10 +125,10 @@ int print_about(const About& about, Command command, const Environment& environm
   if (command == Command::kVersion) {
     std::cout << about.name << ' ' << PROJECT_VERSION << '\n';
   } else {
-    std::cout << about.name << ": " << about.summary << "\n\nUsage: " << about.name
-              << (about.audit_help.empty() ? " [" : " [--audit | ")
-              << "--copy FROM_URL TO_URL | --help | --version]\n\n"
-              << about.audit_help << kCopyHelp << "\nConfigured by environment variables:\n"
+    std::cout << about.name << ": " << about.summary << "\n\nUsage: " << about.name << " ["
+              << (about.audit_help.empty() ? "" : "--audit | ")
+              << "--copy FROM_URL TO_URL | --backup FILE | --verify FILE | --help | --version]\n\n"
+              << about.audit_help << kCommandHelp << "\nConfigured by environment variables:\n"
               << environment.help();
   }
   return 0;
@@ -119,13 +170,31 @@ int copy(const About& about, const std::string& from, const std::string& to) {
   const DatabaseUrl target = read_url(to);
   const CopiedData data = about.data();
   prepare_process();
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   const std::int64_t rows = copy_data(source, target, data);
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
   std::cout << about.name << ": copied " << rows << " rows of " << data.tables.front().name
             << " from " << source.description << " to " << target.description << " in "
-            << std::fixed << std::setprecision(1) << taken.count()
-            << " s. Counts and sums are equal.\n";
+            << stopwatch.time() << ". Counts and sums are equal.\n";
+  return 0;
+}
+
+int back_up(const About& about, const DatabaseUrl& database, const std::string& file) {
+  const CopiedData data = about.data();
+  prepare_process();
+  const Stopwatch stopwatch;
+  const BackupContent content = make_backup(database, file, data);
+  std::cout << about.name << ": backup of " << database.description << " in " << file
+            << ", made in " << stopwatch.time() << ": ";
+  print_content(content, data);
+  return 0;
+}
+
+int verify(const About& about, const std::string& file) {
+  const CopiedData data = about.data();
+  prepare_process();
+  const BackupContent content = check_backup(file, data);
+  std::cout << about.name << ": " << file << " is intact: ";
+  print_content(content, data);
   return 0;
 }
 

@@ -19,7 +19,7 @@ namespace common {
 struct About {
   std::string_view name;
   std::string_view summary;          // for --help
-  CopiedData (*data)() = nullptr;    // for --copy
+  CopiedData (*data)() = nullptr;    // for --copy, --backup and --verify
   std::string_view audit_help = {};  // for --help; empty if the program has no --audit
 };
 
@@ -27,23 +27,26 @@ struct About {
 void add_build_info(prometheus::Registry& registry, const About& about);
 
 // The steps of run(), which is the only caller.
-enum class Command { kServe, kAudit, kCopy, kHelp, kVersion };
+enum class Command { kServe, kAudit, kCopy, kBackup, kVerify, kHelp, kVersion };
 Command read_command(const About& about, int argc, char** argv);  // throws ConfigError
-Environment environment_for(Command command);  // empty unless it serves or audits
+Environment environment_for(Command command);  // empty unless it serves, audits or makes a backup
 int print_about(const About& about, Command command, const Environment& environment);
 void prepare_process();
 int copy(const About& about, const std::string& from, const std::string& to);
+int back_up(const About& about, const DatabaseUrl& database, const std::string& file);
+int verify(const About& about, const std::string& file);
 void start_logging(const About& about, const ServiceConfig& config);
 int print_error(const About& about, const std::exception& error, int exit_status);
 
 // Reads the configuration with `read_config`, logs it without secrets, and passes it to `serve`,
 // which returns when the service has stopped. SIGTERM and SIGINT are blocked when `serve` begins,
-// and the only other thread writes the log. --help and --version are printed instead, --copy copies
-// a database, and --audit returns what `audit` returns for the configuration: there is no log.
+// and the only other thread writes the log. --help and --version are printed instead. --copy copies
+// a database, --backup makes a backup of the configured database, --verify checks a backup, and
+// --audit returns what `audit` returns for the configuration: there is no log.
 //
-// Returns 0; 1 if `serve` threw or the copy failed; 2 for a bad argument or variable, or if `audit`
-// threw. The reason is on standard error. `read_config` returns a value with a member `service`
-// (ServiceConfig).
+// Returns 0; 1 if `serve` threw or a command failed; 2 for a bad argument or variable, or if
+// `audit` threw. The reason is on standard error. `read_config` returns a value with a member
+// `service` (ServiceConfig).
 template <typename ReadConfig, typename Serve, typename Audit>
 int run(int argc, char** argv, const About& about, ReadConfig read_config, Serve serve,
         Audit audit) {
@@ -51,11 +54,13 @@ int run(int argc, char** argv, const About& about, ReadConfig read_config, Serve
   try {
     const Command command = read_command(about, argc, argv);
     if (command == Command::kCopy) return copy(about, argv[2], argv[3]);
+    if (command == Command::kVerify) return verify(about, argv[2]);
     Environment environment = environment_for(command);
     const auto config = read_config(environment);
     if (command == Command::kHelp || command == Command::kVersion) {
       return print_about(about, command, environment);
     }
+    if (command == Command::kBackup) return back_up(about, config.service.database, argv[2]);
 
     prepare_process();
     if (command == Command::kAudit) {

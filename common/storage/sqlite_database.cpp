@@ -1,5 +1,6 @@
 #include "common/storage/sqlite_database.h"
 
+#include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
 
@@ -125,6 +126,15 @@ std::optional<std::uint64_t> SqliteConnection::version() {
   std::uint64_t version = generation_;
   for (std::size_t i = 24 - kBegin; i < header.size(); ++i) version = version << 8U | header[i];
   return version;
+}
+
+void SqliteConnection::copy_to(const std::string& path) {
+  SQLite::Database target(path, SQLite::OPEN_READWRITE);
+  target.exec("PRAGMA synchronous = OFF");
+  target.exec("PRAGMA journal_mode = OFF");
+  // One step: a commit of another process between two steps would make it begin again.
+  const int result = SQLite::Backup(target, database_).executeStep();
+  if (result != SQLITE_DONE) throw SQLite::Exception(sqlite3_errstr(result), result);
 }
 
 void SqliteConnection::begin(Deadline deadline) {

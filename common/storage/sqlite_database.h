@@ -64,6 +64,10 @@ class SqliteConnection {
     return query(sql, values...).exec();
   }
 
+  // Copies all pages, in one state, into an empty file. The file is not synced, because commits of
+  // other processes wait during the copy.
+  void copy_to(const std::string& path);
+
   // Runs statements without keeping them prepared.
   void run_once(const std::string& sql) { database_.exec(sql); }
 

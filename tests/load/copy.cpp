@@ -1,5 +1,6 @@
-// Copies a database of invoices from SQLite to PostgreSQL and back with "invoice-app --copy".
-// Prints how long it takes, and whether memory stays within its limit and all rows come back.
+// Copies a database of invoices from SQLite to PostgreSQL and back with "invoice-app --copy", then
+// makes and checks backups of both while invoices are added. Prints how long it takes, and whether
+// memory and the wait of a commit stay within their limits and all rows come back.
 //
 //   copy [ROWS]
 //
@@ -11,15 +12,21 @@
 #include <SQLiteCpp/Statement.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
+#include <future>
 #include <iostream>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "common/storage/lock_wait.h"
 #include "tests/load/report.h"
+#include "tests/support/api.h"
 #include "tests/support/child_process.h"
 #include "tests/support/eventually.h"
 #include "tests/support/postgres_server.h"
@@ -71,11 +78,13 @@ class Copy {
 
   void run(Report& report) {
     const std::string postgres = server_.create_database();
-    copy(report, "to PostgreSQL", "sqlite:" + source_, postgres);
-    copy(report, "to SQLite", postgres, "sqlite:" + back_);
+    command(report, "copy to PostgreSQL", {"--copy", "sqlite:" + source_, postgres});
+    command(report, "copy to SQLite", {"--copy", postgres, "sqlite:" + back_});
     const bool equal = is_equal(source_, back_);
     report.check(equal, "the rows", equal ? "as before" : "others", "as before");
-    // Of the processes that have ended: the service at the start, and the copies.
+    back_up(report, "SQLite", "sqlite:" + source_);
+    back_up(report, "PostgreSQL", postgres);
+    // Of the processes that have ended: the services and the commands.
     rusage children{};
     getrusage(RUSAGE_CHILDREN, &children);
     // AddressSanitizer keeps 256 MB of what was freed.
@@ -85,18 +94,43 @@ class Copy {
   }
 
  private:
-  void copy(Report& report, const std::string& what, const std::string& from,
-            const std::string& to) {
+  // While invoices are added.
+  void back_up(Report& report, const std::string& kind, const std::string& url) {
+    ServiceProcess app(kInvoiceApp, {{"DATABASE_URL", url}, {"SEED_INVOICES", "false"}}, log_);
+    app.await_ready();
+    std::atomic<bool> is_over = false;
+    auto waits = std::async(std::launch::async, [&] {
+      steady_clock::duration longest{};
+      for (int i = 0; !is_over; ++i) {
+        const auto begin = steady_clock::now();
+        add_invoices(app.url(), "new" + std::to_string(i) + "-", 1);
+        longest = std::max(longest, steady_clock::now() - begin);
+      }
+      return std::chrono::duration_cast<std::chrono::milliseconds>(longest);
+    });
+    const std::string file = directory_ / (kind + ".backup");
+    command(report, "backup of " + kind, {"--backup", file}, {{"DATABASE_URL", url}});
+    is_over = true;
+    const auto wait = waits.get();
+    report.check(wait < common::kLongestLockWait, "longest POST meanwhile",
+                 std::to_string(wait.count()) + " ms", "under 3000 ms");
+    app.stop();
+    command(report, "verification", {"--verify", file});
+  }
+
+  void command(Report& report, const std::string& what, std::vector<std::string> arguments,
+               const Variables& variables = {}) {
+    arguments.insert(arguments.begin(), kInvoiceApp);
     const auto begin = steady_clock::now();
-    ChildProcess process({kInvoiceApp, "--copy", from, to}, {}, log_);
+    ChildProcess process(std::move(arguments), variables, log_);
     std::optional<int> status;
     // Longer than ChildProcess waits.
     eventually([&] { return (status = process.poll_end()).has_value(); }, kMostTime);
     const std::chrono::duration<double> taken = steady_clock::now() - begin;
-    const int seconds = static_cast<int>(taken.count() + 1);
+    const auto ms = static_cast<int>(taken.count() * 1000) + 1;
     report.check(status == 0, what,
-                 status == 0 ? "in " + std::to_string(seconds) + " s, " +
-                                   std::to_string(rows_ / seconds) + " rows/s"
+                 status == 0 ? "in " + std::to_string(ms) + " ms, " +
+                                   std::to_string(rows_ / ms * 1000LL) + " rows/s"
                              : process.log(),
                  "done");
   }

@@ -1,4 +1,4 @@
-// Runs "--copy" of the programs.
+// Runs "--copy" and the other commands of the programs.
 
 #ifndef TESTS_SUPPORT_COPY_FIXTURE_H_
 #define TESTS_SUPPORT_COPY_FIXTURE_H_
@@ -21,9 +21,10 @@ class CopyFixture : public EndToEnd {
  protected:
   using EndToEnd::EndToEnd;
 
-  Outcome run(const std::string& binary, std::vector<std::string> arguments) const {
+  Outcome run(const std::string& binary, std::vector<std::string> arguments,
+              const Variables& variables = {}) const {
     arguments.insert(arguments.begin(), binary);
-    ChildProcess process(std::move(arguments), {}, directory_ / "copy.log");
+    ChildProcess process(std::move(arguments), variables, directory_ / "command.log");
     const int status = process.wait();
     return {status, process.log()};
   }
