@@ -17,8 +17,8 @@ namespace {
 
 // Of the router and the server: an unknown parameter, a failure, no worker or no storage.
 constexpr std::initializer_list<int> kStatusesOfAll = {200, 400, 500, 503};
-// Of reading a body.
-constexpr std::initializer_list<int> kStatusesOfPost = {408, 413, 415};
+// Of reading a body, and of a page of another site.
+constexpr std::initializer_list<int> kStatusesOfPost = {403, 408, 413, 415};
 
 HttpResponse error(int status, std::string detail) {
   return to_response({.status = status, .detail = std::move(detail)});
@@ -35,6 +35,13 @@ bool is_known_method(std::string_view method) {
   constexpr auto kMethods = std::to_array<std::string_view>(
       {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"});
   return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end();
+}
+
+// Whether a page of another site lets a person's browser send this (cross-site request forgery).
+// Only browsers send the header, and pages cannot change it:
+// https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
+bool is_forged(const HttpRequest& request) {
+  return request.method == "POST" && request.has_token("Sec-Fetch-Site", "cross-site");
 }
 
 HttpResponse method_not_allowed(const auto& methods) {
@@ -129,6 +136,10 @@ HttpRouter::Route& HttpRouter::get(const std::string& path, HttpHandler handler,
       access, std::move(instant), std::move(parameters));
 }
 
+HttpRouter::Route& HttpRouter::get_deferred(const std::string& path, DeferredHttpHandler handler) {
+  return add("GET", path, {}, std::move(handler));
+}
+
 HttpRouter::Route& HttpRouter::post(const std::string& path, BodyRule rule, HttpHandler handler) {
   return post_deferred(
       path, rule,
@@ -169,6 +180,7 @@ std::optional<HttpResponse> HttpRouter::refuse(HttpRequest& request, bool has_bo
     const auto method = methods->find(request.method == "HEAD" ? "GET" : request.method);
     if (method != methods->end()) route = &method->second;
   }
+  if (is_forged(request)) return error(403, "a page of another site sent this request");
   if (guard_ && (route == nullptr || route->access == Access::kGuarded)) {
     if (auto response = guard_(request)) return response;
   }

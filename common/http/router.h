@@ -47,10 +47,13 @@ class HttpRouter {
   // of the query parameters that the handlers know; a request with another one, or with one twice,
   // gets 400.
   //
+  // A POST that a page of another site sends gets 403.
+  //
   // The route that they return is for Route::may_respond().
   struct Route;
   Route& get(const std::string& path, HttpHandler handler, Access access = Access::kGuarded,
              InstantHttpHandler instant = {}, std::vector<std::string> parameters = {});
+  Route& get_deferred(const std::string& path, DeferredHttpHandler handler);
   Route& post(const std::string& path, BodyRule rule, HttpHandler handler);
   Route& post_deferred(const std::string& path, BodyRule rule, DeferredHttpHandler handler);
   void set_guard(HttpGuard guard) { guard_ = std::move(guard); }
