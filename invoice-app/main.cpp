@@ -25,11 +25,13 @@
 #include "invoice-app/http_payment_gateway.h"
 #include "invoice-app/http_payment_ledger.h"
 #include "invoice-app/invoice_metrics.h"
+#include "invoice-app/page.h"
 #include "invoice-app/pay_and_watch.h"
 #include "invoice-app/pay_invoices.h"
 #include "invoice-app/pay_metrics.h"
 #include "invoice-app/payment_workers.h"
 #include "invoice-app/postgres_invoice_store.h"
+#include "invoice-app/provider_check.h"
 #include "invoice-app/routes.h"
 #include "invoice-app/seed.h"
 #include "invoice-app/sqlite_invoice_store.h"
@@ -105,6 +107,9 @@ void serve(const Config& config) {
   PayAndWatch pay_and_watch(store, workers);
   Routes routes(store, pay_invoices, pay_and_watch, {service.registry(), "add"});
   routes.add_to(service.router());
+  ProviderCheck provider_check(config.payment_provider_url, config.service.provider_token);
+  provider_check.add_to(service.router());
+  add_page_to(service.router());
 
   service.run([&] {
     pay_invoices.stop_waiting();

@@ -38,6 +38,7 @@ show() {
 export SEED_INVOICES=true
 unset PROVIDER_TOKEN_FILE  # the commands below have no token
 start_pair "$directory"
+echo "The page is at $INVOICE_URL/ while this runs. \"make run\" keeps it running."
 
 show "Three invoices, none of them paid" GET "$INVOICE_URL/invoices"
 show "Pay all invoices" POST "$INVOICE_URL/invoices/pay"

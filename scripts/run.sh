@@ -60,6 +60,8 @@ invoice-app       $INVOICE_URL   (probes and metrics: port $(pair_port "$directo
 payment-provider  $PROVIDER_URL   (probes and metrics: port $(pair_port "$directory/payment-provider.ports" ADMIN_PORT))
 databases, logs   $directory$server
 
+Page:  $INVOICE_URL/
+
 Try:  curl $INVOICE_URL/invoices
       curl -X POST $INVOICE_URL/invoices/pay
 Ctrl-C stops all.

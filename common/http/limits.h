@@ -127,6 +127,9 @@ inline constexpr std::chrono::milliseconds kEventSilence{15'000};
 inline constexpr std::chrono::milliseconds kConnectTimeout{1'000};
 // The whole call, with connecting. It cannot interrupt the resolution of the host's name.
 inline constexpr std::chrono::milliseconds kCallTimeout{5'000};
+// A check of whether the provider can be used, for people who wait to see the result.
+inline constexpr std::chrono::milliseconds kProviderCheckTimeout{1'000};
+inline constexpr std::chrono::milliseconds kProviderCheckInterval{2'000};  // at most one in it
 // A kept connection that was idle for this long is replaced before the next call. Shorter than a
 // server's idle timeout: a request that meets the server's close gets no response.
 inline constexpr std::chrono::milliseconds kClientIdleTimeout{60'000};

@@ -1,0 +1,151 @@
+// The page of invoice-app in Chromium while the provider, invoice-app or its database fail. As
+// page_test.mjs.
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+
+import { checkLooks, refresh } from './support/browser.mjs';
+import { eventually } from './support/pair.mjs';
+import { scenario, shows, showsIds } from './support/scenario.mjs';
+
+const kFailures = { failuresExpected: true };
+const kInvoices = [['I1', 12.15, 'EUR'], ['I2', 10.25, 'GBP'], ['I3', 66.13, 'DKK']];
+
+scenario('the provider hangs, and is back', { ...kFailures, invoiceApp: { PAY_WAIT_SECONDS: '1' } }, async ({ page, pair, open }) => {
+  await pair.add(...kInvoices);
+  await open('#invoice=I2');
+  await shows(page, '#provider', 'Provider: reachable');
+  pair.provider.signal('SIGSTOP');
+  await page.click('#pay-one');
+  await shows(page, '#pay-one-note', 'The provider has not confirmed the payment yet. It continues in the background.');
+  await shows(page, '#provider', 'Provider: unreachable (no complete answer: timed out)');
+  await checkLooks(page, 'provider-hangs');
+  pair.provider.signal('SIGCONT');
+  await shows(page, '#pay-one-note', 'Paid.');
+  await shows(page, '#detail-status', 'Paid');
+  await shows(page, '#provider', 'Provider: reachable');
+});
+
+scenario('the provider is down, and is back', kFailures, async ({ page, pair, open }) => {
+  await pair.add(...kInvoices);
+  await pair.provider.stop('SIGKILL');
+  await open('#invoice=I1');
+  await page.click('#pay-one');
+  await shows(page, '#pay-one-note', 'The provider cannot be used now. The invoice is paid by itself when it is back.');
+  await shows(page, '#provider', "Provider: unreachable (can't connect)");
+  await checkLooks(page, 'provider-down-detail');
+  await page.click('#detail-close');
+  await page.click('#open-pay');
+  await page.click('#confirm-yes');
+  await shows(page, '#run-note', 'The provider cannot be used now. Payment continues by itself when it is back.');
+  await shows(page, '#run-counts', /3 pending/);
+  await checkLooks(page, 'provider-down');
+  await pair.provider.start();
+  await shows(page, '#run-note', '3 invoices paid.');
+  await shows(page, '#provider', 'Provider: reachable');
+});
+
+scenario('invoice-app stops and is killed during a run, and is back', kFailures, async ({ page, pair, open }) => {
+  await pair.add(...kInvoices);
+  await pair.provider.stop('SIGKILL');
+  await open();
+  await showsIds(page, ['I1', 'I2', 'I3']);
+  const payAll = async () => {
+    await page.click('#open-pay');
+    await page.click('#confirm-yes');
+    await shows(page, '#run-counts', /3 pending/);
+  };
+  await payAll();
+  await pair.app.stop();
+  await shows(page, '#run-note', 'This process of invoice-app stops. The payments continue in the background.');
+  await refresh(page);
+  await shows(page, '#banner', /^invoice-app does not respond\. This is as of /);
+  await showsIds(page, ['I1', 'I2', 'I3']); // still
+  await checkLooks(page, 'server-down');
+  await page.click('#list a >> text=I1');
+  await shows(page, '#detail-message', /The invoice cannot be read now: invoice-app does not respond/);
+  await page.click('#detail-close');
+
+  await pair.app.start();
+  await refresh(page);
+  await eventually('the banner is gone', () => page.locator('#banner').isHidden());
+  await payAll();
+  await pair.app.stop('SIGKILL');
+  await shows(page, '#run-note', /^The connection broke\. The payments continue in the background/);
+  await checkLooks(page, 'connection-broke');
+  await pair.provider.start();
+  await pair.app.start();
+  await page.click('#run-again');
+  await shows(page, '#run-note', /^(\d invoices? paid|No invoice was due)\.$/);
+  assert.ok((await pair.request('/invoices')).body.every((invoice) => invoice.IsPaid));
+});
+
+scenario('the database fails, and a proxy responds instead', kFailures, async ({ page, pair, open }) => {
+  await pair.add(...kInvoices);
+  const problem = { status: 503, contentType: 'application/problem+json', headers: { 'Retry-After': '1' },
+    body: '{"type":"about:blank","status":503,"detail":"the service can\'t do this now; its log has the reason"}' };
+  const proxyPage = { status: 502, contentType: 'text/html', body: '<h1>Bad gateway</h1>' };
+  await page.route(/summary|invoices/, (route) => route.fulfill(problem));
+  await open();
+  await shows(page, '#list-message', "The list cannot be read now: the service can't do this now; its log has the reason.");
+  await shows(page, '#totals-message', /^The totals cannot be read now/);
+  await checkLooks(page, 'database-fails');
+  await page.unroute(/summary|invoices/);
+  await refresh(page);
+  await showsIds(page, ['I1', 'I2', 'I3']);
+
+  await page.route(/summary|invoices/, (route) => route.fulfill(proxyPage));
+  await refresh(page);
+  await shows(page, '#list-message', 'The list cannot be read now: HTTP 502.');
+  await showsIds(page, ['I1', 'I2', 'I3']); // still
+  await page.click('#list a >> text=I1');
+  await page.unroute(/summary|invoices/);
+  await refresh(page);
+  await page.route(/pay$/, (route) => route.fulfill(problem));
+  await page.click('#pay-one');
+  await shows(page, '#pay-one-note', /^It is unknown whether the payment was requested: .* Try again; no invoice is paid twice\.$/);
+  await page.click('#detail-close');
+  await page.click('#open-pay');
+  await page.click('#confirm-yes');
+  await shows(page, '#run-note', /^It is unknown whether the payments were requested/);
+});
+
+scenario('the page refreshes itself, but not while it is hidden', {}, async ({ page, pair, open }) => {
+  await pair.add(kInvoices[0]);
+  await open();
+  await showsIds(page, ['I1']);
+  const requests = [];
+  page.on('request', (request) => requests.push(new URL(request.url()).pathname));
+  await pair.add(kInvoices[1]);
+  await showsIds(page, ['I1', 'I2']); // after some seconds
+  assert.deepEqual(requests.sort(), ['/invoices', '/provider', '/summary']);
+
+  const hide = (hidden) => page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { value, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+  await page.clock.install();
+  await hide(false);
+  await eventually('the page asks again', () => requests.length === 6);
+  await hide(true);
+  await page.clock.runFor(60_000);
+  assert.equal(requests.length, 6);
+  await hide(false);
+  await eventually('the page asks again', () => requests.length === 9);
+});
+
+scenario('another site cannot pay', kFailures, async ({ page, pair }) => {
+  await pair.add(...kInvoices);
+  const site = createServer((_, response) => response.end('<!doctype html><title>Another site</title>'));
+  await new Promise((resolve) => { site.listen(0, '127.0.0.1', resolve); });
+  try {
+    await page.goto(`http://localhost:${site.address().port}/`);
+    const refused = page.waitForResponse(/invoices\/pay/);
+    await page.evaluate((url) => fetch(url, { method: 'POST', mode: 'no-cors' }), `${pair.app.url}/invoices/pay`);
+    assert.equal((await refused).status(), 403);
+    assert.ok((await pair.request('/invoices')).body.every((invoice) => !invoice.IsPaid));
+  } finally {
+    site.close();
+    site.closeAllConnections();
+  }
+});

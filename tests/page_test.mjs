@@ -1,0 +1,241 @@
+// The page of invoice-app in Chromium, with the real programs.
+//
+// BIN_DIR has the programs. With SCREENSHOTS, pictures of the states go to that directory. Every test
+// fails if a script fails, the content security policy is violated, or axe-core has a finding.
+
+import assert from 'node:assert/strict';
+
+import { checkLooks, refresh, tabTo } from './support/browser.mjs';
+import { eventually } from './support/pair.mjs';
+import { focused, idsOf, scenario, shows, showsIds } from './support/scenario.mjs';
+
+const kInvoices = [['I1', 12.15, 'EUR'], ['I2', 10.25, 'GBP'], ['I3', 66.13, 'DKK']];
+
+scenario('an empty list, and adding invoices with the keyboard alone', { failuresExpected: true }, async ({ page, pair, open }) => {
+  await open();
+  await shows(page, '#list-message', 'There are no invoices yet.');
+  await shows(page, '#totals-message', 'There are no invoices yet.');
+  await shows(page, '#provider', 'Provider: reachable');
+  await checkLooks(page, 'empty');
+
+  await tabTo(page, '#skip');
+  await page.keyboard.press('Enter');
+  assert.equal(await focused(page), 'list-heading');
+  await tabTo(page, '#open-add', 'Shift+Tab');
+  await page.keyboard.press('Enter');
+  assert.equal(await focused(page), 'add-id');
+
+  const type = async (id, value, currency) => {
+    for (const [field, text] of [['add-id', id], ['add-value', value], ['add-currency', currency]]) {
+      if (await focused(page) !== field) await tabTo(page, `#${field}`);
+      await page.keyboard.press('Control+A');
+      await page.keyboard.press('Delete');
+      await page.keyboard.type(text);
+    }
+    await page.keyboard.press('Enter');
+  };
+  for (const [invoice, field, error] of [
+    [['I 1', '12.15', 'EUR'], 'add-id', /^Invoice must be .*letters|^Invoice must be a string of 1 to 64/],
+    [['I1', '12,15', 'EUR'], 'add-value', /^Value must be a number/],
+    [['I1', '12.155', 'EUR'], 'add-value', /^Value must not have more than 2 decimals in EUR/],
+    [['I1', '12.15', 'EURO'.slice(0, 2)], 'add-currency', /^Currency must be an active ISO 4217 code/]]) {
+    await type(...invoice);
+    await shows(page, `#${field}-error`, error);
+    assert.equal(await focused(page), field);
+    assert.equal(await page.getAttribute(`#${field}`, 'aria-invalid'), 'true');
+  }
+  await checkLooks(page, 'add-error');
+  await type('I1', '999999999999.99', 'eur');
+  await shows(page, '#add-note', 'Added I1: 999,999,999,999.99 EUR.');
+  assert.equal(await focused(page), 'add-id');
+  await type('I1', '999999999999.99', 'EUR');
+  await shows(page, '#add-note', 'I1 exists already, with the same amount.');
+  await type('I1', '1', 'EUR');
+  await shows(page, '#add-id-error', 'This invoice exists with a different amount');
+  await page.keyboard.press('Escape');
+  assert.equal(await focused(page), 'open-add');
+  await showsIds(page, ['I1']);
+  assert.equal((await pair.request('/invoices')).body.length, 1);
+});
+
+scenario('paying one invoice and all with the keyboard alone', {}, async ({ page, pair, open }) => {
+  await pair.add(...kInvoices);
+  await open();
+  await showsIds(page, ['I1', 'I2', 'I3']);
+  await tabTo(page, '#list tbody a[href*="I2"]');
+  await page.keyboard.press('Enter');
+  await shows(page, '#detail-amount', '10.25 GBP');
+  assert.equal(await focused(page), 'detail-heading');
+  await tabTo(page, '#pay-one');
+  await page.keyboard.press('Enter');
+  await shows(page, '#pay-one-note', 'Paid.');
+  await shows(page, '#detail-status', 'Paid');
+  await shows(page, '#history', /^Created\s.*\s1 attempt to pay\sPaid\s/);
+  await checkLooks(page, 'detail-paid');
+  await page.keyboard.press('Escape');
+  await eventually('the link has the focus again', () => page.evaluate(() => document.activeElement.textContent === 'I2'));
+  await eventually('the address is that of the list', () => new URL(page.url()).hash === '');
+  await shows(page, '#list tbody tr:nth-child(2) .badge', 'Paid');
+
+  await tabTo(page, '#open-pay', 'Shift+Tab');
+  await page.keyboard.press('Enter');
+  await shows(page, '#confirm-sums', /Unpaid\s+1 invoice\s+66\.13 DKK\s+Unpaid\s+1 invoice\s+12\.15 EUR/);
+  await checkLooks(page, 'confirm');
+  await tabTo(page, '#confirm-yes');
+  await page.keyboard.press('Enter');
+  await shows(page, '#run-note', '2 invoices paid.');
+  await shows(page, '#run-counts', /^2 paid, 0 refused, 0 pending/);
+  await shows(page, '#totals tbody tr:nth-child(2)', /EUR[^]*12\.15\s1 invoice/);
+  await checkLooks(page, 'all-paid');
+  assert.ok((await pair.request('/invoices')).body.every((invoice) => invoice.IsPaid));
+  await tabTo(page, '#run-hide');
+  await page.keyboard.press('Enter');
+  assert.equal(await focused(page), 'open-pay');
+});
+
+scenario('filters, links and the way back', { provider: { ACCEPTED_CURRENCIES: 'EUR,GBP' }, failuresExpected: true }, async ({ page, pair, open }) => {
+  await pair.add(...kInvoices, ['I10', 5, 'EUR'], ['I11', 1234567.5, 'DKK']);
+  await pair.pay();
+  await pair.add(['I12', 7, 'JPY']);
+  await open();
+  await showsIds(page, ['I1', 'I2', 'I3', 'I10', 'I11', 'I12']);
+  await shows(page, '#list-count', '6 of 6 invoices');
+  await checkLooks(page, 'list');
+
+  await tabTo(page, '#filter-status');
+  await page.keyboard.type('Refused');
+  await showsIds(page, ['I3', 'I11']);
+  await shows(page, '#list-count', '2 of 2 invoices');
+  await tabTo(page, '#filter-prefix');
+  await page.keyboard.type('I1');
+  await showsIds(page, ['I11']);
+  assert.equal(new URL(page.url()).hash, '#status=refused&prefix=I1');
+  await page.keyboard.type('€');
+  await shows(page, '#filter-error', 'An invoice has only letters, digits and . _ -');
+  await page.keyboard.press('Backspace');
+  await page.keyboard.type('9');
+  await shows(page, '#list-message', 'No invoice matches.');
+  await checkLooks(page, 'nothing-matches');
+  await tabTo(page, '#filter-clear');
+  await page.keyboard.press('Enter');
+  await showsIds(page, ['I1', 'I2', 'I3', 'I10', 'I11', 'I12']);
+
+  await page.click('#totals a[href="#status=refused&currency=DKK"]');
+  await showsIds(page, ['I3', 'I11']);
+  assert.equal(await page.inputValue('#filter-currency'), 'DKK');
+  await page.click('#list a >> text=I11');
+  await shows(page, '#detail-amount', '1,234,567.50 DKK');
+  await shows(page, '#history', /Refused by the provider\s.*HTTP 422: .*DKK/s);
+  await checkLooks(page, 'detail-refused');
+  await page.goBack();
+  await eventually('the detail is closed', () => page.locator('#detail').isHidden());
+  await showsIds(page, ['I3', 'I11']);
+  await page.goBack();
+  await showsIds(page, ['I1', 'I2', 'I3', 'I10', 'I11', 'I12']);
+
+  await open('#invoice=I3&status=refused');
+  await page.reload();
+  await shows(page, '#detail-heading', 'I3');
+  await page.click('#pay-one');
+  await shows(page, '#pay-one-note', 'The provider refused the payment. The history has the reason.');
+  await shows(page, '#history', /2 attempts to pay/);
+  await page.click('#detail-close');
+  await showsIds(page, ['I3', 'I11']);
+  await eventually('the address is that of the list', () => new URL(page.url()).hash === '#status=refused');
+  await open('#invoice=nothing');
+  await shows(page, '#detail-message', 'There is no such invoice.');
+});
+
+scenario('sums have all digits', {}, async ({ page, pair, open }) => {
+  await pair.add(...Array.from({ length: 11 }, (_, i) => [`J${i}`, 999_999_999_999_999, 'JPY']));
+  await open();
+  await shows(page, '#totals tbody .sum', '10,999,999,999,999,989');
+});
+
+const kDetails = [
+  '<img src=x onerror="document.title=1"><script>document.title = 1</script>',
+  `"}]};alert(1)//\u202e${'x'.repeat(400)}`,
+  'javascript:alert(1) &amp; {{1+1}} \u0007\n\tend'];
+
+scenario('texts of the provider are only texts', {
+  decide: ({ id }) => ({ status: 422, detail: kDetails[Number(id.at(-1))] }) }, async ({ page, pair, open }) => {
+  await pair.add(['I0', 1, 'EUR'], ['I1', 2, 'EUR'], ['I2', 3, 'EUR'], [`${'x'.repeat(63)}2`, 999_999_999_999.99, 'EUR']);
+  await pair.pay();
+  await open();
+  await shows(page, '#list tbody tr:nth-child(1) .reason', `HTTP 422: ${kDetails[0]}`);
+  await checkLooks(page, 'hostile-list');
+  await page.click('#list a >> text=I1');
+  await eventually('the whole text is shown', async () =>
+    (await page.locator('#history .reason').textContent()) === `HTTP 422: ${kDetails[1]}`);
+  await checkLooks(page, 'hostile-detail');
+  assert.equal(await page.title(), 'Invoices');
+  assert.equal(await page.locator('body img, body script').count(), 0);
+});
+
+let decided = 0;
+let decideAll;
+const allDecided = new Promise((resolve) => { decideAll = resolve; });
+
+scenario('a run shows its progress', { decide: async () => {
+  if (++decided > 125) await allDecided; // the first batch is paid at once
+  return { status: 200 };
+} }, async ({ page, pair, open }) => {
+  await pair.add(...Array.from({ length: 300 }, (_, i) => [`N${i}`, i + 0.5, 'EUR']));
+  await open();
+  await page.click('#open-pay');
+  await page.click('#confirm-yes');
+  await shows(page, '#run-counts', /^125 paid, 0 refused, 175 pending · \d+ per second$/);
+  await checkLooks(page, 'progress');
+  assert.equal(await page.getAttribute('#open-pay', 'aria-disabled'), 'true');
+  decideAll();
+  await shows(page, '#run-note', '300 invoices paid.');
+});
+
+scenario('100,000 invoices: opens at once, has pages, and is paid with progress', {}, async ({ page, pair, open }) => {
+  const id = (i) => `N${String(i).padStart(6, '0')}`;
+  for (let from = 0; from < 100_000; from += 10_000) {
+    await pair.add(...Array.from({ length: 10_000 }, (_, i) => [id(from + i), (i % 9000) + 0.25, ['EUR', 'GBP', 'DKK', 'USD'][i % 4]]));
+  }
+  const openAfterChange = async (number) => {
+    await pair.add([`more${number}`, 1, 'EUR']); // so that the server has to count again
+    await page.goto('about:blank');
+    const begin = performance.now();
+    await open();
+    await page.locator('#list tbody tr').nth(49).waitFor();
+    await page.locator('#totals tbody tr').nth(3).waitFor();
+    return performance.now() - begin;
+  };
+  const openMs = [await openAfterChange(1), await openAfterChange(2), await openAfterChange(3)];
+  assert.ok(Math.min(...openMs) < 1000, `it took ${openMs} ms to open`); // other tests run meanwhile
+  await shows(page, '#list-count', '50 of 100,003 invoices');
+
+  const turn = async (button, first) => {
+    const clicked = performance.now();
+    await page.click(button);
+    await eventually(`${first} is first`, async () => (await idsOf(page))[0] === first);
+    return performance.now() - clicked;
+  };
+  const turnMs = [];
+  for (let number = 1; number <= 5; ++number) turnMs.push(await turn('#next', id(50 * number)));
+  await turn('#previous', id(200));
+  await page.goBack();
+  await eventually('the browser goes back a page', async () => (await idsOf(page))[0] === id(250));
+  await turn('#previous', id(200));
+  assert.ok(Math.min(...turnMs) < 250, `pages took ${turnMs} ms`);
+
+  await page.click('#open-pay');
+  await shows(page, '#confirm-sums', /25,000 invoices/);
+  await page.click('#confirm-yes');
+  await shows(page, '#run-counts', /^[1-9][\d,]* paid, 0 refused, [1-9][\d,]* pending · [1-9][\d,]* per second$/);
+  await page.evaluate(() => scrollTo(0, 400));
+  await page.focus('#filter-prefix');
+  await page.keyboard.type(id(200).slice(0, 4));
+  const scrolled = await page.evaluate(() => scrollY);
+  await refresh(page);
+  await eventually('the totals show paid invoices', () => page.locator('#totals a[href*="status=paid"]').first().isVisible());
+  assert.equal(await page.inputValue('#filter-prefix'), id(200).slice(0, 4));
+  assert.equal(await focused(page), 'filter-prefix');
+  assert.ok(Math.abs(await page.evaluate(() => scrollY) - scrolled) < 300, 'it scrolled');
+  await shows(page, '#run-note', '100,003 invoices paid.');
+  console.log(`# opened in ${openMs.map(Math.round)} ms; pages in ${turnMs.map(Math.round)} ms`);
+});
