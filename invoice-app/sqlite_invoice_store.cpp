@@ -45,8 +45,8 @@ constexpr const char* kVersion1 = R"sql(
     )sql";
 
 // payment_request.due_since_ms is when payment was requested while no invoice was due, or the time
-// of the migration if payment had been requested before. NULL if only a program that knows version 1
-// has requested payment.
+// of the migration if payment had been requested before. NULL if only a program that knows version
+// 1 has requested payment.
 //
 // Times of an invoice are NULL if a program that knows only version 1 has made the change. Such
 // programs also
