@@ -195,6 +195,7 @@ class InvoiceApp(openapi_case.Service):
             ("status=open", "currency=eur", "prefix=a%20b", "limit=0", "limit=1001", "cursor=x"),
         )
         self.expect(404, "GET", "/invoices/unknown")
+        self.assertEqual(self.get("/provider"), {"Status": "reachable"})
         totals = self.get("/summary")
         self.assertEqual({total["Currency"] for total in totals}, {"EUR", "GBP", "JPY", "KWD"})
 
@@ -204,6 +205,7 @@ class InvoiceApp(openapi_case.Service):
         self.pay_until(202, "/invoices/unpaid/pay")
         self.provider.kill()
         self.pay_until(503, "/invoices/pay")
+        self.assertEqual(self.get("/provider")["Status"], "unreachable")
         self.pay_until(503, "/invoices/unpaid/pay")
 
     def watch_until_it_stops(self):

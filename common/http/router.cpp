@@ -180,7 +180,9 @@ std::optional<HttpResponse> HttpRouter::refuse(HttpRequest& request, bool has_bo
     const auto method = methods->find(request.method == "HEAD" ? "GET" : request.method);
     if (method != methods->end()) route = &method->second;
   }
-  if (is_forged(request)) return error(403, "a page of another site sent this request");
+  if (route != nullptr && is_forged(request)) {
+    return error(403, "a page of another site sent this request");
+  }
   if (guard_ && (route == nullptr || route->access == Access::kGuarded)) {
     if (auto response = guard_(request)) return response;
   }

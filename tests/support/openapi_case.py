@@ -21,6 +21,8 @@ NEVER_SEEN = {500: "only a bug of the program has this response"}
 EXPORTED_FOR_ALL = {200, 500, 503}
 # Routes of the admin port, which the documents do not describe. The metrics do not tell ports.
 ADMIN_PATHS = {"/readyz", "/metrics"}
+# The page of invoice-app, which is for people.
+PAGE_PATHS = {"/", "/page.css", "/page.js"}
 
 
 class Service(unittest.TestCase):
@@ -101,7 +103,7 @@ class Service(unittest.TestCase):
         exported = {}
         pattern = r'^http_requests_total\{code="(\d+)",method="(\w+)",path="([^"]+)"\}'
         for code, method, path in re.findall(pattern, self.program.metrics(), re.MULTILINE):
-            if path not in ADMIN_PATHS:
+            if path not in ADMIN_PATHS | PAGE_PATHS:
                 exported.setdefault(f"{method} {path}", set()).add(int(code))
         documented = {"other other": {400, *self.document.other_statuses()}}
         for method, path, status in self.document.documented():
@@ -135,6 +137,7 @@ class Service(unittest.TestCase):
                         self.expect(401, method, target, headers=headers)
         for _, target, _ in self.targets("post"):
             with self.subTest(target):
+                self.expect(403, "POST", target, b"[]", {"Sec-Fetch-Site": "cross-site"})
                 self.expect(413, "POST", target, b"[", {"Content-Length": "10000000"})
                 self.expect(415, "POST", target, b"[]", {"Content-Encoding": "gzip"})
                 incomplete = self.program.send(
