@@ -119,7 +119,6 @@ TEST_F(HttpRouterTest, Answers405WithTheAllowedMethods) {
   }
 }
 
-// RFC 9110, section 9.1: methods are case-sensitive.
 TEST_F(HttpRouterTest, Answers403IfAPageOfAnotherSiteSendsAPost) {
   const auto send_from = [this](const std::string& method, const std::string& site) {
     return send(method, "/both", "", {{"Sec-Fetch-Site", site}});
@@ -129,6 +128,7 @@ TEST_F(HttpRouterTest, Answers403IfAPageOfAnotherSiteSendsAPost) {
   EXPECT_EQ(send_from("GET", "cross-site").status, 200);
 }
 
+// RFC 9110, section 9.1: methods are case-sensitive.
 TEST_F(HttpRouterTest, Answers501ToUnknownMethodsWithTheirNames) {
   for (const std::string method : {"get", "Get", "GETS", "BREW", "PROPFIND", "X"}) {
     for (const std::string path : {"/list", "/nothing"}) {
