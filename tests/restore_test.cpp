@@ -103,15 +103,24 @@ TEST_P(Restore, TheServicesPayEachInvoiceExactlyOnce) {
   ASSERT_EQ(app->stop(), 0);
 
   const auto start_restored_app = [&] {
-    app = start_invoice_app(provider->url(), {{"DATABASE_URL", restore("invoices")}});
+    const Variables urls = {{"DATABASE_URL", restore("invoices")},
+                            {"PAYMENT_PROVIDER_URL", provider->url()}};
+    app = start_invoice_app(provider->url(), urls);
     const json restored = invoices(*app);
     EXPECT_GT(restored.size(), 0U);
     EXPECT_LT(restored.size(), all.size());
     expect_status(pay(*app), 200);
     EXPECT_EQ(invoices(*app), all_paid(restored));
+    const Outcome without_invoices = run(INVOICE_APP_BINARY, {"--audit"}, urls);
+    EXPECT_EQ(without_invoices.status, 1);
+    for (const char* kind : {"PaidWithoutPayment", "PaymentOfUnpaidInvoice", "DifferentAmount"}) {
+      EXPECT_NE(without_invoices.output.find(std::string(kind) + "\":0"), std::string::npos)
+          << without_invoices.output;
+    }
     load.add_again(app->url());
     expect_status(pay(*app), 200);
     EXPECT_EQ(invoices(*app), all);
+    EXPECT_EQ(run(INVOICE_APP_BINARY, {"--audit"}, urls).status, 0);
   };
   // Only the invoices were lost.
   start_restored_app();
