@@ -164,14 +164,8 @@ main() {
   prepare_checks
 
   choose_target
-  case $mode in
-    cluster) test_cluster ;;
-    url) test_payments ;;
-    local)
-      start_own_pair
-      test_payments
-      ;;
-  esac
+  if [[ $mode == local ]]; then start_own_pair; fi
+  if [[ $mode == cluster ]]; then test_cluster; else test_payments; fi
 
   print_paid
   if [[ $mode != local ]]; then

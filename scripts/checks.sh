@@ -245,8 +245,10 @@ add_unpaid_invoice() {
 pay_all() {
   connect
   pay "${PAY_SECONDS:-60}" "202 503"
-  fetch_both paid
   check_all_paid
+  fetch_both paid
+  grep -Fqx "{\"InvoiceId\":\"$id\",\"Value\":12.15,\"Currency\":\"EUR\",\"IsPaid\":true}" \
+    "$work/invoices-paid" || fail "the new invoice $id is missing in GET /invoices"
   note "$(wc -l <"$work/invoices-paid" | tr -d ' ') invoices"
 }
 

@@ -86,6 +86,7 @@ finds pays-nothing 'test.sh: FAIL: .*POST /invoices/pay gave 200, but there are:
 finds never-ends 'test.sh: FAIL: .*not everything was paid after 1 s; the last response was 202.*'
 finds refuses 'test.sh: FAIL: .*POST /invoices/pay gave 502.*'
 finds loses-invoice 'test.sh: FAIL: .*the new invoice test-.* is not listed once, unchanged and paid.*'
+finds lists-less 'test.sh: FAIL: .*the new invoice test-.* is missing in GET /invoices.*'
 finds drops-new 'test.sh: FAIL: .*is not listed once, unchanged and unpaid.*'
 finds adds-twice 'test.sh: FAIL: .*is not listed once, unchanged and unpaid.*'
 finds paid-at-once 'test.sh: FAIL: .*is not listed once, unchanged and unpaid.*'

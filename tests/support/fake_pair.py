@@ -52,10 +52,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "/summary": [{"Status": "unpaid", "Count": unpaid}, {"Status": "sending", "Count": 0}],
         }
         if query:  # of a page, whose prefix is the id of the only invoice
-            lists["/invoices"] = [
-                {**invoice, "Status": "paid" if invoice["IsPaid"] else "unpaid"}
-                for invoice in invoices
-            ]
+            status = {True: "paid", False: "unpaid"}
+            lists["/invoices"] = [{**i, "Status": status[i["IsPaid"]]} for i in invoices]
+        elif MISTAKE == "lists-less":
+            lists["/invoices"] = []
         self.answer(200, lists[path])
 
     def do_POST(self):
