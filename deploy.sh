@@ -8,8 +8,8 @@ Usage: ./deploy.sh [--context NAME] [--registry HOST[/PATH]] [--tag TAG]
                    [--postgresql | --sqlite] [--switch]
        ./deploy.sh --status | --delete [--force] | --print-tag
 
-Deploys invoice-app and payment-provider with three pods each, or updates a deployment, one pod after
-the other. If nothing has changed, it changes nothing.
+Deploys invoice-app and payment-provider with three pods each, and an audit each hour, or updates a
+deployment, one pod after the other. If nothing has changed, it changes nothing.
 
 The cluster is minikube, which is started if necessary. If minikube is not installed, it is the
 cluster of kubectl's current context.
