@@ -30,8 +30,9 @@ class Load {
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
 
+  // Waits for whole runs: the one in progress may have added its invoices already.
   void await_runs(int count) const {
-    const int end = runs_ + count;
+    const int end = runs_ + 1 + count;
     ASSERT_TRUE(eventually([&] { return runs_ >= end || has_failed(); }));
   }
   // Throws if a request failed.
