@@ -11,14 +11,14 @@ namespace {
 
 using tests::header;
 
-class Page : public testing::Test {
+class InvoicePage : public testing::Test {
  protected:
-  Page() { add_page_to(client_.router()); }
+  InvoicePage() { add_page_to(client_.router()); }
 
   tests::RouterClient client_;
 };
 
-TEST_F(Page, LetsNothingRunOrLoadButItsOwnFiles) {
+TEST_F(InvoicePage, LetsNothingRunOrLoadButItsOwnFiles) {
   for (const char* path : {"/", "/page.css", "/page.js"}) {
     const auto response = client_.get(path);
     EXPECT_EQ(response.status, 200) << path;
@@ -34,7 +34,7 @@ TEST_F(Page, LetsNothingRunOrLoadButItsOwnFiles) {
 }
 
 // The policy would stop them, too. It must never have to.
-TEST_F(Page, HasNoInlineCodeAndMakesNoHtmlOfText) {
+TEST_F(InvoicePage, HasNoInlineCodeAndMakesNoHtmlOfText) {
   for (const char* path : {"/", "/page.js"}) {
     const std::string text = client_.get(path).body;
     for (const char* banned :

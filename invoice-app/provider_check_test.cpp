@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -20,7 +19,6 @@ namespace invoice_app {
 namespace {
 
 using namespace std::chrono_literals;
-using common::HttpFailure;
 using tests::FakeProvider;
 using tests::http_answer;
 
@@ -125,8 +123,8 @@ TEST(ProviderCheck, RequestsDuringACheckWaitForItWithoutAWorker) {
     return not_found(request);
   });
   Checked checked(provider.url(), kLongInterval);
-  std::vector<std::future<std::string>> responses;
-  for (int i = 0; i < 10; ++i) responses.push_back(checked.begin());
+  std::vector<std::future<std::string>> responses(10);
+  for (auto& response : responses) response = checked.begin();
   EXPECT_TRUE(tests::eventually([&] { return !provider.requests().empty(); }));
   for (const auto& response : responses) {
     EXPECT_EQ(response.wait_for(0s), std::future_status::timeout);

@@ -65,6 +65,8 @@ scenario('invoice-app stops and is killed during a run, and is back', kFailures,
   await page.click('#list a >> text=I1');
   await shows(page, '#detail-message', /The invoice cannot be read now: invoice-app does not respond/);
   await page.click('#detail-close');
+  await page.click('#run-again');
+  await shows(page, '#run-note', /^It is unknown whether the payments were requested: invoice-app does not respond\./);
 
   await pair.app.start();
   await refresh(page);

@@ -45,10 +45,6 @@ function note(id, kind, text) {
   setText(id, text);
 }
 
-function announce(text) {
-  setText('announcer', text);
-}
-
 // Unlike `disabled`, keeps the keyboard's focus.
 function setEnabled(id, enabled) {
   $(id).setAttribute('aria-disabled', String(!enabled));
@@ -481,27 +477,33 @@ async function payAll() {
 // send the request again.
 async function watchRun() {
   const silence = new AbortController();
-  let timer = 0;
+  let silenceTimer = 0;
   const heard = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => silence.abort(), kSilenceMs);
+    clearTimeout(silenceTimer);
+    silenceTimer = setTimeout(() => silence.abort(), kSilenceMs);
   };
   heard();
+  let hasBegun = false;
   try {
     const response = await fetch('invoices/pay', {
       method: 'POST', headers: { Accept: 'text/event-stream' }, signal: silence.signal });
-    if (!response.ok) {
-      return ['bad', `It is unknown whether the payments were requested: ${why(await read(response))}.`, true];
-    }
+    if (!response.ok) return explainNoRun(await read(response));
     for await (const { event, report } of readEvents(response.body, heard)) {
+      hasBegun = true;
       showProgress(report);
       if (event === 'end') return explainEnd(report);
     }
   } catch { /* as without an end */ } finally {
-    clearTimeout(timer);
+    clearTimeout(silenceTimer);
   }
+  if (!hasBegun) return explainNoRun({ status: 0 });
   return ['bad', 'The connection broke. The payments continue in the background; the totals show them. ' +
     'To watch, pay again: no invoice is paid twice.', true];
+}
+
+function explainNoRun(response) {
+  return ['bad', `It is unknown whether the payments were requested: ${why(response)}. ` +
+    'Pay again: no invoice is paid twice.', true];
 }
 
 // The events of https://html.spec.whatwg.org/multipage/server-sent-events.html, as the server sends them.
@@ -538,7 +540,7 @@ let announcedAt = 0;
 function announceProgress(counts) {
   if (Date.now() - announcedAt < kAnnounceMs) return;
   announcedAt = Date.now();
-  announce(counts);
+  setText('announcer', counts);
 }
 
 function explainEnd({ End: end, Paid: paid, Refused: refused }) {
@@ -577,10 +579,12 @@ let timer = 0;
 async function refresh() {
   clearTimeout(timer);
   if (document.hidden) return;
-  const calls = [refreshTotals(), refreshList(), refreshDetail(), refreshProvider()];
-  await Promise.all(calls);
-  clearTimeout(timer);
-  timer = setTimeout(refresh, kRefreshMs);
+  try {
+    await Promise.all([refreshTotals(), refreshList(), refreshDetail(), refreshProvider()]);
+  } finally {
+    clearTimeout(timer);
+    timer = setTimeout(refresh, kRefreshMs);
+  }
 }
 
 function viewChanged() {

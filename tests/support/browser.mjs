@@ -25,7 +25,7 @@ export function launchBrowser() {
 export async function openPage(browser, { failuresExpected = false } = {}) {
   const context = await browser.newContext({ viewport: kWide, reducedMotion: 'reduce', timezoneId: 'UTC' });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(60_000);
   page.faults = [];
   page.on('pageerror', (error) => page.faults.push(String(error)));
   page.on('console', (message) => {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const kPatienceMs = 20_000;
+const kPatienceMs = 60_000; // other tests run meanwhile
 
 // Waits until `condition` returns something, and returns it.
 export async function eventually(what, condition, patienceMs = kPatienceMs) {
@@ -99,11 +99,17 @@ async function startFakeProvider(decide) {
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
-    const isBatch = request.url === '/payments/batch';
-    const results = !isBatch ? [] : await Promise.all(JSON.parse(body).map(async (payment) => (
-      { id: payment.id, idempotencyKey: payment.idempotencyKey, ...await decide(payment) })));
-    response.writeHead(isBatch ? 207 : 404, { 'Content-Type': 'application/json' });
-    response.end(JSON.stringify(results));
+    const resultOf = async (payment) => (
+      { id: payment.id, idempotencyKey: payment.idempotencyKey, ...await decide(payment) });
+    const respond = (status, json) => {
+      response.writeHead(status, { 'Content-Type': 'application/json' });
+      response.end(JSON.stringify(json));
+    };
+    if (request.method !== 'POST') return respond(404, {});
+    const payments = JSON.parse(body);
+    if (Array.isArray(payments)) return respond(207, await Promise.all(payments.map(resultOf)));
+    const result = await resultOf(payments);
+    return respond(result.status, result);
   });
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   return {
