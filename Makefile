@@ -54,6 +54,7 @@ build: ## Build build/bin/invoice-app and build/bin/payment-provider
 .PHONY: test
 test: ## Build with warnings as errors and run all tests
 	@scripts/install-packages.sh build run test postgresql
+	@scripts/install-node-packages.sh
 	$(CONFIGURE) dev
 	$(BUILD) dev
 	$(CTEST) dev

@@ -76,7 +76,7 @@ Seconds Pairs::pay() {
 
 void Pairs::check_paid_once() const {
   const common::SystemClock clock;
-  const auto invoices = open_invoices(invoices_url_);
+  const auto invoices = open_invoices(invoices_url_, clock);
   const auto ledger = open_ledger(payments_url_, clock);
   std::unordered_map<std::string, common::Money> payments;
   for_each(*ledger, [&](const auto& payment) {

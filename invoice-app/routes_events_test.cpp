@@ -77,7 +77,7 @@ class InvoiceRoutesEvents : public testing::Test {
   PaymentWorkers workers_{store_, gateways_.factory(), clock_, metrics_, worker_options()};
   PayInvoices pay_invoices_{store_, workers_};
   PayAndWatch pay_and_watch_{store_, workers_, {.interval = milliseconds(2)}};
-  Routes routes_{store_, pay_invoices_, pay_and_watch_};
+  Routes routes_{store_, pay_invoices_, pay_and_watch_, {registry_, "add"}};
   tests::RouterClient client_;
 };
 

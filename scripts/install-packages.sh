@@ -41,11 +41,12 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   exit 0
 fi
 
-# The status of each package. dpkg-query fails if it does not know one of them; this is no error.
-installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
+# What is installed, and what that provides: Node.js from elsewhere may bring its own npm.
+installed=$(dpkg-query -W -f '${db:Status-Status},${Package},${Provides}\n' |
+  sed -n 's/^installed,//p' | tr -d ' ' | tr ',' '\n' | sed 's/(.*//')
 missing=()
 for package in "${packages[@]}"; do
-  grep -qxF "$package installed" <<<"$installed" || missing+=("$package")
+  grep -qxF "$package" <<<"$installed" || missing+=("$package")
 done
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 

@@ -1,55 +1,23 @@
 #include "common/http/cached_list.h"
 
-#include <array>
-#include <cstdio>
 #include <exception>
-#include <string_view>
 #include <utility>
 
+#include "common/http/etag.h"
+
 namespace common {
-namespace {
-
-// Depends on the content only. So all replicas have the same, and a change that the list does not
-// show leaves it. The hash is FNV-1a. Lower case, as has_token() expects.
-std::string etag_of(std::string_view body) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : body) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  std::array<char, 40> tag{};
-  const int size = std::snprintf(tag.data(), tag.size(), "\"%zx-%016llx\"", body.size(),
-                                 static_cast<unsigned long long>(hash));
-  return {tag.data(), static_cast<std::size_t>(size)};
-}
-
-// RFC 9110, section 13.1.2: the comparison is weak.
-bool client_has(const HttpRequest& request, const std::string& etag) {
-  constexpr std::string_view kName = "If-None-Match";
-  return request.has_token(kName, etag) || request.has_token(kName, "w/" + etag) ||
-         request.has_token(kName, "*");
-}
-
-}  // namespace
 
 std::optional<HttpResponse> CachedList::find(const HttpRequest& request) {
   const EncodedPtr list = up_to_date();
   if (!list) return std::nullopt;
-  return respond(request, *list);
+  return respond_unless_cached(request, list->etag, list->body);
 }
 
 HttpResponse CachedList::get(const HttpRequest& request) {
   EncodedPtr list;
   if (!is_too_long_) list = up_to_date();
   if (!is_too_long_ && !list) list = read();
-  return list ? respond(request, *list) : respond_in_chunks(read_());
-}
-
-HttpResponse CachedList::respond(const HttpRequest& request, const Encoded& list) {
-  HttpResponse response{.headers = {{"ETag", list.etag}, {"Cache-Control", "no-cache"}}};
-  if (client_has(request, list.etag)) {
-    response.status = 304;
-  } else {
-    response.shared_body = list.body;
-  }
-  return response;
+  return list ? respond_unless_cached(request, list->etag, list->body) : respond_in_chunks(read_());
 }
 
 CachedList::EncodedPtr CachedList::kept() {

@@ -72,7 +72,6 @@ class CachedList {
   using EncodedPtr = std::shared_ptr<const Encoded>;  // nullptr: the list is too long
   using Reading = std::shared_future<Outcome<EncodedPtr>>;
 
-  static HttpResponse respond(const HttpRequest& request, const Encoded& list);
   EncodedPtr kept();
   // What a thread is reading; not valid if no thread is.
   Reading reading();
