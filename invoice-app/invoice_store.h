@@ -107,8 +107,9 @@ class InvoiceStore {
   // but changes that are made meanwhile may be counted or not.
   virtual std::vector<InvoiceTotal> totals() = 0;
 
-  // Since when the oldest due invoice has been due; nullopt: none is due. Stores keep no time of
-  // request for each invoice. So it is the later of two times: when the oldest due invoice was
+  // Since when the oldest due invoice has been due; nullopt: none is due, or this is unknown
+  // because programs that keep no times have created it and requested payment. Stores keep no time
+  // of request for each invoice. So it is the later of two times: when the oldest due invoice was
   // created (if known), and when payment was requested while no invoice was due. If invoices are
   // always due, and an old one was requested just now, it is too early.
   virtual std::optional<common::WallTime> due_since() = 0;

@@ -116,11 +116,11 @@ std::optional<common::WallTime> find_due_since(PostgresConnection& connection) {
            ") AS due) AS oldest_due WHERE oldest IS NOT NULL";
   }();
   const PostgresRows rows = connection.run(query);
-  if (rows.size() == 0) return std::nullopt;
   const auto time = [&](int column) {
     return rows.is_null(0, column) ? 0 : rows.number(0, column);
   };
-  return common::from_unix_ms(std::max(time(0), time(1)));
+  const std::int64_t since = rows.size() == 0 ? 0 : std::max(time(0), time(1));
+  return since == 0 ? std::nullopt : std::optional(common::from_unix_ms(since));
 }
 
 // LATERAL and LIMIT make the planner take the index for each id, also without statistics.

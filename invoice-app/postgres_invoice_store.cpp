@@ -48,7 +48,8 @@ constexpr std::array kVersion2 = {
     "ADD COLUMN IF NOT EXISTS refused_attempt BIGINT",
     "ALTER TABLE payment_request ADD COLUMN IF NOT EXISTS due_since_ms BIGINT",
     "UPDATE payment_request SET due_since_ms = "
-    "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) WHERE due_since_ms IS NULL",
+    "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) "
+    "WHERE due_since_ms IS NULL AND through > 0",
     "CREATE INDEX IF NOT EXISTS invoices_released ON invoices (sequence ASC) "
     "WHERE state = 1 AND claimable_at_ms = 0"};
 

@@ -97,7 +97,9 @@ std::optional<common::WallTime> find_due_since(SqliteConnection& connection) {
       "UNION ALL SELECT sequence FROM invoices INDEXED BY released WHERE state = 1 "
       "AND claimable_at_ms = 0)) WHERE oldest IS NOT NULL");
   if (!row.executeStep()) return std::nullopt;
-  return common::from_unix_ms(std::max(row.getColumn(0).getInt64(), row.getColumn(1).getInt64()));
+  const std::int64_t since =
+      std::max<std::int64_t>(row.getColumn(0).getInt64(), row.getColumn(1).getInt64());
+  return since == 0 ? std::nullopt : std::optional(common::from_unix_ms(since));
 }
 
 std::vector<Invoice> find_invoices(SqliteConnection& connection, std::span<const std::string> ids) {

@@ -45,7 +45,8 @@ constexpr const char* kVersion1 = R"sql(
     )sql";
 
 // payment_request.due_since_ms is when payment was requested while no invoice was due, or the time
-// of the migration.
+// of the migration if payment had been requested before. NULL if only a program that knows version
+// 1 has requested payment.
 //
 // Times of an invoice are NULL if a program that knows only version 1 has made the change. Such
 // programs also
@@ -58,7 +59,7 @@ constexpr const char* kVersion2 = R"sql(
       ALTER TABLE invoices ADD COLUMN refused_at_ms INTEGER;
       ALTER TABLE invoices ADD COLUMN refused_attempt INTEGER;
       ALTER TABLE payment_request ADD COLUMN due_since_ms INTEGER;
-      UPDATE payment_request SET due_since_ms = 1000 * strftime('%s', 'now');
+      UPDATE payment_request SET due_since_ms = 1000 * strftime('%s', 'now') WHERE through > 0;
       CREATE INDEX released ON invoices (sequence) WHERE state = 1 AND claimable_at_ms = 0;
     )sql";
 
