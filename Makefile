@@ -153,6 +153,7 @@ images-test: ## Build both images and test three containers of each (with Docker
 
 .PHONY: debian13-test
 debian13-test: ## Run "make demo" and "make test" in a container of Debian 13 (with Docker, or as root)
+	@scripts/install-packages.sh test
 	@tests/debian13_test.sh
 
 # The options of deploy.sh, which are also environment variables: ./deploy.sh --help

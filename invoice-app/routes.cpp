@@ -15,10 +15,14 @@
 #include "common/http/page.h"
 #include "common/http/problem.h"
 #include "common/http/query.h"
+#include "common/http/static_file.h"
 #include "common/json/json.h"
 #include "invoice-app/invoice_json.h"
 
 namespace invoice_app {
+
+extern const std::string_view kOpenApi;  // openapi.json
+
 namespace {
 
 using common::HttpRequest;
@@ -198,12 +202,10 @@ Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices, PayAndWatch& pay_
 
 void Routes::add_to(common::HttpRouter& router) {
   using Access = common::HttpRouter::Access;
+  common::add_static_file(router, "/openapi.json", {kOpenApi, "application/json"});
   router
       .get(
-          "/invoices",
-          [this](const HttpRequest& request) {
-            return request.query.empty() ? list_.get(request) : page(request);
-          },
+          "/invoices", [this](const HttpRequest& request) { return list(request); },
           Access::kGuarded,
           [this](const HttpRequest& request) {
             return request.query.empty() ? list_.find(request) : std::nullopt;
@@ -243,7 +245,8 @@ void Routes::add_to(common::HttpRouter& router) {
       .may_respond({202, 404, 502});
 }
 
-HttpResponse Routes::page(const HttpRequest& request) {
+HttpResponse Routes::list(const HttpRequest& request) {
+  if (request.query.empty()) return list_.get(request);
   const InvoiceFilter filter{
       .state = common::read_choice(request, kStatusName, kStatuses),
       .currency = common::read_parameter(request, kCurrencyName, "a currency code of ISO 4217",

@@ -52,7 +52,7 @@ class Routes {
   void add_invoices(const common::HttpRequest& request, const common::HttpRespond& respond);
   void pay(const common::HttpRequest& request, const common::HttpRespond& respond);
   void pay_one(const std::string& id, const common::HttpRespond& respond);
-  common::HttpResponse page(const common::HttpRequest& request);
+  common::HttpResponse list(const common::HttpRequest& request);
 
  private:
   InvoiceStore& store_;

@@ -14,11 +14,15 @@
 #include "common/http/page.h"
 #include "common/http/problem.h"
 #include "common/http/query.h"
+#include "common/http/static_file.h"
 #include "common/json/json.h"
 #include "payment-provider/idempotency_key.h"
 #include "payment-provider/payment_json.h"
 
 namespace payment_provider {
+
+extern const std::string_view kOpenApi;  // openapi.json
+
 namespace {
 
 using common::HttpRequest;
@@ -97,6 +101,7 @@ Routes::Routes(Ledger& ledger, PaymentRules rules, std::optional<std::string> to
 void Routes::add_to(common::HttpRouter& router) {
   router.set_guard([this](const HttpRequest& request) { return demand_token(request); });
   const auto guarded = common::HttpRouter::Access::kGuarded;
+  common::add_static_file(router, "/openapi.json", {kOpenApi, "application/json"});
   router
       .get(
           "/payments", [this](const HttpRequest& request) { return list(request); }, guarded,

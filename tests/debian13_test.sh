@@ -7,8 +7,8 @@ usage() {
   cat <<'END'
 Usage: tests/debian13_test.sh
 
-The container has make and the packages of packages.txt. It has no network, so the programs are
-built with the distribution's cpp-httplib.
+The container has make, the packages of packages.txt and the npm packages of this machine. It has no
+network, so the programs are built with the distribution's cpp-httplib.
 
 If no container engine is running, root is needed: the script installs Debian's (packages.txt),
 starts it and stops it at the end. If debian:trixie-slim cannot be pulled, debootstrap makes it. The
@@ -82,7 +82,9 @@ main() {
   open_engine
   have_base
   install_packages
-  tar -cf - --exclude=./build --exclude=./.git . |
+  scripts/install-node-packages.sh
+  # The exclusion does not match build/node_modules, which does not begin with a dot.
+  tar -cf - --exclude=./build --exclude=./.git . build/node_modules |
     in_container bash -euc 'mkdir /tmp/project; cd /tmp/project; tar -xf -; make demo; make test' ||
     fail "the output is above"
   echo "debian13_test.sh: PASS"

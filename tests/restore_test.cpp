@@ -1,5 +1,5 @@
-// The drill of docs/backup.md: "--backup" of services under load, and payments that go on after a
-// restore.
+// The drill of docs/backup.md: "--backup" of services under load, payments that go on after a
+// restore, and the audit.
 
 #include <gtest/gtest.h>
 
@@ -80,6 +80,16 @@ class Load {
 class Restore : public BackupFixture, public testing::WithParamInterface<DatabaseKind> {
  protected:
   Restore() : BackupFixture(GetParam()) {}
+
+  // `result` is that of the audit's JSON object.
+  void expect_audit(const std::string& invoices_url, const ServiceProcess& provider,
+                    const std::string& result) const {
+    const Outcome outcome =
+        run(binary("invoices"), {"--audit"},
+            {{"DATABASE_URL", invoices_url}, {"PAYMENT_PROVIDER_URL", provider.url()}});
+    EXPECT_NE(outcome.output.find("\"Result\":\"" + result + '"'), std::string::npos)
+        << outcome.output;
+  }
 };
 INSTANTIATE_TEST_SUITE_P(Of, Restore,
                          testing::Values(DatabaseKind::kSqlite, DatabaseKind::kPostgres),
@@ -103,15 +113,19 @@ TEST_P(Restore, TheServicesPayEachInvoiceExactlyOnce) {
   ASSERT_EQ(app->stop(), 0);
 
   const auto start_restored_app = [&] {
-    app = start_invoice_app(provider->url(), {{"DATABASE_URL", restore("invoices")}});
+    const std::string url = restore("invoices");
+    app = start_invoice_app(provider->url(), {{"DATABASE_URL", url}});
     const json restored = invoices(*app);
     EXPECT_GT(restored.size(), 0U);
     EXPECT_LT(restored.size(), all.size());
     expect_status(pay(*app), 200);
     EXPECT_EQ(invoices(*app), all_paid(restored));
+    // The ledger also has payments of invoices that are missing.
+    expect_audit(url, *provider, "different");
     load.add_again(app->url());
     expect_status(pay(*app), 200);
     EXPECT_EQ(invoices(*app), all);
+    expect_audit(url, *provider, "equal");
   };
   // Only the invoices were lost.
   start_restored_app();

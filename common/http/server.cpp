@@ -73,7 +73,7 @@ class HttpServer::Impl {
                   .router = router,
                   .unmatched = metrics.route("other", "other"),
                   .workers = workers_} {
-    listener_.unmatched.expect({400, 404, 405, 501});
+    listener_.unmatched.expect({400, 404, 405, 414, 431, 501, 505});
   }
 
   HttpRouter router;
