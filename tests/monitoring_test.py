@@ -9,6 +9,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,8 @@ import urllib.parse
 
 sys.dont_write_bytecode = True
 from support import monitoring  # noqa: E402
-from support.monitoring import Monitor, Service, eventually, fetch  # noqa: E402
+from support.monitoring import Monitor, eventually, fetch  # noqa: E402
+from support.program import Program  # noqa: E402
 
 BINARIES = pathlib.Path()
 OF_PROMETHEUS = {"up"}
@@ -31,31 +33,35 @@ class Pair(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.directory = pathlib.Path(directory.name)
         self.provider = self.start("payment-provider", ACCEPTED_CURRENCIES="EUR,GBP")
-        self.app = self.start("invoice-app", PAYMENT_PROVIDER_URL=self.provider.url, PAY_WAIT_SECONDS="1")
+        settings = {"PAYMENT_PROVIDER_URL": self.provider.url(), "PAY_WAIT_SECONDS": "1"}
+        self.app = self.start("invoice-app", **settings)
 
-    def start(self, name, ports=(0, 0), **settings):
-        service = Service(BINARIES, name, self.directory, ports, **settings)
-        self.addCleanup(service.stop)
-        return service
+    def start(self, name, **settings):
+        (self.directory / f"{name}.ports").unlink(missing_ok=True)
+        settings = {"DATABASE_URL": f"sqlite:{self.directory}/{name}.db", **settings}
+        program = Program(BINARIES / name, self.directory, settings)
+        self.addCleanup(program.kill)
+        return program
 
     def start_monitor(self, **options):
-        monitor = Monitor(self.directory, (self.app.admin_port, self.provider.admin_port), **options)
+        ports = [program.port("ADMIN_PORT") for program in (self.app, self.provider)]
+        monitor = Monitor(self.directory, ports, **options)
         self.addCleanup(monitor.stop)
         return monitor
 
     def pay(self):
-        return fetch(self.app.url + "/invoices/pay", b"")[0]
+        return fetch(self.app.url() + "/invoices/pay", b"")[0]
 
     def add(self, identifier, currency="EUR"):
         invoice = {"InvoiceId": identifier, "Value": 12.15, "Currency": currency}
-        self.assertEqual(fetch(self.app.url + "/invoices", json.dumps(invoice).encode())[0], 201)
+        self.assertEqual(fetch(self.app.url() + "/invoices", json.dumps(invoice).encode())[0], 201)
 
     def audit(self):
         command = [str(BINARIES / "invoice-app"), "--audit"]
         environment = {
             **os.environ,
             "DATABASE_URL": f"sqlite:{self.directory}/invoice-app.db",
-            "PAYMENT_PROVIDER_URL": self.provider.url,
+            "PAYMENT_PROVIDER_URL": self.provider.url(),
         }
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -90,8 +96,8 @@ class HealthyPair(Pair):
         for letter in "ab":  # more than are refused
             self.add(f"paid-{number}{letter}")
         self.pay()  # gets 502, because the provider refuses DKK
-        fetch(self.app.url + "/invoices?unknown=1")
-        fetch(self.provider.url + "/payments")
+        fetch(self.app.url() + "/invoices?unknown=1")
+        fetch(self.provider.url() + "/payments")
 
     def has_data(self, expression):
         self.traffic += 1
@@ -127,7 +133,8 @@ class HealthyPair(Pair):
         eventually("all rules work, and no alert is pending or firing", 60, self.all_is_well)
 
     def test_every_metric_of_rules_and_dashboard_exists(self):
-        exported = self.app.metrics() | self.provider.metrics() | OF_PROMETHEUS
+        texts = self.app.metrics() + self.provider.metrics()
+        exported = OF_PROMETHEUS | set(re.findall(r"^(\w+)", texts, re.MULTILINE))
         exported |= {rule["record"] for rule in monitoring.rules() if "record" in rule}
         queries = [("dashboard", query) for _, query in monitoring.queries(monitoring.load("dashboard.json"))]
         for rule in monitoring.rules():
@@ -157,8 +164,8 @@ class Alerts(Pair):
         eventually("the alerts arrive", 60, lambda: self.firing() >= reported)
         for alert in self.active():
             self.assertNotIn("<", "".join(alert["annotations"].values()))  # an error in a template
-        ports = (self.provider.port, self.provider.admin_port)
-        self.provider = self.start("payment-provider", ports=ports)
+        ports = {name: str(self.provider.port(name)) for name in ("PORT", "ADMIN_PORT")}
+        self.provider = self.start("payment-provider", **ports)
         eventually("the alerts are resolved", 60, lambda: not self.firing() & reported)
         eventually("all invoices are paid", 60, lambda: self.pay() == 200)
 

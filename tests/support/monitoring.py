@@ -1,4 +1,4 @@
-"""The files of monitoring/, and the programs that use them."""
+"""The files of monitoring/, and Prometheus and Alertmanager that use them."""
 
 import contextlib
 import os
@@ -76,61 +76,7 @@ def eventually(what, seconds, condition):
     return result
 
 
-class Program:
-    """A process with its output in a log. It gets SIGTERM at the end, and must then end with 0. It also
-    gets SIGTERM if the test dies."""
-
-    def __init__(self, command, log, environment):
-        self.log = log
-        self.killed = False
-        with open(log, "ab") as output:
-            self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", *command],
-                stdout=output,
-                stderr=output,
-                env={**os.environ, **environment},
-            )
-
-    def kill(self):
-        self.killed = True
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(timeout=60)
-        if status != 0 and not self.killed:
-            raise AssertionError(f"status {status}:\n{self.log.read_text()[-3000:]}")
-
-
-class Service(Program):
-    """invoice-app or payment-provider with SQLite in `directory`. `ports`: public and admin; 0: any. The
-    next one with the same name has the same database."""
-
-    def __init__(self, binaries, name, directory, ports=(0, 0), **environment):
-        port_file = directory / f"{name}.ports"
-        port_file.unlink(missing_ok=True)
-        variables = {
-            "PORT": str(ports[0]),
-            "ADMIN_PORT": str(ports[1]),
-            "PORT_FILE": str(port_file),
-            "DATABASE_URL": f"sqlite:{directory}/{name}.db",
-            **environment,
-        }
-        super().__init__([str(binaries / name)], directory / f"{name}.log", variables)
-        eventually(f"{name} listens", 30, port_file.exists)
-        found = dict(line.split("=") for line in port_file.read_text().split())
-        self.port, self.admin_port = int(found["PORT"]), int(found["ADMIN_PORT"])
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.admin_url = f"http://127.0.0.1:{self.admin_port}"
-
-    def metrics(self):
-        """The names of all samples of a scrape."""
-        return set(re.findall(r"^([a-zA-Z_:][\w:]*)", fetch(self.admin_url + "/metrics")[1], re.MULTILINE))
-
-
-class Monitor(Program):
+class Monitor:
     """scripts/monitor.sh with its configuration, but for these changes: every interval of scrapes and
     evaluations is a second, and with `at_once`, so is every "for" of the rules."""
 
@@ -144,20 +90,30 @@ class Monitor(Program):
                 text = re.sub(r"^( +for): \w+$", r"\1: 1s", text, flags=re.MULTILINE)
             (configuration / name).write_text(text, encoding="utf-8")
         prometheus, alertmanager = free_port(), free_port()
-        variables = {
+        environment = {
+            **os.environ,
             "MONITORING": str(configuration),
             "PROMETHEUS_PORT": str(prometheus),
             "ALERTMANAGER_PORT": str(alertmanager),
             "INVOICE_APP_ADMIN_PORT": str(admin_ports[0]),
             "PAYMENT_PROVIDER_ADMIN_PORT": str(admin_ports[1]),
         }
-        script = str(ROOT / "scripts/monitor.sh")
-        super().__init__([script, str(directory / "data")], directory / "monitor.log", variables)
         self.prometheus = f"http://127.0.0.1:{prometheus}"
         self.alertmanager = f"http://127.0.0.1:{alertmanager}"
+        self.log = directory / "monitor.log"
+        # It also stops if the test dies.
+        command = ["setpriv", "--pdeathsig", "TERM", ROOT / "scripts/monitor.sh", directory / "data"]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         eventually("Prometheus is ready", 60, self.is_ready)
 
     def is_ready(self):
         if self.process.poll() is not None:
             raise AssertionError(self.log.read_text())
         return fetch(self.prometheus + "/-/ready")[0] == 200
+
+    def stop(self):
+        """As Ctrl-C does. Raises AssertionError if the script fails."""
+        self.process.send_signal(signal.SIGINT)
+        if self.process.wait(timeout=60) != 0:
+            raise AssertionError(self.log.read_text())
