@@ -8,8 +8,8 @@ Usage: ./deploy.sh [--context NAME] [--registry HOST[/PATH]] [--tag TAG]
                    [--postgresql | --sqlite] [--switch]
        ./deploy.sh --status | --delete [--force] | --print-tag
 
-Deploys invoice-app and payment-provider with three pods each, or updates a deployment, one pod after
-the other. If nothing has changed, it changes nothing.
+Deploys invoice-app and payment-provider with three pods each, and an audit each hour, or updates a
+deployment, one pod after the other. If nothing has changed, it changes nothing.
 
 The cluster is minikube, which is started if necessary. If minikube is not installed, it is the
 cluster of kubectl's current context.
@@ -133,9 +133,10 @@ diagnose() {
   echo
 }
 
-# What to try if pods do not become ready, by their status in the table of pods.
+# What to try if pods do not become ready, by their status in the table of pods. A pod of the audit also
+# fails if something differs.
 advice() {
-  case $(pods 2>/dev/null) in
+  case $(pods 2>/dev/null | grep -v -e -audit-) in
     *ErrImage* | *ImagePull* | *InvalidImageName*)
       echo "The node can't get an image: $(image_of invoice-app), $(image_of payment-provider)." \
         "Use --registry, so that the cluster can pull them; or load them into the node, and pass" \
@@ -214,15 +215,18 @@ manifests_of() {
   k kustomize "$overlay/$1" --output "$work/$1" && echo "$work/$1"
 }
 
-# The Deployment, with the image that was built and a hash of the settings: pods read the settings at
-# start, so new settings must replace the pods. One object, so that all changes are one rollout.
-rendered_deployment() {
-  local name=$1 manifests=$2 settings
+# apply_workload KIND NAME MANIFESTS: applies the object of this kind, with the image that was built and
+# a hash of the settings: pods read the settings at start, so new settings must replace the pods. One
+# object, so that all changes are one rollout.
+apply_workload() {
+  local kind=$1 name=$2 manifests=$3 settings template
   settings=$("${sha256[@]}" <"$(grep -l '^kind: ConfigMap' "$manifests"/*.yaml)" | cut -c 1-12)
-  k patch --local -f "$(grep -l '^kind: Deployment' "$manifests"/*.yaml)" --output yaml \
-    --patch '{"spec": {"template": {
+  template='{"spec": {"template": {
     "metadata": {"annotations": {"checksum/config": "'"$settings"'"}},
     "spec": {"containers": [{"name": "'"$name"'", "image": "'"$(image_of "$name")"'"}]}}}}'
+  if [[ $kind == CronJob ]]; then template='{"spec": {"jobTemplate": '"$template"'}}'; fi
+  k patch --local -f "$(grep -l "^kind: $kind" "$manifests"/*.yaml)" --output yaml \
+    --patch "$template" | k apply -f -
 }
 
 apply_service() {
@@ -230,12 +234,17 @@ apply_service() {
   step "Applying k8s/$name" "See the output of kubectl above."
   manifests=$(manifests_of "$name")
   for file in "$manifests"/*.yaml; do
-    grep -q '^kind: Deployment' "$file" || files+=(-f "$file")
+    grep -Eq '^kind: (Deployment|CronJob)' "$file" || files+=(-f "$file")
   done
   k apply "${files[@]}"
-  rendered_deployment "$name" "$manifests" | k apply -f -
+  apply_workload Deployment "$name" "$manifests"
   step "Waiting until $name is ready" ''
   k -n "$(namespace_of "$name")" rollout status "deployment/$name" --timeout="$rollout_timeout"
+  if [[ $name == invoice-app ]]; then
+    # After the pods, which migrate the database.
+    step "Applying the audit" "See the output of kubectl above."
+    apply_workload CronJob "$name" "$manifests"
+  fi
 }
 
 # --- Actions ---

@@ -16,8 +16,8 @@ URL             tests the invoice-app at this URL; for example http://127.0.0.1:
                 tests them (builds them first, if necessary)
 --cluster       tests the deployment on the cluster of kubectl's current context. Also checks the pods,
                 their nodes (on PostgreSQL), the replicas, access to the provider and the rights of the
-                teams. Deletes all pods, twice, the second time during a payment run. Creates and removes a
-                namespace of its own.
+                teams. Deletes all pods, twice, the second time during a payment run, and runs the audit.
+                Creates and removes a namespace and a Job of its own.
 --context NAME  like --cluster, with this kubectl context
 
 The default is --cluster if kubectl finds invoice-app on a cluster, otherwise --local.
@@ -57,6 +57,7 @@ clean_up() {
   trap - EXIT INT TERM
   stop_pair
   if [[ -n $work ]]; then
+    remove_audit
     remove_stranger_namespace
     stop_forwards
     print_verdict "$status"
@@ -99,24 +100,20 @@ read_arguments() {
 
 # Sets mode if no argument has set it, and prints what is tested.
 choose_target() {
+  local wanted=$mode because=
+  if [[ -z $mode || $mode == cluster ]]; then
+    mode=cluster
+    if ! is_deployed; then
+      [[ -z $wanted ]] || fail "invoice-app can't be found on the cluster: $(kubectl_error)." \
+        "Run \"make deploy\" first, or choose the cluster with --context"
+      mode=local
+      because=", because no cluster has invoice-app: $(kubectl_error)"
+    fi
+  fi
   case $mode in
     url) echo "Testing invoice-app at $INVOICE_URL" ;;
-    local) echo "Testing two processes on this machine" ;;
-    cluster)
-      is_deployed || fail "invoice-app can't be found on the cluster: $(kubectl_error)." \
-        "Run \"make deploy\" first, or choose the cluster with --context"
-      echo "Testing what runs on the cluster of kubectl's context $(context_name)"
-      ;;
-    '')
-      if is_deployed; then
-        mode=cluster
-        echo "Testing what runs on the cluster of kubectl's context $(context_name)"
-      else
-        mode=local
-        echo "Testing two processes on this machine, because no cluster has invoice-app:" \
-          "$(kubectl_error)"
-      fi
-      ;;
+    local) echo "Testing two processes on this machine$because" ;;
+    cluster) echo "Testing what runs on the cluster of kubectl's context $(context_name)" ;;
   esac
 }
 
@@ -157,6 +154,7 @@ test_cluster() {
   check "invoices and ledger are unchanged after all pods were deleted" check_all_pods_replaced
   check "each invoice is paid once when all pods die during a payment run" \
     check_pods_killed_while_paying
+  check "the audit finds no difference" check_audit
 }
 
 main() {
@@ -166,14 +164,8 @@ main() {
   prepare_checks
 
   choose_target
-  case $mode in
-    cluster) test_cluster ;;
-    url) test_payments ;;
-    local)
-      start_own_pair
-      test_payments
-      ;;
-  esac
+  if [[ $mode == local ]]; then start_own_pair; fi
+  if [[ $mode == cluster ]]; then test_cluster; else test_payments; fi
 
   print_paid
   if [[ $mode != local ]]; then

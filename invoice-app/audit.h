@@ -12,7 +12,6 @@
 #ifndef INVOICE_APP_AUDIT_H_
 #define INVOICE_APP_AUDIT_H_
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -21,12 +20,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
 #include "common/money/money.h"
 #include "common/money/money_sum.h"
+#include "invoice-app/audit_record.h"
 #include "invoice-app/invoice_store.h"
 
 namespace invoice_app {
@@ -46,22 +45,6 @@ struct LedgerPage {
 // Reads the page at this cursor of the accepted payments, in the order of acceptance; nullopt is
 // the first page. Throws common::Unavailable if the provider does not respond as it should.
 using ReadLedgerPage = std::function<LedgerPage(const std::optional<std::string>& cursor)>;
-
-enum class Difference {
-  kPaidWithoutPayment,
-  kPaymentWithoutInvoice,
-  kPaymentOfUnpaidInvoice,  // accepted longer ago than AuditOptions::grace
-  kDifferentAmount,
-  kPaidTwice,  // two accepted payments of one invoice. Each payment but the first counts
-};
-
-// Their names in the report and their descriptions, in the order of the values.
-inline constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kDifferences = {
-    {{"PaidWithoutPayment", "paid, but the provider has no payment"},
-     {"PaymentWithoutInvoice", "the provider has a payment, but there is no such invoice"},
-     {"PaymentOfUnpaidInvoice", "the provider has a payment, but the invoice is not paid"},
-     {"DifferentAmount", "the payment has a different amount"},
-     {"PaidTwice", "the provider has two payments"}}};
 
 struct AuditOptions {
   // invoice-app needs time to learn of a payment: until then its invoice is not paid. After this
@@ -85,7 +68,7 @@ struct AuditReport {
   };
   std::map<std::string, Totals, std::less<>> by_currency;
   std::int64_t unsettled = 0;  // payments within the grace whose invoices are not paid yet
-  std::array<std::int64_t, kDifferences.size()> differences = {};  // by kind
+  DifferenceCounts differences = {};
 
   bool is_equal() const;
 };

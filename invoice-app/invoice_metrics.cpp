@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,24 @@
 #include "invoice-app/routes.h"
 
 namespace invoice_app {
+namespace {
+
+void add_audit(const AuditRecord& record, common::MetricFamilies& families) {
+  const std::chrono::duration<double> finished_at = record.finished_at.time_since_epoch();
+  families.push_back(common::gauge_family(
+      "invoice_app_audit_last_completion_timestamp_seconds",
+      "When the last completed audit has finished, in Unix time.", {{finished_at.count()}}));
+  std::vector<common::MetricSample> samples;
+  for (std::size_t kind = 0; kind < kDifferences.size(); ++kind) {
+    samples.push_back({static_cast<double>(record.differences.at(kind)),
+                       {{"kind", std::string(kDifferences.at(kind).first)}}});
+  }
+  families.push_back(common::gauge_family("invoice_app_audit_differences",
+                                          "What the last completed audit has found, by kind.",
+                                          samples));
+}
+
+}  // namespace
 
 common::MetricFamilies InvoiceMetrics::read() {
   const auto since = store_.due_since();
@@ -21,10 +40,12 @@ common::MetricFamilies InvoiceMetrics::read() {
     invoices_ = count_invoices();
     version_ = version;
   }
-  return {invoices_, common::gauge_family("invoice_app_oldest_due_invoice_age_seconds",
-                                          "How long the oldest due invoice has been due; 0 if none "
-                                          "is.",
-                                          {{std::chrono::duration<double>(age).count()}})};
+  common::MetricFamilies families = {
+      invoices_, common::gauge_family("invoice_app_oldest_due_invoice_age_seconds",
+                                      "How long the oldest due invoice has been due; 0 if none is.",
+                                      {{std::chrono::duration<double>(age).count()}})};
+  if (const auto record = store_.last_audit()) add_audit(*record, families);
+  return families;
 }
 
 prometheus::MetricFamily InvoiceMetrics::count_invoices() {

@@ -57,6 +57,16 @@ TEST_F(InvoiceMetricsTest, TheAgeGrowsWhileAnInvoiceIsDue) {
   EXPECT_TRUE(has(age + "0")) << text();
 }
 
+TEST_F(InvoiceMetricsTest, HaveTheLastAuditIfThereWasOne) {
+  EXPECT_EQ(text().find("audit"), std::string::npos);
+  const common::WallTime end{1'700'000'000'500ms};
+  store_.record_audit({end - 1s, end, {0, 0, 7, 0, 1}});
+  EXPECT_TRUE(has("invoice_app_audit_last_completion_timestamp_seconds 1700000000.5")) << text();
+  EXPECT_TRUE(has(R"(invoice_app_audit_differences{kind="PaidWithoutPayment"} 0)"));
+  EXPECT_TRUE(has(R"(invoice_app_audit_differences{kind="PaymentOfUnpaidInvoice"} 7)"));
+  EXPECT_TRUE(has(R"(invoice_app_audit_differences{kind="PaidTwice"} 1)"));
+}
+
 TEST_F(InvoiceMetricsTest, InvoicesAreCountedAgainOnlyAfterAChange) {
   text();
   text();
@@ -67,7 +77,7 @@ TEST_F(InvoiceMetricsTest, InvoicesAreCountedAgainOnlyAfterAChange) {
 }
 
 TEST_F(InvoiceMetricsTest, ThereAreNoneWhileTheStoreFails) {
-  for (const Call call : {Call::kTotals, Call::kDueSince}) {
+  for (const Call call : {Call::kTotals, Call::kDueSince, Call::kLastAudit}) {
     add("a" + std::to_string(static_cast<int>(call)), "EUR");
     store_.fail(call);
     for (int i = 0; i < 2; ++i) EXPECT_THROW(metrics_.read(), common::Unavailable);

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "invoice-app/audit_record.h"
 #include "invoice-app/invoice.h"
 
 namespace invoice_app {
@@ -113,6 +114,12 @@ class InvoiceStore {
   // created (if known), and when payment was requested while no invoice was due. If invoices are
   // always due, and an old one was requested just now, it is too early.
   virtual std::optional<common::WallTime> due_since() = 0;
+
+  // Keeps the outcome of a completed audit for last_audit(), unless the kept one began later.
+  virtual void record_audit(const AuditRecord& record) = 0;
+
+  // nullopt if none was ever recorded.
+  virtual std::optional<AuditRecord> last_audit() = 0;
 
   // The version of the stored content: differs after every change that a list can show, by any
   // process. Never waits, so it may be that of a change that is not committed yet and can still

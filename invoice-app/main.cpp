@@ -19,6 +19,7 @@
 #include "common/service/run.h"
 #include "common/service/service.h"
 #include "invoice-app/audit.h"
+#include "invoice-app/audit_record.h"
 #include "invoice-app/audit_report.h"
 #include "invoice-app/config.h"
 #include "invoice-app/copied_data.h"
@@ -42,9 +43,10 @@ constexpr common::About kAbout = {
     .summary = "keeps invoices and pays them",
     .data = copied_data,
     .audit_help =
-        "--audit compares the invoices with the provider's ledger, and changes nothing. It prints\n"
-        "one JSON object. The exit status is 0 if nothing differs, 1 if something does, and 2 if\n"
-        "they could not be compared. It uses DATABASE_URL, PAYMENT_PROVIDER_URL,\n"
+        "--audit compares the invoices with the provider's ledger, and changes neither. It prints\n"
+        "one JSON object, and records the result in the database, for metrics. The exit status is\n"
+        "0 if nothing differs, 1 if something does, and 2 if they could not be compared, or the\n"
+        "result could not be recorded. It uses DATABASE_URL, PAYMENT_PROVIDER_URL,\n"
         "PROVIDER_TOKEN_FILE and AUDIT_GRACE_MINUTES.\n\n"};
 
 // Of calls with the longest responses.
@@ -112,12 +114,22 @@ void serve(const Config& config) {
   });
 }
 
+// In an opening of its own, because the audit itself opens the database to read only.
+void record_audit(const Config& config, const AuditRecord& record) try {
+  const common::SystemClock system_clock;
+  open_storage(config.service.database, system_clock, common::Opening::kExisting)
+      .store->record_audit(record);
+} catch (const std::exception& error) {
+  throw std::runtime_error("the audit has finished, but was not recorded: " +
+                           std::string(error.what()));
+}
+
 int run_audit(const Config& config) {
   const common::SystemClock system_clock;
-  const common::WallTime started_at = system_clock.now();
   const auto begin = std::chrono::steady_clock::now();
   const Storage storage =
       open_storage(config.service.database, system_clock, common::Opening::kReadOnly);
+  const common::WallTime started_at = storage.clock->now();
   HttpPaymentLedger ledger(client_options(config), config.service.provider_token);
   const auto name = [](Difference kind, const std::string& what) {
     std::cerr << what << ": " << kDifferences.at(static_cast<std::size_t>(kind)).second << '\n';
@@ -130,6 +142,7 @@ int run_audit(const Config& config) {
       std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
   std::cout << to_json(report, started_at, duration) << std::flush;
   if (!std::cout) throw std::runtime_error("can't write to standard output");
+  record_audit(config, {started_at, storage.clock->now(), report.differences});
   return report.is_equal() ? 0 : 1;
 }
 

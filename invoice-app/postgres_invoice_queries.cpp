@@ -4,6 +4,7 @@
 
 #include "common/base/unavailable.h"
 #include "common/storage/unix_time.h"
+#include "invoice-app/audit_statements.h"
 
 namespace invoice_app {
 namespace {
@@ -124,6 +125,12 @@ std::optional<common::WallTime> find_due_since(PostgresConnection& connection) {
 }
 
 // LATERAL and LIMIT make the planner take the index for each id, also without statistics.
+std::optional<AuditRecord> find_audit(PostgresConnection& connection) {
+  const PostgresRows rows = connection.run(kSelectAudit);
+  if (rows.size() == 0) return std::nullopt;
+  return read_audit([&rows](int column) { return rows.number(0, column); });
+}
+
 std::vector<Invoice> find_invoices(PostgresConnection& connection,
                                    std::span<const std::string> ids) {
   const std::vector<std::string> wanted(ids.begin(), ids.end());

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/storage/postgres_connection.h"
+#include "invoice-app/audit_record.h"
 #include "invoice-app/invoice.h"
 
 namespace invoice_app {
@@ -47,6 +48,9 @@ std::vector<InvoiceTotal> invoice_totals(common::PostgresConnection& connection)
 
 // InvoiceStore::due_since().
 std::optional<common::WallTime> find_due_since(common::PostgresConnection& connection);
+
+// InvoiceStore::last_audit().
+std::optional<AuditRecord> find_audit(common::PostgresConnection& connection);
 
 std::vector<Invoice> find_invoices(common::PostgresConnection& connection,
                                    std::span<const std::string> ids);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "common/storage/unix_time.h"
+#include "invoice-app/audit_statements.h"
 #include "invoice-app/postgres_invoice_queries.h"
 
 namespace invoice_app {
@@ -51,7 +52,16 @@ constexpr std::array kVersion2 = {
     "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) "
     "WHERE due_since_ms IS NULL AND through > 0",
     "CREATE INDEX IF NOT EXISTS invoices_released ON invoices (sequence ASC) "
-    "WHERE state = 1 AND claimable_at_ms = 0"};
+    "WHERE state = 1 AND claimable_at_ms = 0",
+    R"sql(CREATE TABLE IF NOT EXISTS audit (
+        only_row                  BIGINT PRIMARY KEY CHECK (only_row = 1),
+        started_at_ms             BIGINT NOT NULL,
+        finished_at_ms            BIGINT NOT NULL,
+        paid_without_payment      BIGINT NOT NULL,
+        payment_without_invoice   BIGINT NOT NULL,
+        payment_of_unpaid_invoice BIGINT NOT NULL,
+        different_amount          BIGINT NOT NULL,
+        paid_twice                BIGINT NOT NULL))sql"};
 
 constexpr std::array kMigrations = {common::PostgresMigration{kVersion1},
                                     common::PostgresMigration{kVersion2}};
@@ -413,6 +423,13 @@ std::vector<InvoiceTotal> PostgresInvoiceStore::totals() { return database_.read
 std::optional<common::WallTime> PostgresInvoiceStore::due_since() {
   return database_.read(find_due_since);
 }
+
+void PostgresInvoiceStore::record_audit(const AuditRecord& record) {
+  database_.write("audit",
+                  [&](PostgresConnection& connection) { write_audit(connection, record); });
+}
+
+std::optional<AuditRecord> PostgresInvoiceStore::last_audit() { return database_.read(find_audit); }
 
 void PostgresInvoiceStore::write(std::string_view what, const Work& work) {
   database_.write(what, [&](PostgresConnection& connection) {

@@ -39,6 +39,8 @@ class PostgresInvoiceStore : public InvoiceStore {
   std::vector<Invoice> find_all(std::span<const std::string> ids) override;
   std::vector<InvoiceTotal> totals() override;
   std::optional<common::WallTime> due_since() override;
+  void record_audit(const AuditRecord& record) override;
+  std::optional<AuditRecord> last_audit() override;
   void write(std::string_view what, const Work& work) override;
   PayProgress progress(const PayRun& run) override;
   bool is_pending(const PayRun& run) override;

@@ -1,14 +1,17 @@
 #include "invoice-app/sqlite_invoice_queries.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/unavailable.h"
 #include "common/storage/unix_time.h"
+#include "invoice-app/audit_statements.h"
 
 namespace invoice_app {
 namespace {
 
 using common::SqliteConnection;
+using common::to_unix_ms;
 
 std::optional<common::WallTime> read_time(const SQLite::Column& column) {
   if (column.isNull()) return std::nullopt;
@@ -102,6 +105,12 @@ std::optional<common::WallTime> find_due_since(SqliteConnection& connection) {
   return since == 0 ? std::nullopt : std::optional(common::from_unix_ms(since));
 }
 
+std::optional<AuditRecord> find_audit(SqliteConnection& connection) {
+  SQLite::Statement& row = connection.query(kSelectAudit);
+  if (!row.executeStep()) return std::nullopt;
+  return read_audit([&row](int column) { return row.getColumn(column).getInt64(); });
+}
+
 std::vector<Invoice> find_invoices(SqliteConnection& connection, std::span<const std::string> ids) {
   std::vector<Invoice> found;
   found.reserve(ids.size());
@@ -110,6 +119,45 @@ std::vector<Invoice> find_invoices(SqliteConnection& connection, std::span<const
         "SELECT sequence, id, amount_minor, currency, state FROM invoices WHERE id = ?1", id);
     if (row.executeStep()) found.push_back(read_invoice(row));
   }
+  return found;
+}
+
+Claimable find_claimable(SqliteConnection& connection, const Lease& lease, std::size_t limit) {
+  Claimable found;
+  const auto take = [&](SQLite::Statement& rows) {
+    while (found.claims.size() < limit && rows.executeStep()) {
+      std::string id = rows.getColumn(1).getString();
+      const auto amount = find_money(rows.getColumn(2), rows.getColumn(3));
+      if (!amount) {
+        if (found.skipped_because.empty()) {
+          found.skipped_because = unknown_currency(id, rows.getColumn(3));
+        }
+        continue;
+      }
+      found.claims.push_back({.sequence = rows.getColumn(0).getInt64(),
+                              .id = std::move(id),
+                              .amount = *amount,
+                              .generation = rows.getColumn(4).getInt64(),
+                              .attempt = rows.getColumn(5).getInt64() + 1});
+    }
+    rows.reset();
+  };
+  take(connection.query(
+      "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
+      "WHERE state IN (0, 1) AND claimable_at_ms = 0 "
+      "AND sequence <= (SELECT through FROM payment_request) ORDER BY sequence"));
+  take(connection.query(
+      "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
+      "WHERE state IN (0, 1) AND claimable_at_ms BETWEEN 1 AND ?1 ORDER BY claimable_at_ms",
+      to_unix_ms(lease.now)));
+  take(connection.query(
+      "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
+      "WHERE state IN (0, 1) AND claimable_at_ms > ?1",
+      to_unix_ms(lease.until + (lease.until - lease.now))));
+  take(connection.query(
+      "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
+      "WHERE state = 1 AND claimable_at_ms = 0 "
+      "AND sequence > (SELECT through FROM payment_request) ORDER BY sequence"));
   return found;
 }
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "common/storage/sqlite_database.h"
-#include "invoice-app/invoice.h"
+#include "invoice-app/invoice_store.h"
 
 namespace invoice_app {
 
@@ -41,8 +41,25 @@ std::optional<InvoiceDetails> find_invoice(common::SqliteConnection& connection,
 // InvoiceStore::due_since().
 std::optional<common::WallTime> find_due_since(common::SqliteConnection& connection);
 
+// InvoiceStore::last_audit().
+std::optional<AuditRecord> find_audit(common::SqliteConnection& connection);
+
 std::vector<Invoice> find_invoices(common::SqliteConnection& connection,
                                    std::span<const std::string> ids);
+
+struct Claimable {
+  std::vector<Claim> claims;
+  // Why the first one was skipped; empty if none was. Invoices in unknown currencies are left to
+  // programs that know them, and do not hold up the others.
+  std::string skipped_because;
+};
+
+// The invoices that may be claimed now, in the order of InvoiceStore::claim. Another process may
+// have read the clock later than this one and written earlier, so a valid end may be a little later
+// than the end of this lease. An end that is more than a lease length later was written before the
+// clock was set back.
+Claimable find_claimable(common::SqliteConnection& connection, const Lease& lease,
+                         std::size_t limit);
 
 std::vector<std::string> pending_invoices(common::SqliteConnection& connection,
                                           std::span<const std::string> ids);

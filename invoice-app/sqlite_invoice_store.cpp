@@ -7,6 +7,7 @@
 
 #include "common/log/log.h"
 #include "common/storage/unix_time.h"
+#include "invoice-app/audit_statements.h"
 #include "invoice-app/sqlite_invoice_queries.h"
 
 namespace invoice_app {
@@ -44,6 +45,8 @@ constexpr const char* kVersion1 = R"sql(
       INSERT INTO payment_request VALUES (1, 0);
     )sql";
 
+// audit has the last completed audit, if there was one.
+//
 // payment_request.due_since_ms is when payment was requested while no invoice was due, or the time
 // of the migration if payment had been requested before. NULL if only a program that knows version
 // 1 has requested payment.
@@ -61,6 +64,16 @@ constexpr const char* kVersion2 = R"sql(
       ALTER TABLE payment_request ADD COLUMN due_since_ms INTEGER;
       UPDATE payment_request SET due_since_ms = 1000 * strftime('%s', 'now') WHERE through > 0;
       CREATE INDEX released ON invoices (sequence) WHERE state = 1 AND claimable_at_ms = 0;
+      CREATE TABLE audit (
+        only_row                  INTEGER PRIMARY KEY CHECK (only_row = 1),
+        started_at_ms             INTEGER NOT NULL,
+        finished_at_ms            INTEGER NOT NULL,
+        paid_without_payment      INTEGER NOT NULL,
+        payment_without_invoice   INTEGER NOT NULL,
+        payment_of_unpaid_invoice INTEGER NOT NULL,
+        different_amount          INTEGER NOT NULL,
+        paid_twice                INTEGER NOT NULL
+      ) STRICT;
     )sql";
 
 constexpr std::array kMigrations = {common::SqliteMigration{kVersion1},
@@ -95,56 +108,6 @@ AddOutcome add_group(SqliteConnection& connection, const std::vector<NewInvoice>
   }
   connection.run("RELEASE a_group");
   return outcome;
-}
-
-struct Claimable {
-  std::vector<Claim> claims;
-  // Why the first one was skipped; empty if none was. Invoices in unknown currencies are left to
-  // programs that know them, and do not hold up the others.
-  std::string skipped_because;
-};
-
-// The invoices that may be claimed now, in the order of InvoiceStore::claim. Another process may
-// have read the clock later than this one and written earlier, so a valid end may be a little later
-// than the end of this lease. An end that is more than a lease length later was written before the
-// clock was set back.
-Claimable find_claimable(SqliteConnection& connection, const Lease& lease, std::size_t limit) {
-  Claimable found;
-  const auto take = [&](SQLite::Statement& rows) {
-    while (found.claims.size() < limit && rows.executeStep()) {
-      std::string id = rows.getColumn(1).getString();
-      const auto amount = find_money(rows.getColumn(2), rows.getColumn(3));
-      if (!amount) {
-        if (found.skipped_because.empty()) {
-          found.skipped_because = unknown_currency(id, rows.getColumn(3));
-        }
-        continue;
-      }
-      found.claims.push_back({.sequence = rows.getColumn(0).getInt64(),
-                              .id = std::move(id),
-                              .amount = *amount,
-                              .generation = rows.getColumn(4).getInt64(),
-                              .attempt = rows.getColumn(5).getInt64() + 1});
-    }
-    rows.reset();
-  };
-  take(connection.query(
-      "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
-      "WHERE state IN (0, 1) AND claimable_at_ms = 0 "
-      "AND sequence <= (SELECT through FROM payment_request) ORDER BY sequence"));
-  take(connection.query(
-      "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
-      "WHERE state IN (0, 1) AND claimable_at_ms BETWEEN 1 AND ?1 ORDER BY claimable_at_ms",
-      to_unix_ms(lease.now)));
-  take(connection.query(
-      "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
-      "WHERE state IN (0, 1) AND claimable_at_ms > ?1",
-      to_unix_ms(lease.until + (lease.until - lease.now))));
-  take(connection.query(
-      "SELECT sequence, id, amount_minor, currency, generation, attempt FROM invoices "
-      "WHERE state = 1 AND claimable_at_ms = 0 "
-      "AND sequence > (SELECT through FROM payment_request) ORDER BY sequence"));
-  return found;
 }
 
 void settle_one(SqliteConnection& connection, const std::string& owner,
@@ -296,6 +259,12 @@ std::vector<InvoiceTotal> SqliteInvoiceStore::totals() {
 std::optional<common::WallTime> SqliteInvoiceStore::due_since() {
   return database_.read(find_due_since);
 }
+
+void SqliteInvoiceStore::record_audit(const AuditRecord& record) {
+  database_.write("audit", [&](SqliteConnection& connection) { write_audit(connection, record); });
+}
+
+std::optional<AuditRecord> SqliteInvoiceStore::last_audit() { return database_.read(find_audit); }
 
 void SqliteInvoiceStore::write(std::string_view what, const Work& work) {
   database_.write(what, [&](SqliteConnection& connection) {

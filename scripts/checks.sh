@@ -128,33 +128,54 @@ call() {
     2>"$work/curl-error" || true
 }
 
-# post_json FILE URL BODY_FILE
-post_json() { call "$1" POST "$2" -H 'Content-Type: application/json' --data-binary "@$3"; }
-
 # why FILE: prints the reason of a failed call on one line.
 why() {
   head -c 500 "$1" | tr '\n' ' '
   tr '\n' ' ' <"$work/curl-error"
 }
 
+# expect STATUS METHOD URL [CURL'S ARGUMENTS...]: writes the body of the response to $work/answer.
+expect() {
+  local expected=$1 status
+  shift
+  status=$(call "$work/answer" "$@")
+  [[ $status == "$expected" ]] ||
+    fail "$1 $2 gave $status instead of $expected: $(why "$work/answer")"
+}
+
+# add_invoices URL: adds those of standard input.
+add_invoices() {
+  expect 201 POST "$1/invoices" -H 'Content-Type: application/json' --data-binary @-
+}
+
 # fetch_list FILE URL [CURL'S ARGUMENTS...]: writes a JSON array to FILE, one element per line.
 fetch_list() {
-  local file=$1 url=$2 status
+  local file=$1 url=$2
   shift 2
-  status=$(call "$work/answer" GET "$url" "$@")
-  [[ $status == 200 ]] || fail "GET $url gave $status instead of 200: $(why "$work/answer")"
+  expect 200 GET "$url" "$@"
   jq -c 'if type == "array" then .[] else error("not an array") end' "$work/answer" >"$file" 2>&1 ||
     fail "GET $url didn't give a JSON array: $(why "$file")"
 }
 
-fetch_invoices() { fetch_list "$1" "$INVOICE_URL/invoices"; }
+# fetch_both WHEN: writes both lists to $work/invoices-WHEN and $work/payments-WHEN.
+fetch_both() {
+  fetch_list "$work/invoices-$1" "$INVOICE_URL/invoices"
+  [[ -n $PROVIDER_URL ]] || return 0
+  fetch_list "$work/payments-$1" "$PROVIDER_URL/payments" -K "$work/token.curl"
+}
 
-fetch_ledger() { fetch_list "$1" "$PROVIDER_URL/payments" -K "$work/token.curl"; }
+# check_unchanged WHEN: between WHEN and now.
+check_unchanged() {
+  fetch_both again
+  cmp -s "$work/invoices-$1" "$work/invoices-again" || fail "GET /invoices has changed"
+  [[ -z $PROVIDER_URL ]] || cmp -s "$work/payments-$1" "$work/payments-again" ||
+    fail "the ledger has changed"
+}
 
 # Sets INVOICE_URL and PROVIDER_URL; call it before using them. On a cluster they change when pods die.
 connect() { if [[ $mode == cluster ]]; then connect_to_cluster; fi; }
 
-answers_invoices() { [[ $(call "$work/answer" GET "$INVOICE_URL/invoices") == 200 ]]; }
+answers_invoices() { [[ $(call "$work/answer" GET "$INVOICE_URL/invoices?limit=1") == 200 ]]; }
 
 await_service() {
   connect
@@ -181,20 +202,27 @@ pay() {
   done
 }
 
-# check_all_paid FILE: of the list in FILE. It must contain the invoice that this run has added.
-check_all_paid() {
-  local unpaid
-  unpaid=$(jq -r 'select(.IsPaid != true) | .InvoiceId' "$1" | sed -n 1,5p | tr '\n' ' ')
-  [[ -z $unpaid ]] || fail "POST /invoices/pay gave 200, but these are not paid: $unpaid"
-  jq -e -s --arg id "$id" 'any(.[]; .InvoiceId == $id)' "$1" >/dev/null ||
-    fail "the new invoice $id is missing in GET /invoices"
+# check_new_invoice STATUS: of the invoice that this run has added.
+check_new_invoice() {
+  fetch_list "$work/new" "$INVOICE_URL/invoices?prefix=$id"
+  [[ $(jq -c '[.InvoiceId, .Value, .Currency, .Status]' "$work/new") == "[\"$id\",12.15,\"EUR\",\"$1\"]" ]] ||
+    fail "the new invoice $id is not listed once, unchanged and $1: $(tr '\n' ' ' <"$work/new")"
 }
 
-# check_paid_once INVOICES LEDGER: each invoice has exactly one payment with the same amount. The ledger
-# may have other payments, because other clients may use the same provider.
+check_all_paid() {
+  local others
+  fetch_list "$work/summary" "$INVOICE_URL/summary"
+  others=$(jq -r 'select(.Status != "paid" and .Count > 0) | "\(.Count) \(.Status)"' \
+    "$work/summary" | tr '\n' ' ')
+  [[ -z $others ]] || fail "POST /invoices/pay gave 200, but there are: $others"
+  check_new_invoice paid
+}
+
+# check_paid_once WHEN: each invoice has exactly one payment with the same amount. The ledger may have
+# other payments, because other clients may use the same provider.
 check_paid_once() {
   local wrong
-  wrong=$(jq -r -n --slurpfile invoices "$1" --slurpfile ledger "$2" '
+  wrong=$(jq -r -n --slurpfile invoices "$work/invoices-$1" --slurpfile ledger "$work/payments-$1" '
     [($invoices[] | {id: .InvoiceId, invoice: [{value: .Value, currency: .Currency}]}),
       ($ledger[] | {id: .id, payment: [{value: .value, currency: .currency}]})]
     | group_by(.id)[]
@@ -209,51 +237,34 @@ check_paid_once() {
 # --- The checks of test.sh ---
 
 add_unpaid_invoice() {
-  local status
   connect
-  echo "{\"InvoiceId\":\"$id\",\"Value\":12.15,\"Currency\":\"EUR\"}" >"$work/body"
-  status=$(post_json "$work/answer" "$INVOICE_URL/invoices" "$work/body")
-  [[ $status == 201 ]] || fail "adding invoice $id gave $status instead of 201: $(why "$work/answer")"
-  fetch_invoices "$work/new"
-  jq -e -s --arg id "$id" 'map(select(.InvoiceId == $id)) == [
-      {"InvoiceId": $id, "Value": 12.15, "Currency": "EUR", "IsPaid": false}]' \
-    "$work/new" >/dev/null ||
-    fail "the new invoice $id is not listed once, unchanged and unpaid, in GET /invoices"
+  add_invoices "$INVOICE_URL" <<<"{\"InvoiceId\":\"$id\",\"Value\":12.15,\"Currency\":\"EUR\"}"
+  check_new_invoice unpaid
 }
 
 pay_all() {
   connect
   pay "${PAY_SECONDS:-60}" "202 503"
-  fetch_invoices "$work/invoices"
-  check_all_paid "$work/invoices"
-  note "$(wc -l <"$work/invoices" | tr -d ' ') invoices"
+  check_all_paid
+  fetch_both paid
+  grep -Fqx "{\"InvoiceId\":\"$id\",\"Value\":12.15,\"Currency\":\"EUR\",\"IsPaid\":true}" \
+    "$work/invoices-paid" || fail "the new invoice $id is missing in GET /invoices"
+  note "$(wc -l <"$work/invoices-paid" | tr -d ' ') invoices"
 }
 
 check_ledger() {
-  connect
-  [[ -n $PROVIDER_URL ]] || skip "PROVIDER_URL is not set"
-  fetch_ledger "$work/ledger"
-  check_paid_once "$work/invoices" "$work/ledger"
+  [[ -e $work/payments-paid ]] || skip "PROVIDER_URL is not set"
+  check_paid_once paid
 }
 
 pay_again() {
   connect
   pay "${PAY_SECONDS:-60}" "202 503"
-  fetch_invoices "$work/invoices-again"
-  cmp -s "$work/invoices" "$work/invoices-again" || fail "GET /invoices has changed"
-  [[ -n $PROVIDER_URL ]] || return 0
-  fetch_ledger "$work/ledger-again"
-  cmp -s "$work/ledger" "$work/ledger-again" || fail "the ledger has changed"
+  check_unchanged paid
 }
 
 print_paid() {
-  local file=$work/paid count
-  jq -r 'select(.IsPaid) | "  \(.InvoiceId)  \(.Value) \(.Currency)"' "$work/invoices" >"$file"
-  count=$(wc -l <"$file" | tr -d ' ')
-  if [[ $count -gt $MAX_PRINTED ]]; then
-    echo "Paid invoices (the newest $MAX_PRINTED of $count):"
-  else
-    echo "Paid invoices:"
-  fi
-  tail -n "$MAX_PRINTED" "$file"
+  echo "Paid invoices (the newest $MAX_PRINTED, if there are more):"
+  jq -r 'select(.IsPaid) | "  \(.InvoiceId)  \(.Value) \(.Currency)"' "$work/invoices-paid" |
+    tail -n "$MAX_PRINTED"
 }

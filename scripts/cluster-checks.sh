@@ -3,32 +3,30 @@
 
 readonly BATCH=5000 # invoices in one request, about 400 KB
 readonly KILL_PAY_SECONDS=180
+readonly AUDIT_SECONDS=120 # with the start of its pod
 
-# Rights of a team in its own namespace and nowhere else: verb, resource, subresource.
-readonly OWN_RIGHTS='
-get    deployments.apps
-create deployments.apps
-patch  deployments.apps
-delete deployments.apps
-update deployments.apps scale
-patch  poddisruptionbudgets.policy
-update configmaps
-create services
-delete pods
-get    pods log
-create pods portforward
-get    pods portforward
-list   events'
-
-# Rights that a team has nowhere.
-readonly NO_RIGHTS='
-get    secrets
-list   secrets
-create pods
-create pods exec
-update networkpolicies.networking.k8s.io
-update resourcequotas
-create rolebindings.rbac.authorization.k8s.io'
+# Rights of a team: whether it has it in its own namespace, verb, resource, subresource. It has none in
+# the other namespace.
+readonly RIGHTS='yes get deployments.apps
+yes create deployments.apps
+yes patch  deployments.apps
+yes delete deployments.apps
+yes update deployments.apps scale
+yes patch  poddisruptionbudgets.policy
+yes update configmaps
+yes create services
+yes delete pods
+yes get    pods log
+yes create pods portforward
+yes get    pods portforward
+yes list   events
+no  get    secrets
+no  list   secrets
+no  create pods
+no  create pods exec
+no  update networkpolicies.networking.k8s.io
+no  update resourcequotas
+no  create rolebindings.rbac.authorization.k8s.io'
 
 # check_pods NAMESPACE NAME
 check_pods() {
@@ -78,10 +76,8 @@ check_replicas() {
   for pod in $pods; do
     url=$(forward "$1" "pod/$pod" "$3")
     fetch_list "$work/replica" "$url/$4" -K "$work/token.curl"
-    case $4 in
-      invoices) cmp -s "$work/replica" "$work/invoices-again" ;;
-      payments) cmp -s "$work/replica" "$work/ledger-again" ;;
-    esac || fail "GET /$4 of $pod differs from that of the Service"
+    cmp -s "$work/replica" "$work/$4-again" ||
+      fail "GET /$4 of $pod differs from that of the Service"
   done
 }
 
@@ -111,17 +107,39 @@ check_no_way_in() {
 }
 
 check_token_is_demanded() {
-  local status
   connect
-  status=$(call "$work/answer" GET "$PROVIDER_URL/payments")
-  [[ $status == 401 ]] || fail "GET /payments without a token gave $status, not 401"
-  echo '{"id":"I1","value":12.15,"currency":"EUR"}' >"$work/body"
-  status=$(post_json "$work/answer" "$PROVIDER_URL/payments/pay" "$work/body")
-  [[ $status == 401 ]] || fail "POST /payments/pay without a token gave $status, not 401"
-  status=$(call "$work/answer" GET "$PROVIDER_URL/payments" -H 'Authorization: Bearer wrong')
-  [[ $status == 401 ]] || fail "GET /payments with a wrong token gave $status, not 401"
-  status=$(call "$work/answer" GET "$PROVIDER_URL/payments" -K "$work/token.curl")
-  [[ $status == 200 ]] || fail "GET /payments with the token gave $status: $(why "$work/answer")"
+  expect 401 GET "$PROVIDER_URL/payments?limit=1"
+  expect 401 POST "$PROVIDER_URL/payments/pay" -H 'Content-Type: application/json' \
+    --data '{"id":"I1","value":12.15,"currency":"EUR"}'
+  expect 401 GET "$PROVIDER_URL/summary" -H 'Authorization: Bearer wrong'
+  expect 200 GET "$PROVIDER_URL/summary" -K "$work/token.curl"
+}
+
+# --- The audit ---
+
+audit_has_ended() {
+  try_kube get job "$1" -n invoicing -o json |
+    jq -e 'any(.status.conditions[]?; .type == "Complete" or .type == "Failed")' >/dev/null
+}
+
+# Runs the audit of the CronJob once.
+check_audit() {
+  local job=audit-test-$RANDOM$RANDOM
+  echo "$job" >"$work/audit-job"
+  kube create job "$job" -n invoicing --from=cronjob/invoice-app-audit >/dev/null
+  await "$AUDIT_SECONDS" audit_has_ended "$job" ||
+    fail "its Job did not end in $AUDIT_SECONDS s; see kubectl get events -n invoicing"
+  kube logs -n invoicing -l "job-name=$job" --tail=3 >"$work/audit-log"
+  kube get job "$job" -n invoicing -o json | jq -e '.status.succeeded == 1' >/dev/null ||
+    fail "its Job failed: $(tr '\n' ' ' <"$work/audit-log")"
+  note "$(sed -n 's/^no difference: //p' "$work/audit-log")"
+}
+
+# Runs at every exit.
+remove_audit() {
+  [[ -s $work/audit-job ]] || return 0
+  try_kube delete job "$(cat "$work/audit-job")" -n invoicing --ignore-not-found --wait=false \
+    >/dev/null || true
 }
 
 # --- Rights of the teams ---
@@ -140,17 +158,11 @@ expect_right() {
 
 # wrong_rights TEAM OWN_NAMESPACE OTHER_NAMESPACE: prints rights that are missing or too many.
 wrong_rights() {
-  local verb resource subresource
-  while read -r verb resource subresource; do
-    [[ -n $verb ]] || continue
-    expect_right yes "$1" "$2" "$verb" "$resource" "$subresource"
+  local own verb resource subresource
+  while read -r own verb resource subresource; do
+    expect_right "$own" "$1" "$2" "$verb" "$resource" "$subresource"
     expect_right no "$1" "$3" "$verb" "$resource" "$subresource"
-  done <<<"$OWN_RIGHTS"
-  while read -r verb resource subresource; do
-    [[ -n $verb ]] || continue
-    expect_right no "$1" "$2" "$verb" "$resource" "$subresource"
-    expect_right no "$1" "$3" "$verb" "$resource" "$subresource"
-  done <<<"$NO_RIGHTS"
+  done <<<"$RIGHTS"
 }
 
 check_rights() {
@@ -188,27 +200,21 @@ delete_all_pods() {
 
 check_all_pods_replaced() {
   connect
-  fetch_invoices "$work/invoices-before"
-  fetch_ledger "$work/ledger-before"
+  fetch_both before
   note_old_pods
   delete_all_pods
   await_new_pods
-  fetch_invoices "$work/invoices-after"
-  cmp -s "$work/invoices-before" "$work/invoices-after" || fail "GET /invoices has changed"
-  fetch_ledger "$work/ledger-after"
-  cmp -s "$work/ledger-before" "$work/ledger-after" || fail "the ledger has changed"
+  check_unchanged before
 }
 
 # add_many COUNT
 add_many() {
-  local from to status
+  local from to
   for ((from = 0; from < $1; from = to)); do
     to=$((from + BATCH < $1 ? from + BATCH : $1))
-    jq -n -c --arg id "$id-$1" --argjson from "$from" --argjson to "$to" \
-      '[range($from; $to) | {InvoiceId: "\($id)-\(.)", Value: (. % 1000 + 0.25), Currency: "EUR"}]' \
-      >"$work/body"
-    status=$(post_json "$work/answer" "$INVOICE_URL/invoices" "$work/body")
-    [[ $status == 201 ]] || fail "adding $((to - from)) invoices gave $status: $(why "$work/answer")"
+    add_invoices "$INVOICE_URL" < <(jq -n -c --arg id "many-$id-$1" --argjson from "$from" \
+      --argjson to "$to" \
+      '[range($from; $to) | {InvoiceId: "\($id)-\(.)", Value: (. % 1000 + 0.25), Currency: "EUR"}]')
   done
 }
 
@@ -226,10 +232,9 @@ check_pods_killed_while_paying() {
     wait "$payer"
     await_new_pods
     pay "$KILL_PAY_SECONDS" "000 202 503"
-    fetch_invoices "$work/invoices-after"
-    check_all_paid "$work/invoices-after"
-    fetch_ledger "$work/ledger-after"
-    check_paid_once "$work/invoices-after" "$work/ledger-after"
+    check_all_paid
+    fetch_both after
+    check_paid_once after
     status=$(cat "$work/payer-status")
     if [[ $status != 200 ]]; then
       note "of $count; the run in which the pods died ended with $status"

@@ -64,6 +64,19 @@ class Audit : public EndToEnd, public testing::WithParamInterface<DatabaseKind> 
     file.exec(sql);
   }
 
+  // The metrics of the audit, as a new replica exports them; without comments.
+  std::string metrics(const ServiceProcess& provider, const Variables& environment = {}) {
+    const auto replica = start_invoice_app(provider.url(), environment);
+    std::istringstream text(
+        expect_status(patient_client(replica->admin_url()).get("/metrics"), 200).body);
+    std::string of_audit;
+    for (std::string line; std::getline(text, line);) {
+      if (line.starts_with("invoice_app_audit")) of_audit += line + '\n';
+    }
+    replica->stop();
+    return of_audit;
+  }
+
   static void accept(const ServiceProcess& provider, const std::string& id) {
     const json payment = {{"id", id}, {"value", 7}, {"currency", "EUR"}};
     expect_status(patient_client(provider.url()).post("/payments/pay", {}, payment.dump()), 200);
@@ -177,6 +190,49 @@ TEST_P(Audit, FindsNothingWhilePaymentsGoOn) {
   EXPECT_GE(audits_during_a_run, 5);
   const json report = audit(provider->url()).report();
   for (const json& sums : report["Sums"]) EXPECT_EQ(sums["Invoices"], sums["Payments"]);
+}
+
+TEST_P(Audit, ItsResultIsAMetricOfEveryReplicaUntilTheNextIsCompleted) {
+  const auto provider = start_provider();
+  const auto app = start_invoice_app(provider->url());
+  expect_status(pay(*app), 200);
+  EXPECT_EQ(metrics(*provider), "");
+  EXPECT_EQ(audit(provider->url()).status, 0);
+  const std::string equal = metrics(*provider);
+  EXPECT_NE(equal.find("last_completion_timestamp_seconds 1"), std::string::npos) << equal;
+  EXPECT_NE(equal.find("PaidTwice\"} 0\n"), std::string::npos) << equal;
+  EXPECT_EQ(equal.find("} 1\n"), std::string::npos) << equal;
+
+  accept(*provider, "unknown");
+  EXPECT_EQ(audit("http://127.0.0.1:1").status, 2);
+  EXPECT_EQ(metrics(*provider), equal) << "an audit that could not compare changes nothing";
+  EXPECT_EQ(audit(provider->url()).status, 1);
+  const std::string different = metrics(*provider);
+  EXPECT_NE(different.find("PaymentWithoutInvoice\"} 1\n"), std::string::npos) << different;
+  EXPECT_NE(different.find("PaidTwice\"} 0\n"), std::string::npos) << different;
+  EXPECT_NE(different.substr(0, different.find('\n')), equal.substr(0, equal.find('\n')));
+}
+
+TEST_P(Audit, ACopyOfTheInvoicesHasNoResultYet) {
+  const auto provider = start_provider();
+  start_invoice_app(provider->url())->stop();
+  EXPECT_EQ(audit(provider->url()).status, 0);
+  EXPECT_NE(metrics(*provider), "");
+  const std::string copy = "sqlite:" + (directory_ / "copy.db").string();
+  ChildProcess process({INVOICE_APP_BINARY, "--copy", database("invoices"), copy}, {},
+                       directory_ / "copy.log");
+  EXPECT_EQ(process.wait(), 0);
+  EXPECT_EQ(metrics(*provider, {{"DATABASE_URL", copy}}), "");
+}
+
+TEST_P(Audit, SaysThatItCouldNotRecordItsResultButPrintsIt) {
+  const auto provider = start_provider();
+  start_invoice_app(provider->url())->stop();
+  change("invoices", "DROP TABLE audit");
+  const Outcome outcome = audit(provider->url());
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(outcome.report()["Result"], "equal");
+  EXPECT_NE(outcome.err.find("was not recorded: "), std::string::npos) << outcome.err;
 }
 
 TEST_P(Audit, ChangesNoDatabaseAndRefusesOneThatNeedsAMigration) {

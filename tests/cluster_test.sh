@@ -58,6 +58,7 @@ left_nothing() {
     [[ $SECONDS -lt $deadline ]] || wrong "$1" "a kubectl port-forward is still running"
     sleep 0.1
   done
+  ! ls "$FAKE_CLUSTER"/objects/invoicing/Job/* 2>/dev/null || wrong "$1" "its Job is still there"
   ! grep -F a-token-that-nobody-guesses "$work/$1.out" || wrong "$1" "it printed the token"
 }
 
@@ -68,8 +69,9 @@ good_cluster() {
   says good 'ok       invoice-app can be reached from outside \(http://127.*, the NodePort\)'
   says good "ok       a stranger can't connect to the provider"
   says good 'ok       each invoice is paid once when all pods die .* \(of 20000; .* ended with (000|202|503)\)'
+  says good 'ok       the audit finds no difference \([0-9]* paid invoices, [0-9]* payments .*\)'
   says good '  I1  12\.15 EUR'
-  ends good 'test.sh: PASS: 20 checks passed, 0 failed, 0 skipped'
+  ends good 'test.sh: PASS: 21 checks passed, 0 failed, 0 skipped'
   left_nothing good
 
   # The same cluster again, now with a network like many a developer's.
@@ -77,7 +79,7 @@ good_cluster() {
   says again 'ok       invoice-app can be reached .*, a forwarded port: .*'
   says again 'SKIPPED  .*: .* does NOT enforce NetworkPolicies: .* its result is still: HTTP 404'
   says again 'ok       a stranger gets 401 from the provider'
-  ends again 'test.sh: PASS: 19 checks passed, 0 failed, 1 skipped; SKIPPED .* NOT enforce .*'
+  ends again 'test.sh: PASS: 20 checks passed, 0 failed, 1 skipped; SKIPPED .* NOT enforce .*'
   left_nothing again
 }
 
@@ -92,7 +94,7 @@ on_postgresql() {
   says postgresql 'ok       the pods of payment-provider are spread over the nodes .*'
   says postgresql "ok       a stranger can't connect to the provider"
   says postgresql 'ok       each invoice is paid once when all pods die .*'
-  ends postgresql 'test.sh: PASS: 22 checks passed, 0 failed, 0 skipped'
+  ends postgresql 'test.sh: PASS: 23 checks passed, 0 failed, 0 skipped'
   left_nothing postgresql
 
   FAULT=unspread KILL_INVOICES=1 tests unspread 1
@@ -111,10 +113,11 @@ faults_of_pods_and_objects() {
   says objects 'FAILED   nothing opens .*: there is: Service payment-provider \(NodePort\);'
   says objects 'FAILED   each team .*: .* says of team-invoicing yes in payments: delete pods;'
   says objects "ok       a stranger can't call it when a policy forbids it"
-  says objects "FAILED   a stranger can't connect to the provider: .*reached.* HTTP 401"
+  says objects "FAILED   a stranger can't connect to the provider: .* got: HTTP 401"
   says objects 'FAILED   invoices and ledger are unchanged after .*: GET /invoices has changed'
   says objects 'FAILED   each invoice .*: not exactly one payment .* for: I2 .*10\.25.*: \[\].*'
-  ends objects 'test.sh: FAIL: 11 checks passed, 9 failed, 0 skipped; first: invoice-app has .*'
+  says objects 'FAILED   the audit .*: its Job failed: .*"Result":"different".*"PaidWithoutPayment":[1-9].*'
+  ends objects 'test.sh: FAIL: 11 checks passed, 10 failed, 0 skipped; first: invoice-app has .*'
   left_nothing objects
 }
 
@@ -122,9 +125,10 @@ faults_of_the_token() {
   start token "no-secret no-token-demanded policies-ignored"
   POLICY_SECONDS=1 tests token 1
   says token 'FAILED   both namespaces have the same token .*: namespace payments: .*NotFound.*'
-  says token 'FAILED   the provider requires .*: GET /payments without a token gave 200, not 401'
+  says token 'FAILED   the provider requires .*: GET .*/payments.limit=1 gave 200 instead of 401.*'
   says token 'FAILED   a stranger gets 401 from the provider: .* got: paid'
-  ends token 'test.sh: FAIL: 16 checks passed, 3 failed, 1 skipped; first: both namespaces .*'
+  says token 'FAILED   the audit finds no difference: .*"PaymentWithoutInvoice":10,.*' # the stranger's
+  ends token 'test.sh: FAIL: 16 checks passed, 4 failed, 1 skipped; first: both namespaces .*'
   left_nothing token
 }
 

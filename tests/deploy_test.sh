@@ -155,15 +155,18 @@ calls_not() { [[ $calls != *"$1"* ]] || fail "it calls: $1"; }
 tag() { PATH=$work/tools "$sources/deploy.sh" --print-tag; }
 
 # The image that the cluster was told to run.
-image_of() { sed -n 's/^ *\(- \)\{0,1\}image: //p' "$STATE/objects/"*".Deployment.$1"; }
+image_of() { sed -n 's/^ *\(- \)\{0,1\}image: //p' "$STATE/objects/"*".$1"; } # KIND.NAME
 
 # What is deployed: the images under this name, two namespaces, one token.
 is_deployed() {
   local prefix=$1 name tag manifests objects
   tag=$(tag)
   for name in invoice-app payment-provider; do
-    [[ $(image_of "$name") == "$prefix$name:$tag" ]] || fail "$name runs $(image_of "$name")"
+    [[ $(image_of "Deployment.$name") == "$prefix$name:$tag" ]] ||
+      fail "$name runs $(image_of "Deployment.$name")"
   done
+  [[ $(image_of CronJob.invoice-app-audit) == "${prefix}invoice-app:$tag" ]] ||
+    fail "the audit runs $(image_of CronJob.invoice-app-audit)"
   cmp "$STATE/objects/invoicing.Secret.provider-token" \
     "$STATE/objects/payments.Secret.provider-token" || fail "the tokens differ"
   [[ $(base64 -d "$STATE/objects/payments.Secret.provider-token" | wc -c) -eq 44 ]] ||
@@ -372,7 +375,7 @@ test_postgresql_for_evaluation() {
   [[ $(objects_of '*.PersistentVolumeClaim.*') == *data-database-0*data-database-0* ]] || fail "no database"
   [[ $(objects_of '*.PersistentVolumeClaim.*-data') == '' ]] || fail "a volume of SQLite"
   [[ $(objects_of '*.NetworkPolicy.to-database') == *invoicing*payments* ]] || fail "no policies"
-  [[ $(image_of invoice-app) == "invoice-app:$(tag)" ]] || fail "it runs $(image_of invoice-app)"
+  [[ $(image_of Deployment.invoice-app) == "invoice-app:$(tag)" ]] || fail "it runs $(image_of Deployment.invoice-app)"
   prints "FOR EVALUATION ONLY"
   order=$(grep -o 'rollout status [^ ]*' <<<"$calls" | sed 's/.* //' | tr '\n' ' ')
   [[ $order == 'statefulset/database statefulset/database deployment/payment-provider deployment/invoice-app ' ]] ||
@@ -557,6 +560,7 @@ test_failed_rollout_shows_pods_events_and_logs() {
   echo 'kubectl *rollout status deployment/payment-provider*' >"$STATE/fail"
   while IFS='|' read -r state advice; do
     echo "invoicing   invoice-app-1   0/1   $state   0   9s" >"$STATE/pods"
+    echo "invoicing   invoice-app-audit-1-2   0/1   Error   0   9s" >>"$STATE/pods"
     deploy 1
     prints "invoice-app-1"
     prints "EVENTS of invoicing"
@@ -763,9 +767,9 @@ test_registry_without_an_engine() {
 test_tag() {
   minikube_machine
   IMAGE_TAG=2.0 deploy 0
-  [[ $(image_of invoice-app) == invoice-app:2.0 ]] || fail "it runs $(image_of invoice-app)"
+  [[ $(image_of Deployment.invoice-app) == invoice-app:2.0 ]] || fail "it runs $(image_of Deployment.invoice-app)"
   deploy 0 --tag 2.1
-  [[ $(image_of invoice-app) == invoice-app:2.1 ]] || fail "it runs $(image_of invoice-app)"
+  [[ $(image_of Deployment.invoice-app) == invoice-app:2.1 ]] || fail "it runs $(image_of Deployment.invoice-app)"
 }
 
 # --- The other actions ---

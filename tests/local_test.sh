@@ -82,10 +82,11 @@ tests context-of-nothing 2 --local --context minikube
 tests unknown-option 2 --bogus
 
 finds none 'test.sh: PASS: [1-9][0-9]* checks passed, 0 failed, 0 skipped'
-finds pays-nothing 'test.sh: FAIL: .*POST /invoices/pay gave 200, but these are not paid: test-.*'
+finds pays-nothing 'test.sh: FAIL: .*POST /invoices/pay gave 200, but there are: 1 unpaid.*'
 finds never-ends 'test.sh: FAIL: .*not everything was paid after 1 s; the last response was 202.*'
 finds refuses 'test.sh: FAIL: .*POST /invoices/pay gave 502.*'
-finds loses-invoice 'test.sh: FAIL: .*the new invoice test-.* is missing.*'
+finds loses-invoice 'test.sh: FAIL: .*the new invoice test-.* is not listed once, unchanged and paid.*'
+finds lists-less 'test.sh: FAIL: .*the new invoice test-.* is missing in GET /invoices.*'
 finds drops-new 'test.sh: FAIL: .*is not listed once, unchanged and unpaid.*'
 finds adds-twice 'test.sh: FAIL: .*is not listed once, unchanged and unpaid.*'
 finds paid-at-once 'test.sh: FAIL: .*is not listed once, unchanged and unpaid.*'

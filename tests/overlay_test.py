@@ -17,7 +17,7 @@ import yaml
 
 sys.dont_write_bytecode = True
 import manifests_test as plain  # noqa: E402
-from support import checkers, manifest_checks, network, pod_security  # noqa: E402
+from support import audit_checks, checkers, manifest_checks, network, pod_security  # noqa: E402
 from support.manifest_checks import Check  # noqa: E402
 from support.manifests import KUBECTL, NAME, ROOT, amount, selects  # noqa: E402
 from support.network import Party  # noqa: E402
@@ -54,6 +54,10 @@ class Configuration(Rendered, plain.Configuration):
             self.assertLessEqual(set(names), service.variables())
 
 
+class Audit(audit_checks.Audit, Rendered):
+    pass
+
+
 class Files(Check):
     """Without kubectl."""
 
@@ -88,7 +92,8 @@ def known_to_kubernetes(o):
     command = [KUBECTL, "set", "env", "--local", "--filename=-", "--output=json", "NEW=1"]
     run = subprocess.run(command, input=json.dumps(o), capture_output=True, text=True, check=True)
     read = json.loads(run.stdout)
-    for container in read["spec"]["template"]["spec"]["containers"]:
+    spec = read["spec"].get("jobTemplate", read)["spec"]
+    for container in spec["template"]["spec"]["containers"]:
         container["env"].remove({"name": "NEW", "value": "1"})
     return read
 
@@ -104,12 +109,12 @@ def lacks(read, written):
 
 class Overlay(Rendered):
     def test_has_only_fields_that_kubernetes_knows(self):
-        deployments = [service.deployment for service in self.services]
-        for o in deployments + [o for o in self.repository.evaluation if o["kind"] == "StatefulSet"]:
+        workloads = [workload.workload for workload in self.workloads]
+        for o in workloads + [o for o in self.repository.evaluation if o["kind"] == "StatefulSet"]:
             self.assertFalse(lacks(known_to_kubernetes(o), o), o["metadata"])
 
     def test_changes_only_what_postgresql_needs(self):
-        changed = {"Deployment", "ConfigMap", "ResourceQuota"}
+        changed = {"Deployment", "CronJob", "ConfigMap", "ResourceQuota"}
         for before, after in zip(self.repository.services, self.services, strict=True):
             new = [o for o in after.objects if o["metadata"]["name"] == "to-database"]
             self.assertEqual([o["kind"] for o in new], ["NetworkPolicy"])
@@ -120,10 +125,10 @@ class Overlay(Rendered):
             self.assertEqual(len(after.objects), len(before.objects))
 
     def test_pods_have_no_volume_but_secrets(self):
-        for service in self.services:
-            for volume in service.pod["volumes"]:
+        for workload in self.workloads:
+            for volume in workload.pod["volumes"]:
                 self.assertEqual(set(volume), {"name", "secret"})
-            for container in service.containers:
+            for container in workload.containers:
                 self.assertIs(container["securityContext"]["readOnlyRootFilesystem"], True)
                 self.assertTrue(all(mount["readOnly"] for mount in container["volumeMounts"]))
 
@@ -156,6 +161,10 @@ class Overlay(Rendered):
                 self.assertEqual(constraint["matchLabelKeys"], ["pod-template-hash"])
                 self.assertTrue(selects(constraint["labelSelector"], service.labels))
 
+    def test_the_audit_may_run_on_any_node(self):
+        (audit,) = self.services[0].audits
+        self.assertFalse({"affinity", "nodeName", "nodeSelector"} & set(audit.pod))
+
     def test_pods_of_a_lost_node_are_soon_replaced(self):
         for service in self.services:
             self.assertEqual(
@@ -168,10 +177,10 @@ class Overlay(Rendered):
 
     def test_passes_the_checkers_but_where_the_docs_say_why_not(self):
         docs = self.repository.read("docs/kubernetes.md")
-        for service in self.services:
+        for workload in self.workloads:
             for checker in checkers.CHECKERS:
-                failing = checkers.failing(service, checker)
-                self.assertEqual(failing, checkers.exempted(service, checker))
+                failing = checkers.failing(workload, checker)
+                self.assertEqual(failing, checkers.exempted(workload, checker))
                 self.assertEqual([name for name in failing if f"`{name}`" not in docs], [])
 
     def test_policies_admit_the_database_and_nothing_else(self):
@@ -184,6 +193,7 @@ class Overlay(Rendered):
         parties = network.parties(self.services) | databases
         pairs = {
             ("invoice-app", "database of invoicing"),
+            ("audit", "database of invoicing"),
             ("payment-provider", "database of payments"),
         }
 
@@ -302,10 +312,12 @@ class Evaluation(Rendered):
             (container,) = pod["containers"]
             spec = service.deployment["spec"]
             pods = 2 * spec["replicas"] + spec["strategy"]["rollingUpdate"]["maxSurge"]
-            self.assertGreater(int(hard["pods"]), pods + 1)  # one more, to debug with
+            others = 1 + len(service.audits)
+            self.assertGreater(int(hard["pods"]), pods + others)  # one more, to debug with
             for quota in ("requests.cpu", "requests.memory", "limits.memory"):
                 section, kind = quota.split(".")
-                needed = pods * amount(service.container["resources"][section][kind])
+                needed = pods * service.total(section, kind)
+                needed += sum(audit.total(section, kind) for audit in service.audits)
                 needed += amount(container["resources"][section][kind])
                 self.assertGreaterEqual(amount(hard[quota]), needed, quota)
             for limit in service.one("LimitRange")["spec"]["limits"]:

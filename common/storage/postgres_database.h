@@ -60,7 +60,7 @@ struct PostgresOptions {
 
 class PostgresDatabase {
  public:
-  // Connects and, unless it only reads, runs the migrations that the database needs. Each runs
+  // Connects and, with Opening::kMigrate, runs the migrations that the database needs. Each runs
   // once, also if several processes start concurrently. Throws std::invalid_argument if `url` is
   // malformed, and Unavailable if the database can't be used, belongs to another application, or
   // has a schema that this version may not use.

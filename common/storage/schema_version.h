@@ -21,8 +21,10 @@ struct SchemaVersion {
 
 // How a program opens a database.
 enum class Opening {
-  kMigrate,   // to serve from it: creates it and runs migrations, if necessary
-  kReadOnly,  // changes nothing. The database must have all migrations that this program knows
+  kMigrate,  // to serve from it: creates it and runs migrations, if necessary
+  // The others need a database with all migrations that this program knows.
+  kExisting,
+  kReadOnly,  // changes nothing
 };
 
 // Why a program may not use it; continues the name of the database.

@@ -159,7 +159,7 @@ void SqliteConnection::commit(std::string_view what) {
 
 SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema, Opening opening)
     : path_(std::move(path)), known_version_(schema.version().version), opening_(opening) {
-  if (opening == Opening::kReadOnly) {
+  if (opening != Opening::kMigrate) {
     read([&](SqliteConnection& connection) {
       const auto found = common::read_schema_version(connection, schema);
       if (!found) throw Unavailable("database " + path_ + " has no data of this service");

@@ -112,8 +112,9 @@ class SqliteDatabase {
  public:
   // Opens or creates the file and runs the migrations that it needs. Each runs once, also when
   // several processes start concurrently. A newer schema that allows this program stays as it is.
-  // With Opening::kReadOnly, the file must exist with all migrations, and write() and check() throw
-  // std::logic_error; only the unfinished commit of a process that was killed is rolled back.
+  // With Opening::kExisting and kReadOnly, the file must exist with all migrations. With kReadOnly,
+  // write() and check() throw std::logic_error; only the unfinished commit of a process that was
+  // killed is rolled back.
   // Throws Unavailable if the file can't be used, belongs to another application, or has a schema
   // that does not allow this program.
   SqliteDatabase(std::string path, const SqliteSchema& schema, Opening opening = Opening::kMigrate);

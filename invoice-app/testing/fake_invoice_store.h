@@ -37,6 +37,8 @@ class FakeInvoiceStore : public InvoiceStore {
     kFindAll,
     kTotals,
     kDueSince,
+    kRecordAudit,
+    kLastAudit,
     kRequestPayment,
     kRequestPaymentOf,
     kProgress,
@@ -221,6 +223,18 @@ class FakeInvoiceStore : public InvoiceStore {
     return std::max(due_since_, oldest->created_at);
   }
 
+  void record_audit(const AuditRecord& record) override {
+    common::MutexLock lock(mutex_);
+    enter(Call::kRecordAudit);
+    if (!last_audit_ || record.replaces(*last_audit_)) last_audit_ = record;
+  }
+
+  std::optional<AuditRecord> last_audit() override {
+    common::MutexLock lock(mutex_);
+    enter(Call::kLastAudit);
+    return last_audit_;
+  }
+
   std::optional<std::uint64_t> version() override {
     common::MutexLock lock(mutex_);
     return version_;
@@ -359,7 +373,8 @@ class FakeInvoiceStore : public InvoiceStore {
     changed_.notify_all();
     if (failing_.contains(call)) throw common::Unavailable("injected failure");
     const bool is_read = call == Call::kList || call == Call::kPage || call == Call::kFind ||
-                         call == Call::kFindAll || call == Call::kTotals || call == Call::kDueSince;
+                         call == Call::kFindAll || call == Call::kTotals ||
+                         call == Call::kDueSince || call == Call::kLastAudit;
     if (!is_read) ++version_;  // also if nothing changes
   }
 
@@ -459,6 +474,7 @@ class FakeInvoiceStore : public InvoiceStore {
   mutable common::CondVar changed_;
   std::vector<Row> rows_ GUARDED_BY(mutex_);  // sequence 1 is at index 0
   common::WallTime due_since_ GUARDED_BY(mutex_) = {};
+  std::optional<AuditRecord> last_audit_ GUARDED_BY(mutex_);
   std::uint64_t version_ GUARDED_BY(mutex_) = 0;
   std::vector<Settlement> settlements_ GUARDED_BY(mutex_);
   std::vector<std::string> writes_ GUARDED_BY(mutex_);

@@ -275,6 +275,21 @@ TEST_P(InvoiceStoreContract, ATransactionThatFailsRequestsNothing) {
   EXPECT_FALSE(store_->is_claimable(lease("a")));
 }
 
+TEST_P(InvoiceStoreContract, TheAuditThatBeganLastIsKept) {
+  EXPECT_EQ(store_->last_audit(), std::nullopt);
+  const AuditRecord first{kNow, kNow + 10s, {1, 2, 3, 4, 5}};
+  const AuditRecord later{kNow + 1s, kNow + 2s};
+  for (const AuditRecord& record : {first, later}) {
+    store_->record_audit(record);
+    EXPECT_EQ(open_()->last_audit(), record);
+  }
+  store_->record_audit({kNow + 999ms, kNow + 5s, {1}});
+  EXPECT_EQ(store_->last_audit(), later) << "it began earlier";
+  const AuditRecord before_the_kept_one_ended{kNow - 1h, kNow - 59min};
+  store_->record_audit(before_the_kept_one_ended);
+  EXPECT_EQ(store_->last_audit(), before_the_kept_one_ended) << "the clock was set back";
+}
+
 // Invoices are added, requested in both ways, claimed and settled by concurrent processes. Each is
 // paid once, and none that was requested is forgotten.
 TEST_P(InvoiceStoreContract, ConcurrentRequestsAreAllPaid) {

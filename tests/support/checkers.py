@@ -1,5 +1,5 @@
 """The default checks of kube-linter, kube-score and Polaris, under their names, for the kinds of
-objects in k8s/. Each gets a Service and returns whether it passes."""
+objects in k8s/. Each gets a Service, or its Audit, and returns whether it passes."""
 
 import re
 
@@ -122,7 +122,7 @@ cannot_escalate = context("allowPrivilegeEscalation", False)
 has_a_read_only_root = context("readOnlyRootFilesystem", True)
 is_not_privileged = container(lambda c: not c["securityContext"].get("privileged"))
 is_not_root = context("runAsNonRoot", True)
-has_no_host_port = container(lambda c: not any("hostPort" in port for port in c["ports"]))
+has_no_host_port = container(lambda c: not any("hostPort" in port for port in c.get("ports", [])))
 has_unlike_probes = container(lambda c: c["livenessProbe"] != c["readinessProbe"])
 has_replicas = lambda service: service.deployment["spec"].get("replicas", 1) > 1  # noqa: E731
 has_storage_limits = both(
@@ -157,7 +157,7 @@ KUBE_LINTER = {
     "readiness-port": probes_a_port_it_has("readinessProbe"),
     "run-as-non-root": is_not_root,
     "sensitive-host-mounts": has_no_host_path,
-    "ssh-port": container(lambda c: all(port["containerPort"] != 22 for port in c["ports"])),
+    "ssh-port": container(lambda c: all(port["containerPort"] != 22 for port in c.get("ports", []))),
     "startup-port": probes_a_port_it_has("startupProbe"),
     "unsafe-sysctls": lambda service: "sysctls" not in service.pod["securityContext"],
     "unset-cpu-requirements": resource("requests", "cpu"),
@@ -190,7 +190,7 @@ KUBE_SCORE = {
     "environment-variable-key-duplication": variables_are_unique,
     "label-values": has_valid_labels,
     "networkpolicy-targets-pod": lambda service: all(
-        selects(policy["spec"]["podSelector"], service.labels)
+        any(selects(policy["spec"]["podSelector"], w.labels) for w in service.workloads)
         for policy in service.all("NetworkPolicy")
     ),
     "pod-networkpolicy": policies_match(
@@ -225,7 +225,7 @@ POLARIS = {
     "memoryLimitsMissing": resource("limits", "memory"),
     "memoryRequestsMissing": resource("requests", "memory"),
     "metadataAndInstanceMismatched": lambda service: (
-        service.deployment["metadata"]["labels"][INSTANCE] == service.deployment["metadata"]["name"]
+        service.workload["metadata"]["labels"][INSTANCE] == service.workload["metadata"]["name"]
     ),
     "missingNetworkPolicy": policies_match(lambda spec: spec.get("ingress") and spec.get("egress")),
     "missingPodDisruptionBudget": has_budget,
@@ -269,19 +269,49 @@ def _polaris(annotations):
     }
 
 
-# Each checker's checks, and how an object's annotations turn some of them off.
+# Of CronJobs only.
+KUBE_LINTER_JOBS = {
+    # It would be a second limit, beside those of the history.
+    "job-ttl-seconds-after-finished": lambda audit: (
+        "ttlSecondsAfterFinished" not in audit.workload["spec"]["jobTemplate"]["spec"]
+    ),
+}
+KUBE_SCORE_JOBS = {
+    "cronjob-has-deadline": lambda audit: "startingDeadlineSeconds" in audit.workload["spec"],
+    "cronjob-restartpolicy": lambda audit: audit.pod["restartPolicy"] in ("Never", "OnFailure"),
+}
+
+# Checks of other objects than pods, and of what only the pods of a Deployment have.
+NOT_OF_JOBS = {
+    "dangling-service", "deployment-has-host-podantiaffinity", "deployment-has-poddisruptionbudget",
+    "deployment-pod-selector-labels-match-template-metadata-labels", "deployment-replicas",
+    "deployment-strategy", "deploymentMissingReplicas", "invalid-target-ports", "liveness-port",
+    "livenessProbeMissing", "mismatching-selector", "missingPodDisruptionBudget",
+    "networkpolicy-targets-pod", "no-anti-affinity", "pdb-max-unavailable", "pdb-min-available",
+    "pdb-unhealthy-pod-eviction-policy", "pdbDisruptionsIsZero", "pod-probes",
+    "poddisruptionbudget-has-policy", "readiness-port", "readinessProbeMissing",
+    "rolePodExecAttach", "rolebindingClusterAdminClusterRole", "sensitiveConfigmapContent",
+    "service-targets-pod", "service-type", "startup-port",
+}  # fmt: skip
+
+# Each checker's checks, those of CronJobs, and how an object's annotations turn some of them off.
 CHECKERS = {
-    "kube-linter": (KUBE_LINTER, _linter),
-    "kube-score": (KUBE_SCORE, _score),
-    "Polaris": (POLARIS, _polaris),
+    "kube-linter": (KUBE_LINTER, KUBE_LINTER_JOBS, _linter),
+    "kube-score": (KUBE_SCORE, KUBE_SCORE_JOBS, _score),
+    "Polaris": (POLARIS, {}, _polaris),
 }
 
 
-def failing(service, checker):
-    checks, _ = CHECKERS[checker]
-    return {name for name, passes in checks.items() if not passes(service)}
+def failing(workload, checker):
+    checks, of_jobs, _ = CHECKERS[checker]
+    if workload.workload["kind"] == "CronJob":
+        checks = {n: c for n, c in checks.items() if n not in NOT_OF_JOBS} | of_jobs
+    return {name for name, passes in checks.items() if not passes(workload)}
 
 
-def exempted(service, checker):
-    _, read = CHECKERS[checker]
-    return {name for o in service.objects for name in read(o["metadata"].get("annotations", {}))}
+def exempted(workload, checker):
+    *_, read = CHECKERS[checker]
+    objects = [workload.workload] + [
+        o for o in workload.objects if o["kind"] not in ("Deployment", "CronJob")
+    ]
+    return {name for o in objects for name in read(o["metadata"].get("annotations", {}))}

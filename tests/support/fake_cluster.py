@@ -40,9 +40,11 @@ TOKEN = "a-token-that-nobody-guesses"
 CLUSTER_SCOPED = {"Namespace", "Node", "CustomResourceDefinition"}
 KINDS = {
     "configmap": "ConfigMap",
+    "cronjob": "CronJob",
     "customresourcedefinition": "CustomResourceDefinition",
     "deployment": "Deployment",
     "ingress": "Ingress",
+    "job": "Job",
     "namespace": "Namespace",
     "node": "Node",
     "pod": "Pod",
@@ -188,19 +190,20 @@ def wait_for(condition):
     return value
 
 
-def start_pod(pod):
+def start_pod(pod, wrapper=()):
     folder = folder_of(pod)
     folder.mkdir(parents=True)
     environment = environment_of(pod)
     processes = []
-    environment |= {"PORT": "0", "ADMIN_PORT": "0"}
+    environment |= {"PORT": "0", "ADMIN_PORT": "0", "FAKE_CLUSTER": str(CLUSTER)}
     environment["PORT_FILE"] = str(folder / "ports")
     if "DATABASE_URL_FILE" in environment:
         environment["DATABASE_URL_FILE"] = str(CLUSTER / f"{pod['metadata']['namespace']}-url")
     else:
         database = environment["DATABASE_URL"].rsplit("/", 1)[1]
         environment["DATABASE_URL"] = f"sqlite:{data_folder(pod)}/{database}"
-    program = pod["spec"]["containers"][0]["image"].split(":")[0]
+    container = pod["spec"]["containers"][0]
+    program = container["image"].split(":")[0]
     if "PROVIDER_TOKEN_FILE" in environment:
         environment["PROVIDER_TOKEN_FILE"] = str(CLUSTER / "token")
         if "no-token-demanded" in FAULTS and program == "payment-provider":
@@ -212,10 +215,38 @@ def start_pod(pod):
         process, local_port = start_route(source, namespace, service, str(url.port))
         environment["PAYMENT_PROVIDER_URL"] = f"http://127.0.0.1:{local_port}{url.path}"
         processes.append(process)
+    command = [*wrapper, os.path.join(os.environ["BIN_DIR"], program), *container.get("args", [])]
     with open(folder / "log", "wb") as log:
-        processes.append(spawn([os.path.join(os.environ["BIN_DIR"], program)], log, env=environment))
+        processes.append(spawn(command, log, env=environment))
     pod["status"] = {"phase": "Running", "processes": processes}
     put(pod)
+
+
+def start_job(args):
+    """Runs the pod of a CronJob once. The exit status goes to a file."""
+    name, namespace = args.words[2], args.namespace
+    cronjob = load(path_of("CronJob", namespace, args.options["from"].split("/")[1]))
+    pod = cronjob["spec"]["jobTemplate"]["spec"]["template"] | {"kind": "Pod"}
+    pod["metadata"] |= {"name": name, "namespace": namespace}
+    pod["metadata"]["labels"]["job-name"] = name
+    put({"kind": "Job", "metadata": {"name": name, "namespace": namespace}})
+    start_pod(pod, [sys.executable, __file__, "job", str(folder_of(pod) / "exit-status")])
+
+
+def job(status_file, *command):
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # which serve() ignores
+    status = subprocess.run(command, check=False).returncode
+    pathlib.Path(status_file).write_text(f"{status}\n", encoding="utf-8")
+
+
+def job_status(o):
+    pod = load(path_of("Pod", o["metadata"]["namespace"], o["metadata"]["name"]))
+    try:
+        status = (folder_of(pod) / "exit-status").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return {}
+    condition = {"": [], "0": [{"type": "Complete"}]}.get(status, [{"type": "Failed"}])
+    return {"conditions": condition, "succeeded": int(status == "0")}
 
 
 def start_replicas(deployment):
@@ -365,6 +396,8 @@ def shown(o):
         if "unspread" in FAULTS:
             o["spec"]["nodeName"] = NODES[0]
         return with_status(o)
+    if o["kind"] == "Job":
+        o["status"] = job_status(o)
     name = o["metadata"]["name"]
     if (o["kind"], name) == ("Service", "payment-provider") and "node-port" in FAULTS:
         o["spec"] |= {"type": "NodePort", "ports": [{"port": 8082, "nodePort": 30082}]}
@@ -399,6 +432,9 @@ def get(args):
 def create(args):
     from support.pod_security import broken_rules
 
+    if args.words[1:2] == ["job"]:
+        start_job(args)
+        return
     document = json.loads(args.input)
     for o in document["items"] if document["kind"] == "List" else [document]:
         if o["kind"] not in CLUSTER_SCOPED:
@@ -434,6 +470,10 @@ def delete(args):
         shutil.rmtree(OBJECTS / args.words[2], ignore_errors=True)
         path_of("Namespace", None, args.words[2]).unlink(missing_ok=True)
         return
+    if args.words[1] == "job":
+        delete_pod(load(path_of("Pod", args.namespace, args.words[2])))
+        path_of("Job", args.namespace, args.words[2]).unlink()
+        return
     label, name = args.labels.split("=")
     (CLUSTER / "first-pods").unlink(missing_ok=True)
     for pod in listed("Pod", args.namespace, {label: name}):
@@ -441,6 +481,13 @@ def delete(args):
     if FAULTS and (args.namespace == "invoicing" or args.grace_period):
         spoil_data()
     start_replicas(load(path_of("Deployment", args.namespace, name)))
+
+
+def logs(args):
+    label, name = args.labels.split("=")
+    for pod in listed("Pod", args.namespace, {label: name}):
+        lines = (folder_of(pod) / "log").read_text(encoding="utf-8").splitlines()
+        print(*lines[-int(args.tail) :], sep="\n")
 
 
 def show_context(_):
@@ -524,7 +571,14 @@ def kubectl(arguments, text=""):
     args = Arguments(arguments, text)
     if not args.request_timeout:
         sys.exit("error: a call without a time limit")
-    verbs = {"get": get, "create": create, "delete": delete, "auth": can_i, "config": show_context}
+    verbs = {
+        "auth": can_i,
+        "config": show_context,
+        "create": create,
+        "delete": delete,
+        "get": get,
+        "logs": logs,
+    }
     verbs[args.words[0]](args)
 
 
@@ -645,6 +699,7 @@ if __name__ == "__main__":
         "up": up,
         "down": down,
         "serve": serve,
+        "job": job,
         "route": route,
         "port-forward": port_forward,
     }

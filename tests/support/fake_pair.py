@@ -44,7 +44,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        self.answer(200, {"/invoices": invoices, "/payments": ledger}[self.path])
+        path, _, query = self.path.partition("?")
+        unpaid = sum(not invoice["IsPaid"] for invoice in invoices)
+        lists = {
+            "/invoices": invoices,
+            "/payments": ledger,
+            "/summary": [{"Status": "unpaid", "Count": unpaid}, {"Status": "sending", "Count": 0}],
+        }
+        if query:  # of a page, whose prefix is the id of the only invoice
+            status = {True: "paid", False: "unpaid"}
+            lists["/invoices"] = [{**i, "Status": status[i["IsPaid"]]} for i in invoices]
+        elif MISTAKE == "lists-less":
+            lists["/invoices"] = []
+        self.answer(200, lists[path])
 
     def do_POST(self):
         if self.path == "/invoices/pay":

@@ -15,6 +15,10 @@ class Check(unittest.TestCase):
         self.invoice_app = self.repository.invoice_app
         self.payment_provider = self.repository.payment_provider
 
+    @property
+    def workloads(self):
+        return [workload for service in self.services for workload in service.workloads]
+
 
 class Mutations(unittest.TestCase):
     """That the checks of `classes` can fail. A test has a class that inherits from this one."""

@@ -30,9 +30,14 @@ def amount(quantity):
 
 def selects(selector, labels):
     """Whether a label selector takes these labels. An empty one takes all."""
-    if not set(selector) <= {"matchLabels"}:
+    expressions = selector.get("matchExpressions", [])
+    if not set(selector) <= {"matchLabels", "matchExpressions"} or any(
+        expression["operator"] != "In" for expression in expressions
+    ):
         raise ValueError(f"a selector that this can't judge: {selector}")
-    return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+    return all(
+        labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()
+    ) and all(labels.get(e["key"]) in e["values"] for e in expressions)
 
 
 class Repository:
@@ -90,7 +95,35 @@ class Repository:
         return self.rendered(f"{OVERLAY}/evaluation")
 
 
-class Service:
+class Workload:
+    """A Deployment or a CronJob, with its pods."""
+
+    def __init__(self, workload):
+        self.workload = workload
+        spec = workload["spec"].get("jobTemplate", workload)["spec"]
+        template = spec["template"]
+        self.annotations = template["metadata"].get("annotations", {})
+        self.labels = template["metadata"]["labels"]
+        self.pod = template["spec"]
+        self.containers = self.pod["containers"] + self.pod.get("initContainers", [])
+        self.container = self.pod["containers"][0]
+        self.ports = {p["name"]: p["containerPort"] for p in self.container.get("ports", [])}
+
+    def total(self, section, kind):
+        """How much of a resource a pod requests, or is limited to."""
+        return sum(amount(container["resources"][section][kind]) for container in self.containers)
+
+
+class Audit(Workload):
+    """The CronJob of a service."""
+
+    def __init__(self, service, cronjob):
+        super().__init__(cronjob)
+        self.all = service.all
+        self.objects = [cronjob]
+
+
+class Service(Workload):
     """The objects of one folder of k8s/, or of `files`: the objects by their path."""
 
     def __init__(self, repository, name, namespace, team, files=None):
@@ -104,14 +137,10 @@ class Service:
             if not path.endswith("/Kustomization")
         }
         self.objects = [document for file in self.files.values() for document in file]
-        self.deployment = self.one("Deployment")
-        template = self.deployment["spec"]["template"]
-        self.annotations = template["metadata"].get("annotations", {})
-        self.labels = template["metadata"]["labels"]
-        self.pod = template["spec"]
-        self.containers = self.pod["containers"] + self.pod.get("initContainers", [])
-        self.container = self.pod["containers"][0]
-        self.ports = {port["name"]: port["containerPort"] for port in self.container["ports"]}
+        super().__init__(self.one("Deployment"))
+        self.deployment = self.workload
+        self.audits = [Audit(self, cronjob) for cronjob in self.all("CronJob")]
+        self.workloads = [self, *self.audits]
         self.config = self.one("ConfigMap")["data"]
 
     def all(self, kind):

@@ -97,8 +97,8 @@ MUTATIONS = [
     *(
         ("invoice-app/" + file, old, new, "test_fit_into_the_quota_while_all_are_replaced")
         for file, old, new in (
-            ("resourcequota.yaml", 'pods: "8"', 'pods: "6"'),
-            ("resourcequota.yaml", "limits.memory: 8Gi", "limits.memory: 6Gi"),
+            ("resourcequota.yaml", 'pods: "9"', 'pods: "8"'),
+            ("resourcequota.yaml", "limits.memory: 9Gi", "limits.memory: 7Gi"),
             ("resourcequota.yaml", 'requests.cpu: "2"', "requests.cpu: 500m"),
             ("resourcequota.yaml", 'nodeports: "1"', 'nodeports: "0"'),
             ("deployment.yaml", "replicas: 3", "replicas: 4"),
@@ -154,9 +154,11 @@ MUTATIONS = [
             # Another element where one with both selectors is meant: the classic mistake.
             ("          podSelector:", "        - podSelector:"),
             ("name: invoicing", "name: default"),
-            (NAME + ": invoice-app", NAME + ": other"),
-            ("          podSelector:\n            matchLabels:\n              " + NAME
-             + ": invoice-app\n", ""),
+            ("                  - invoice-app\n", "                  - other\n"),
+            ("                  - invoice-app-audit\n", ""),
+            ("          podSelector:\n            matchExpressions:\n              - key: " + NAME
+             + "\n                operator: In\n                values:\n"
+             "                  - invoice-app\n                  - invoice-app-audit\n", ""),
             ("port: 8082", "port: 8081"),
             ("port: 8082", "port: 8082\n          endPort: 9082"),
             ("        - port: 8082\n", "        - port: 8082\n        -\n"),
@@ -198,6 +200,62 @@ MUTATIONS = [
      "test_takes_the_token_from_a_secret_that_is_not_in_the_repository"),
     ("invoice-app/deployment.yaml", "value: /etc/provider-token/token", "value: /etc/token",
      "test_takes_the_token_from_a_secret_that_is_not_in_the_repository"),
+    # The audit
+    *(
+        ("invoice-app/cronjob.yaml", old, new, "test_runs_each_hour_and_ends_before_the_next")
+        for old, new in (
+            ('schedule: "17 * * * *"', 'schedule: "17 3 * * *"'),
+            ("concurrencyPolicy: Forbid", "concurrencyPolicy: Allow"),
+            ("concurrencyPolicy: Forbid", "concurrencyPolicy: Forbid\n  suspend: true"),
+            ("activeDeadlineSeconds: 900", "activeDeadlineSeconds: 3600"),
+            ("failedJobsHistoryLimit: 3", "failedJobsHistoryLimit: 0"),
+        )
+    ),
+    *(
+        ("invoice-app/cronjob.yaml", old, new,
+         "test_fails_at_once_if_something_differs_and_is_repeated_once_otherwise")
+        for old, new in (
+            ("restartPolicy: Never", "restartPolicy: OnFailure"),
+            ("backoffLimit: 1", "backoffLimit: 6"),
+            ("                - 1\n", "                - 2\n"),
+            ("action: FailJob", "action: Ignore"),
+        )
+    ),
+    ("invoice-app/cronjob.yaml", f"          labels:\n            {NAME}: invoice-app-audit",
+     f"          labels:\n            {NAME}: invoice-app",
+     "test_gets_no_requests_and_does_not_count_as_a_replica"),
+    *(
+        ("invoice-app/cronjob.yaml", old, new, "test_has_the_settings_and_the_files_of_the_service")
+        for old, new in (
+            ("- --audit", "- --version"),
+            ("/etc/provider-token/token", "/etc/token"),
+            ("claimName: invoice-app-data", "claimName: other"),
+        )
+    ),
+    *(
+        ("invoice-app/cronjob.yaml", old, new, check)
+        for old, new, check in (
+            ("runAsNonRoot: true", "runAsNonRoot: false",
+             "test_meet_the_restricted_pod_security_standard"),
+            ("                  readOnly: true\n", "",
+             "test_can_write_to_their_volume_and_nowhere_else"),
+            ("runAsUser: 65532", "runAsUser: 1000", "test_run_as_the_user_of_the_image"),
+            ("automountServiceAccountToken: false", "automountServiceAccountToken: true",
+             "test_have_no_way_to_the_kubernetes_api"),
+            ("memory: 256Mi", "memory: 2Gi", "test_ask_for_resources_and_limit_memory_and_storage"),
+            ("podAffinity:", "podAntiAffinity:",
+             "test_of_a_service_stay_on_the_node_of_their_volume"),
+            ("image: invoice-app:0.1.0", "image: invoice-app:0.0.9",
+             "test_versions_are_the_projects"),
+            ("image: invoice-app:0.1.0", "image: invoice-app:latest",
+             "test_take_images_that_are_tagged_and_already_there"),
+            ("      activeDeadlineSeconds", "      ttlSecondsAfterFinished: 1\n"
+             "      activeDeadlineSeconds",
+             "test_pass_the_checkers_but_where_the_docs_say_why_not"),
+        )
+    ),
+    ("invoice-app/networkpolicy-audit.yaml", "ingress: []", "ingress: [{}]",
+     "test_policies_admit_exactly_the_pairs_that_are_needed"),
     # Access
     ("invoice-app/rolebinding.yaml", "kind: Group\n    name: team-invoicing",
      "kind: Group\n    name: system:authenticated",

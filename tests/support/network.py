@@ -62,9 +62,11 @@ def _has_port(rule, protocol, port):
 def parties(services):
     """Who could connect to whom: both services, and others in and outside of the cluster."""
     invoice_app, provider = (service.labels for service in services)
+    (audit,) = services[0].audits
     return {
         "invoice-app": Party("10.244.0.1", "invoicing", invoice_app),
         "payment-provider": Party("10.244.0.2", "payments", provider),
+        "audit": Party("10.244.0.12", "invoicing", audit.labels),
         "prometheus": Party("10.244.0.3", "monitoring"),
         "dns": Party("10.244.0.4", "kube-system", {"k8s-app": "kube-dns"}),
         "dns cache": Party("169.254.20.10"),

@@ -47,6 +47,10 @@ MUTATIONS = [
             ("topologyKey: kubernetes.io/hostname", "topologyKey: topology.kubernetes.io/region"),
         )
     ),
+    (INVOICE_APP + "cronjob.yaml", "          affinity: null\n", "",
+     "test_the_audit_may_run_on_any_node"),
+    (INVOICE_APP + "cronjob.yaml", "            - name: data\n              $patch: delete\n", "",
+     "test_pods_have_no_volume_but_secrets"),
     (COMMON + "deployment.yaml", "tolerationSeconds: 30", "tolerationSeconds: 300",
      "test_pods_of_a_lost_node_are_soon_replaced"),
     (COMMON + "deployment.yaml", 'exempt: "false"', 'exempt: "true"',
@@ -64,9 +68,13 @@ MUTATIONS = [
             (DATABASE + "networkpolicy.yaml", "egress: []", "egress: [{}]"),
             (DATABASE + "networkpolicy.yaml", "        - podSelector:",
              "        - namespaceSelector: {}\n          podSelector:"),
-            (DATABASE + "networkpolicy.yaml", "        - podSelector:\n            matchLabels:\n"
-             "              app.kubernetes.io/component: api\n", "        - podSelector: {}\n"),
-            (DATABASE + "networkpolicy.yaml", "component: api", "component: other"),
+            (DATABASE + "networkpolicy.yaml", "            matchExpressions:\n"
+             "              - key: app.kubernetes.io/component\n                operator: In\n"
+             "                values:\n                  - api\n                  - audit\n",
+             "            matchLabels: {}\n"),
+            (DATABASE + "networkpolicy.yaml", "- api\n", "- other\n"),
+            (DATABASE + "networkpolicy.yaml", "- audit\n", "- other\n"),
+            (COMMON + "networkpolicy.yaml", "- audit\n", "- other\n"),
         )
     ),
     # The databases for evaluation
