@@ -69,6 +69,11 @@ demo: build ## Show in a few seconds what the services do
 	@scripts/install-packages.sh run $(POSTGRESQL)
 	@scripts/demo.sh
 
+.PHONY: monitor
+monitor: ## Watch the services of "make run" with Prometheus and Alertmanager, until Ctrl-C
+	@scripts/install-packages.sh run monitor
+	@scripts/monitor.sh
+
 .PHONY: fmt
 fmt: ## Format the C++ sources
 	@scripts/install-packages.sh lint

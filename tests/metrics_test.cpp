@@ -62,6 +62,7 @@ TEST_F(Metrics, DescribeWhatBothProgramsDid) {
                 "invoice_app_oldest_due_invoice_age_seconds 0", "invoice_payment_retries_total 0",
                 "invoice_payment_calls_in_flight 0", R"(http_workers_busy{listener="public"} )",
                 R"(invoice_app_build_info{version=")", "process_resident_memory_bytes ",
+                "database_filesystem_avail_bytes ", "database_filesystem_size_bytes ",
                 "log_lines_dropped_total 0"});
   expect_lines(text(*provider),
                {R"(http_requests_total{code="207",method="POST",path="/payments/batch"} 1)",

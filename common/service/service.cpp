@@ -23,6 +23,7 @@
 #include "common/base/file_descriptor.h"
 #include "common/http/limits.h"
 #include "common/http/problem.h"
+#include "common/metrics/file_system.h"
 #include "common/metrics/process.h"
 
 namespace common {
@@ -195,6 +196,9 @@ Service::Service(const ServiceConfig& config, std::function<void()> check_ready)
 MetricFamilies Service::metrics() const {
   MetricFamilies families = registry_.Collect();
   append(families, process_metrics());
+  if (config_.database.kind == DatabaseUrl::Kind::kSqlite) {
+    append(families, file_system_metrics(config_.database.location));
+  }
   families.push_back(
       counter_family("log_lines_dropped_total",
                      "Log lines lost because standard output was not read or not writable.",

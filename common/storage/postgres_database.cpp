@@ -131,7 +131,8 @@ void PostgresDatabase::transact(Access access, std::string_view what, const Work
   if (access == Access::kWrite && options_.opening == Opening::kReadOnly) {
     throw std::logic_error("the database is opened to read only");
   }
-  const auto deadline = steady_clock::now() + kLongestLockWait;
+  const auto wait = options_.opening == Opening::kMigrate ? kLongestLockWait : kLongestWaitOfJobs;
+  const auto deadline = steady_clock::now() + wait;
   for (int attempts = 1;; ++attempts) {
     try {
       attempt(access, what, work, deadline);

@@ -3,8 +3,9 @@
 // Thread-safe. Transactions have a pool of connections. They run concurrently, so `work` may be
 // called again if its transaction was undone: because of a conflict with another one, or because
 // the connection was lost before the commit. A transaction waits at most kLongestLockWait to begin
-// and for its locks, and at most as long again to commit. Every failure of the database is thrown
-// as common::Unavailable.
+// and for its locks, and at most as long again to commit; kLongestWaitOfJobs if the database is not
+// opened to serve from it (Opening). Every failure of the database is thrown as
+// common::Unavailable.
 
 #ifndef COMMON_STORAGE_POSTGRES_DATABASE_H_
 #define COMMON_STORAGE_POSTGRES_DATABASE_H_

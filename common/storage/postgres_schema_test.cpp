@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <future>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -72,6 +73,18 @@ TEST_F(PostgresSchemaTest, OpenedToReadOnlyItChangesNothing) {
   EXPECT_THROW(database->check(), std::logic_error);
   EXPECT_EQ(content(), before);
   EXPECT_EQ(query("SELECT count(*) FROM numbers"), "1");
+}
+
+TEST_F(PostgresSchemaTest, OpenedToReadOnlyItWaitsLongerThanARequestMay) {
+  insert(*open(), 7);
+  PostgresDatabase database(url_, kTestSchema, PostgresOptions{.opening = Opening::kReadOnly});
+  PostgresConnection other{PostgresParameters(url_)};
+  other.set_deadline(std::chrono::steady_clock::now() + tests::kPatience);
+  other.run_all("BEGIN; LOCK TABLE numbers");
+  auto numbers = std::async(std::launch::async, [&] { return all(database); });
+  EXPECT_EQ(numbers.wait_for(kLongestLockWait + seconds(1)), std::future_status::timeout);
+  other.run_all("COMMIT");
+  EXPECT_EQ(numbers.get(), Numbers{7});
 }
 
 TEST_F(PostgresSchemaTest, RunsMigrationsOnceWhenManyThreadsOpenConcurrently) {
