@@ -62,4 +62,12 @@ apt_get() {
     apt-get -o Acquire::Retries=3 "$@"
 }
 apt_get update -q
-apt_get install -q -y --no-install-recommends "${missing[@]}"
+available=()
+for package in "${missing[@]}"; do
+  if apt-cache policy "$package" | grep -q 'Candidate: [^(]'; then
+    available+=("$package")
+  else
+    echo "install-packages.sh: this system has no package $package" >&2
+  fi
+done
+apt_get install -q -y --no-install-recommends ${available[@]+"${available[@]}"}
