@@ -29,8 +29,8 @@ struct BackupContent {
 // its name when it is complete, checked as by check_backup(), and on disk. If this process is
 // killed, a file with this name and the ending ".partial-XXXXXX" may remain.
 //
-// From SQLite, commits of other processes wait while the pages are copied. If this takes longer than
-// kLongestLockWait, they fail. From PostgreSQL nothing waits.
+// From SQLite, commits of other processes wait while the pages are copied. If this takes longer
+// than kLongestLockWait, they fail. From PostgreSQL nothing waits.
 //
 // Throws Unavailable or std::system_error, and leaves no file, if the file exists or can't be
 // written, if the database fails, and if it has no data of this service or a schema that does not

@@ -11,7 +11,8 @@ namespace common {
 // a response. A transaction that waits twice, to begin and to commit, may exceed them.
 inline constexpr std::chrono::seconds kLongestLockWait{3};
 
-// Of a program that serves nobody, such as the audit: it outlasts the failover of a database server.
+// Of a program that serves nobody, such as the audit: it outlasts the failover of a database
+// server.
 inline constexpr std::chrono::seconds kLongestWaitOfJobs{30};
 
 }  // namespace common
