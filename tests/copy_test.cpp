@@ -139,6 +139,11 @@ TEST_P(Copy, KeepsEveryColumnOfEveryRowBetweenAllKindsOfDatabases) {
   EXPECT_EQ(content("four.db"), before);
   for (const std::string& database : {one, two}) {
     EXPECT_EQ(PostgresServer::query(database, GetParam().counter), std::to_string(3 * kRows));
+    // The planner knows the new table.
+    EXPECT_NE(PostgresServer::query(database,
+                                    "SELECT count(*) FROM pg_stats"
+                                    " WHERE schemaname = 'public'"),
+              "0");
   }
 }
 

@@ -170,7 +170,7 @@ std::int64_t copy_data(const DatabaseUrl& from, const DatabaseUrl& to, const Cop
   for (const CopiedTable& other : data.tables.subspan(1)) {
     for_each_batch(*source, other, [&](const auto& rows) { target->insert(other, rows); });
   }
-  target->set_counters();
+  target->complete();
   Comparison written(data);
   for_each_batch(*target, table, [&](const auto& rows) { written.add(rows); });
   if (read.rows() != count(*source, table) || written != read) {

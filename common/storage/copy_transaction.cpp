@@ -87,7 +87,7 @@ class SqliteCopy final : public CopyTransaction {
     });
   }
 
-  void set_counters() override {}
+  void complete() override {}
 
   void commit() override {
     guarded(path_, [&] { connection_->commit("copy"); });
@@ -184,7 +184,11 @@ class PostgresCopy final : public CopyTransaction {
     });
   }
 
-  void set_counters() override { run(data_.postgres_counter, std::nullopt); }
+  void complete() override {
+    run(data_.postgres_counter, std::nullopt);
+    // The server would do it after a minute. Until then, pages of a long list would be slow.
+    run(std::string("ANALYZE ") + data_.tables.front().name, std::nullopt);
+  }
 
   void commit() override {
     guarded(name_, [&] { connection_->commit(access_, "copy", deadline()); });

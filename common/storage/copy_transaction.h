@@ -32,8 +32,8 @@ class CopyTransaction {
   // Runs a statement with a value for $1, if it has one.
   virtual std::vector<Row> run(const std::string& sql, std::optional<std::int64_t> value = {}) = 0;
   virtual void insert(const CopiedTable& table, const std::vector<Row>& rows) = 0;
-  // Sets the counters that this kind of database has.
-  virtual void set_counters() = 0;
+  // Sets what this kind of database has besides rows: counters, and statistics for its planner.
+  virtual void complete() = 0;
   virtual void commit() = 0;
 };
 
