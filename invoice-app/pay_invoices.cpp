@@ -106,6 +106,7 @@ void PayInvoices::request_payment(std::vector<Caller> callers,
   const Wait wait{.deadline = steady_clock::now() + options_.longest_wait,
                   .breaker_opened_before = workers_.breaker().times_opened()};
   std::vector<common::RequestContext> requests;
+  requests.reserve(callers.size() + callers_of_one.size());
   for (const Caller& caller : callers) requests.push_back(caller.context);
   for (const CallerOfOne& caller : callers_of_one) requests.push_back(caller.context);
   try {
