@@ -120,17 +120,14 @@ void PayAndWatch::serve_callers() {
     SteadyTime::duration pause{};
     if (!watchers.empty()) {
       const auto begin = steady_clock::now();
-      if (!is_stopping) count_for(watchers);
+      if (!is_stopping) count_for_first(watchers);
       pause = std::min<SteadyTime::duration>(kPause * (steady_clock::now() - begin), kLongestPause);
       report_to(watchers, is_stopping);
     }
     lock.lock();
-    const auto now = steady_clock::now();
-    pause_until_ = std::max(pause_until_, now + pause);
-    for (Watcher& watcher : watchers) {
-      watcher.next_report = now + options_.interval;
-      watchers_.push_back(std::move(watcher));
-    }
+    pause_until_ = std::max(pause_until_, steady_clock::now() + pause);
+    watchers_.insert(watchers_.begin(), std::make_move_iterator(watchers.begin()),
+                     std::make_move_iterator(watchers.end()));
   }
 }
 
@@ -154,26 +151,22 @@ void PayAndWatch::request_payment(const std::vector<Caller>& callers) {
 }
 
 PayAndWatch::SteadyTime PayAndWatch::next_count() const {
-  return std::max(watchers_.front().next_report, pause_until_);
+  return std::max(watchers_.front().next_count, pause_until_);
 }
 
 std::vector<PayAndWatch::Watcher> PayAndWatch::take_watchers() {
-  if (is_stopping_) return std::exchange(watchers_, {});
-  if (watchers_.empty() || steady_clock::now() < next_count()) return {};
-  const std::int64_t through = watchers_.front().run->range.through;
-  const auto taken = std::stable_partition(
-      watchers_.begin(), watchers_.end(),
-      [through](const Watcher& watcher) { return watcher.run->range.through != through; });
-  std::vector<Watcher> watchers(std::make_move_iterator(taken),
-                                std::make_move_iterator(watchers_.end()));
-  watchers_.erase(taken, watchers_.end());
-  return watchers;
+  const bool is_due = is_stopping_ || (!watchers_.empty() && steady_clock::now() >= next_count());
+  return is_due ? std::exchange(watchers_, {}) : std::vector<Watcher>();
 }
 
-void PayAndWatch::count_for(const std::vector<Watcher>& watchers) {
+void PayAndWatch::count_for_first(std::vector<Watcher>& watchers) {
+  const PayRun range = watchers.front().run->range;
+  const auto counted = std::stable_partition(
+      watchers.begin(), watchers.end(),
+      [&range](const Watcher& watcher) { return watcher.run->range.through != range.through; });
   std::optional<PayProgress> progress;
   try {
-    progress = store_.progress(watchers.front().run->range);
+    progress = store_.progress(range);
   } catch (const std::exception& error) {
     common::log_warn("cannot count the invoices of a payment run", {{"error", error.what()}});
   }
@@ -182,7 +175,10 @@ void PayAndWatch::count_for(const std::vector<Watcher>& watchers) {
   const auto failure = breaker.state(now) == CircuitBreaker::State::kClosed
                            ? std::nullopt
                            : std::optional(breaker.last_failure());
-  for (const Watcher& watcher : watchers) watcher.run->update(now, progress, failure);
+  for (auto watcher = counted; watcher != watchers.end(); ++watcher) {
+    watcher->run->update(now, progress, failure);
+    watcher->next_count = now + options_.interval;
+  }
 }
 
 void PayAndWatch::report_to(std::vector<Watcher>& watchers, bool is_stopping) {

@@ -4,7 +4,8 @@
 //
 // One thread serves all callers. It counts for one run at a time, and all callers whose runs end at
 // the same invoice share the count. Counts take at most a tenth of the time, because on SQLite no
-// process can commit during one. So reports become rarer if counts take long. Thread-safe.
+// process can commit during one. So reports become rarer if counts take long. After each count, all
+// callers get a report, so that none is silent while others are counted. Thread-safe.
 
 #ifndef INVOICE_APP_PAY_AND_WATCH_H_
 #define INVOICE_APP_PAY_AND_WATCH_H_
@@ -79,16 +80,17 @@ class PayAndWatch {
   struct Watcher {
     std::shared_ptr<Run> run;
     OnReport on_report;
-    SteadyTime next_report;
+    SteadyTime next_count;
   };
 
   void serve_callers();
   void request_payment(const std::vector<Caller>& callers);
   // When to count for the first watcher; there must be one.
   SteadyTime next_count() const REQUIRES(mutex_);
-  // Those that get a report now: all of them if this stops, else those that can share a count.
+  // All of them, when it is time to count or if this stops; else none.
   std::vector<Watcher> take_watchers() REQUIRES(mutex_);
-  void count_for(const std::vector<Watcher>& watchers);
+  // Counts for the first one and those that can share its count, and moves these to the end.
+  void count_for_first(std::vector<Watcher>& watchers);
   // Removes those that are done.
   static void report_to(std::vector<Watcher>& watchers, bool is_stopping);
 
@@ -99,7 +101,7 @@ class PayAndWatch {
   common::Mutex mutex_;
   common::CondVar changed_;
   std::vector<Caller> callers_ GUARDED_BY(mutex_);
-  std::vector<Watcher> watchers_ GUARDED_BY(mutex_);  // the longest without a report is first
+  std::vector<Watcher> watchers_ GUARDED_BY(mutex_);  // the longest without a count is first
   SteadyTime pause_until_ GUARDED_BY(mutex_);         // no count before this time
   bool is_stopping_ GUARDED_BY(mutex_) = false;
   bool ends_ GUARDED_BY(mutex_) = false;

@@ -246,5 +246,21 @@ TEST_F(PayAndWatchTest, GoOnWhileTheStoreFails) {
   EXPECT_EQ(watched_.end().paid, 2);
 }
 
+// Otherwise a stream would be silent while many others are counted, and proxies would close it.
+TEST_F(PayAndWatchTest, EachCountIsReportedToAll) {
+  gateways_.hold();
+  Watched watched[3];
+  for (Watched& one : watched) {
+    store_.add_invoices(1);  // so no run can share the count of another
+    pay(one);
+  }
+  const int before = store_.calls(Call::kProgress);
+  const std::size_t first = watched[2].reports().size();
+  ASSERT_TRUE(tests::eventually([&] { return watched[2].reports().size() >= first + 9; }));
+  EXPECT_LE(store_.calls(Call::kProgress) - before, 9 + 3);
+  gateways_.let_all_continue();
+  for (const Watched& one : watched) EXPECT_EQ(one.end().state, State::kSettled);
+}
+
 }  // namespace
 }  // namespace invoice_app

@@ -76,6 +76,19 @@ TEST_P(Backup, ReplacesNoFile) {
   EXPECT_FALSE(std::filesystem::exists(file("nowhere")));
 }
 
+// SQLite takes such a name for a URI.
+TEST_P(Backup, WritesAFileWhoseNameBeginsLikeAUri) {
+  start_provider()->stop();
+  const Outcome outcome = run("sh",
+                              {"-c", "cd \"$1\" && exec \"$0\" --backup file:payments.backup",
+                               PAYMENT_PROVIDER_BINARY, file("")},
+                              {{"DATABASE_URL", database("payments")}});
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_EQ(files("payments.backup"), std::set<std::string>());
+  std::filesystem::rename(file("file:payments.backup"), file("payments.backup"));
+  expect_intact("payments", "payments by currency:\n");
+}
+
 TEST_P(Backup, LeavesNoFileIfItFails) {
   start_provider()->stop();
   const std::string other = GetParam() == DatabaseKind::kSqlite ? "sqlite:" + file("missing.db")

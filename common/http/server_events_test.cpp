@@ -51,6 +51,7 @@ class HttpServerEventsTest : public HttpServerTest {
   void TearDown() override {
     chunks_.send(std::nullopt);  // the server's stop waits for it
     HttpServerTest::TearDown();
+    server_.reset();  // it may be about to wait for another chunk
   }
 
   void start() {

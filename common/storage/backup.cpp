@@ -33,6 +33,9 @@ SqliteConnection open(const std::string& path) {
   throw std::system_error(error, std::generic_category(), path);
 }
 
+// SQLite takes "file:NAME" for a URI.
+std::string absolute(const std::string& path) { return std::filesystem::absolute(path).string(); }
+
 void sync(const std::string& path) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0 || ::fsync(file.get()) != 0) fail(path);
@@ -41,8 +44,8 @@ void sync(const std::string& path) {
 // An empty file next to the place where it will be. Removed at the end unless it was published.
 class PartialFile {
  public:
-  explicit PartialFile(std::string name)
-      : name_(std::move(name)), path_(name_ + ".partial-XXXXXX") {
+  explicit PartialFile(const std::string& name)
+      : name_(absolute(name)), path_(name_ + ".partial-XXXXXX") {
     refuse_existing();
     if (FileDescriptor(::mkstemp(path_.data())).get() < 0) fail(path_);  // with mode 0600
   }
@@ -57,14 +60,20 @@ class PartialFile {
 
   void publish() {
     sync(path_);
-    refuse_existing();
-    if (std::rename(path_.c_str(), name_.c_str()) != 0) fail(name_);
+    rename();
     is_published_ = true;
-    const auto directory = std::filesystem::path(name_).parent_path();
-    sync(directory.empty() ? "." : directory.string());
+    sync(std::filesystem::path(name_).parent_path().string());
   }
 
  private:
+  void rename() const {
+    if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, name_.c_str(), RENAME_NOREPLACE) == 0)
+      return;
+    if (errno != EINVAL) fail(name_);
+    refuse_existing();  // on a file system without RENAME_NOREPLACE
+    if (std::rename(path_.c_str(), name_.c_str()) != 0) fail(name_);
+  }
+
   void refuse_existing() const {
     if (std::filesystem::exists(std::filesystem::symlink_status(name_))) fail(name_, EEXIST);
   }
@@ -135,7 +144,9 @@ BackupContent make_backup(const DatabaseUrl& from, const std::string& file,
 }
 
 BackupContent check_backup(const std::string& file, const CopiedData& data) {
-  return check(file, file, data);
+  // SQLite would open it to read only, and ignore CHECK constraints.
+  if (::access(file.c_str(), W_OK) != 0 && errno != ENOENT) fail(file);
+  return check(absolute(file), file, data);
 }
 
 }  // namespace common

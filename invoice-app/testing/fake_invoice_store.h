@@ -211,6 +211,7 @@ class FakeInvoiceStore : public InvoiceStore {
       total.sum.add(minor_units);
     }
     std::vector<InvoiceTotal> values;
+    values.reserve(totals.size());
     for (const auto& [key, total] : totals) values.push_back(total);
     return values;
   }

@@ -66,10 +66,6 @@ class BackupFixture : public CopyFixture {
     return names;
   }
 
-  static std::string binary(const std::string& name) {
-    return name == "invoices" ? INVOICE_APP_BINARY : PAYMENT_PROVIDER_BINARY;
-  }
-
  private:
   int restored_ = 0;
 };

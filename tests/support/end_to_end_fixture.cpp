@@ -16,6 +16,10 @@ std::unique_ptr<ServiceProcess> EndToEnd::start_invoice_app(const std::string& p
   return start("invoice-app", INVOICE_APP_BINARY, std::move(environment));
 }
 
+std::string EndToEnd::binary(const std::string& name) {
+  return name == "invoices" ? INVOICE_APP_BINARY : PAYMENT_PROVIDER_BINARY;
+}
+
 std::string EndToEnd::database(const std::string& name) {
   if (kind_ == DatabaseKind::kSqlite) return "sqlite:" + (directory_ / (name + ".db")).string();
   std::string& url = postgres_urls_[name];

@@ -50,6 +50,9 @@ class EndToEnd : public testing::Test {
   std::unique_ptr<ServiceProcess> start_invoice_app(const std::string& provider_url,
                                                     Variables environment = {});
 
+  // The program whose database has this name: "invoices" or "payments".
+  static std::string binary(const std::string& name);
+
   // The URL of the test's database with this name.
   std::string database(const std::string& name);
 
