@@ -82,7 +82,7 @@ start alertmanager "$alertmanager" prometheus-alertmanager --config.file="$monit
 start prometheus "$prometheus" prometheus --config.file="$directory/prometheus.yaml" \
   --storage.tsdb.path="$directory/prometheus"
 cat <<END
-Prometheus        http://$prometheus   (targets: /targets, alerts: /alerts)
+Prometheus        http://$prometheus   (in the menu: Alerts; Status, Targets)
 Alertmanager      http://$alertmanager
 data, logs        $directory
 

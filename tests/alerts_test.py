@@ -79,6 +79,9 @@ class Rules(unittest.TestCase):
                 texts = alert["annotations"]
                 self.assertEqual(sorted(texts), ["description", "runbook_url", "summary"])
                 self.assertEqual(texts["runbook_url"], f"{RUNBOOK}#{name.lower()}")
+                # In these texts, Prometheus has the labels of the expression, not those of the rule.
+                used = set(re.findall(r"\$labels\.(\w+)", " ".join(texts.values())))
+                self.assertEqual(used & set(alert["labels"]), set())
 
     def test_the_runbook_has_a_section_of_each_alert_and_of_no_other(self):
         text = (ROOT / RUNBOOK).read_text(encoding="utf-8")

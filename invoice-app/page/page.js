@@ -213,10 +213,10 @@ async function refreshList() {
   const response = await call(listPath(view));
   if (list !== listOf(readView())) return; // another list is loading
   const isPrefixWrong = response.status === 400 && view.prefix !== '';
-  setText('filter-error', isPrefixWrong ? 'An invoice has only letters, digits and . _ -' : '');
+  setText('filter-error', isPrefixWrong ? 'An invoice has only A-Z a-z 0-9 . _ -' : '');
   if (response.status === 200) return showList(view, response);
   if (response.status === 0 && list === shown.list) return; // the banner says it
-  showMessage('list', isPrefixWrong ? 'No invoice matches.' : `The list cannot be read now: ${why(response)}.`);
+  showMessage('list', isPrefixWrong ? '' : `The list cannot be read now: ${why(response)}.`);
   if (list !== shown.list) showRows(view, [], '');
 }
 
