@@ -64,7 +64,7 @@ apt_get() {
 apt_get update -q
 available=()
 for package in "${missing[@]}"; do
-  if apt-cache policy "$package" | grep -q 'Candidate: [^(]'; then
+  if [[ $(LC_ALL=C apt-cache policy "$package") == *'Candidate: '[^\(]* ]]; then
     available+=("$package")
   else
     echo "install-packages.sh: this system has no package $package" >&2
