@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <asio/buffer.hpp>
-#include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <exception>
@@ -74,7 +73,7 @@ asio::awaitable<void> HttpConnection::serve() {
     goes_on = co_await serve_request();
     is_pipelining_ = !unread().empty();
     // Others come first, also if no request needs a worker.
-    if (is_pipelining_) co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+    if (is_pipelining_) co_await listener_.pipelining.wait();
   }
 }
 

@@ -27,6 +27,7 @@
 #include "common/http/metrics.h"
 #include "common/http/response_writer.h"
 #include "common/http/router.h"
+#include "common/http/turns.h"
 
 namespace common {
 
@@ -65,6 +66,8 @@ struct HttpListener {
   std::array<std::list<HttpConnection>*, 4> open_lists() {
     return {&waiting, &busy, &stalled, &streaming};
   }
+
+  Turns pipelining = {};  // of connections that have received their next request already
 
   ResponseWriter writer = {};
   std::array<char, 8 * 1024> received = {};

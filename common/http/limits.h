@@ -27,6 +27,8 @@ inline constexpr std::size_t kOtherDescriptors = 192;  // up to 128 are calls to
 
 // Connections that wait to be accepted; the kernel caps it at net.core.somaxconn.
 inline constexpr int kBacklog = 4096;
+// As many of them are accepted before other connections are served again: about a millisecond.
+inline constexpr int kAcceptedAtOnce = 64;
 // When there are no descriptors left, a listener closes so many connections and does not accept for
 // this time, so that the other listener and the database can have the descriptors.
 inline constexpr int kClosedAtShortage = 16;

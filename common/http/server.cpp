@@ -129,7 +129,7 @@ class HttpServer::Impl {
       asio::error_code error;
       co_await acceptor_.async_wait(tcp::acceptor::wait_read,
                                     asio::redirect_error(asio::use_awaitable, error));
-      if (!error) error = accept_one();
+      if (!error) error = accept_up_to(kAcceptedAtOnce);
       if (is_shortage(error)) {
         note_shortage(error);
         for (int i = 0; i < kClosedAtShortage && close_one(); ++i) {
@@ -140,11 +140,17 @@ class HttpServer::Impl {
     }
   }
 
-  asio::error_code accept_one() {
+  // Accepts the connections that wait, but not more than this. Returns the error if none could be
+  // accepted. Without a free descriptor, accepting fails also when none waits: that is no shortage
+  // if one was accepted before.
+  asio::error_code accept_up_to(int count) {
     asio::error_code error;
-    tcp::socket socket(io_);
-    acceptor_.accept(socket, error);
-    if (!error) add(std::move(socket));
+    for (int i = 0; i < count; ++i) {
+      tcp::socket socket(io_);
+      acceptor_.accept(socket, error);
+      if (error) return i == 0 ? error : asio::error_code();
+      add(std::move(socket));
+    }
     return error;
   }
 
@@ -216,19 +222,14 @@ class HttpServer::Impl {
 
   void begin_stop() {
     listener_.is_draining = listener_.is_stopping = true;
-    accept_backlog();
+    // The kernel has accepted these connections already, so their clients may have sent a request.
+    accept_up_to(kBacklog);
     asio::error_code ignored;
     acceptor_.close(ignored);
     const auto now = steady_clock::now();
     stop_until_ = now + options_.limits.stop_timeout;
     for (HttpConnection& connection : listener_.waiting) connection.limit_wait(now);
     end_stop_if_unused();
-  }
-
-  // The kernel has accepted these connections already, so their clients may have sent a request.
-  void accept_backlog() {
-    for (int i = 0; i < kBacklog && !accept_one(); ++i) {
-    }
   }
 
   void cut_all() {
