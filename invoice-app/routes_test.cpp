@@ -494,8 +494,8 @@ TEST_F(InvoiceRoutes, AnUnavailableStoreIs503WithRetryAfter) {
 }
 
 TEST_F(InvoiceRoutes, OtherPathsAndMethodsAreRefused) {
-  for (const char* path : {"/", "/invoice", "/invoices/", "/invoices/I1", "/payments/pay", "/livez",
-                           "/readyz", "/metrics"}) {
+  for (const char* path : {"/", "/invoice", "/invoices/", "/invoices/I1", "/invoices/pay",
+                           "/payments/pay", "/livez", "/readyz", "/metrics"}) {
     EXPECT_EQ(problem(client_.get(path)), "404 about:blank") << path;
   }
   for (const char* method : {"PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"}) {
@@ -503,11 +503,9 @@ TEST_F(InvoiceRoutes, OtherPathsAndMethodsAreRefused) {
     EXPECT_EQ(problem(response), "405 about:blank") << method;
     EXPECT_EQ(header(response, "Allow"), "GET, HEAD, POST") << method;
   }
-  for (const char* method : {"GET", "HEAD", "PUT"}) {
-    const auto response = client_.send(method, "/invoices/pay", {}, "");
-    EXPECT_EQ(problem(response), "405 about:blank") << method;
-    EXPECT_EQ(header(response, "Allow"), "POST") << method;
-  }
+  const auto response = client_.send("PUT", "/invoices/pay", {}, "");
+  EXPECT_EQ(problem(response), "405 about:blank");
+  EXPECT_EQ(header(response, "Allow"), "GET, HEAD, POST");
   EXPECT_EQ(store_.calls(Call::kAdd), 0);
   EXPECT_EQ(store_.calls(Call::kRequestPayment), 0);
 }

@@ -178,7 +178,7 @@ TEST_F(EndToEnd, BadRequestsGetProblemsAndChangeNothing) {
   expect_problems(app->port(), bad_requests("/invoices", "/invoices"));
   expect_problems(app->port(), {{"POST /invoices/pay?x HTTP/1.1", "\r\n", 400},
                                 {"POST /invoices%2Fpay HTTP/1.1", "\r\n", 404},
-                                {"GET /invoices/pay HTTP/1.1", "\r\n", 405}});
+                                {"GET /invoices/pay HTTP/1.1", "\r\n", 404}});
   expect_problems(provider->port(), bad_requests("/payments", "/payments/pay"));
   EXPECT_EQ(invoices(*app), kSeedUnpaid);
   EXPECT_EQ(payments(*provider), json::array());

@@ -100,6 +100,9 @@ class PaymentProvider(openapi_case.Service):
         )
         self.assertEqual(self.get("/payments/P1")["status"], "accepted")
         self.assertEqual(self.get("/payments/P2")["status"], "refused")
+        for id in ("pay", "batch"):  # also the ends of other paths
+            self.pay(200, id, 1)
+            self.assertEqual(self.get(f"/payments/{id}")["id"], id)
         self.expect(404, "GET", "/payments/unknown")
         statuses = {total["status"] for total in self.get("/summary")}
         self.assertEqual(statuses, {"accepted", "refused"})
@@ -194,6 +197,8 @@ class InvoiceApp(openapi_case.Service):
             "/invoices",
             ("status=open", "currency=eur", "prefix=a%20b", "limit=0", "limit=1001", "cursor=x"),
         )
+        self.add_invoice("pay")  # also the end of another path
+        self.assertEqual(self.get("/invoices/pay")["InvoiceId"], "pay")
         self.expect(404, "GET", "/invoices/unknown")
         self.assertEqual(self.get("/provider"), {"Status": "reachable"})
         totals = self.get("/summary")

@@ -44,14 +44,6 @@ bool is_forged(const HttpRequest& request) {
   return request.method == "POST" && request.has_token("Sec-Fetch-Site", "cross-site");
 }
 
-HttpResponse method_not_allowed(const auto& methods) {
-  HttpResponse response = error(405, "this path does not allow this method");
-  std::string allowed = methods.contains("GET") ? "GET, HEAD" : "";
-  if (methods.contains("POST")) allowed += allowed.empty() ? "POST" : ", POST";
-  response.headers.emplace_back("Allow", std::move(allowed));
-  return response;
-}
-
 // The value of the parameter if the template ("/invoices/{id}") matches the path, else nullopt.
 std::optional<std::string_view> match_template(std::string_view path_template,
                                                std::string_view path) {
@@ -110,15 +102,16 @@ HttpRouter::Route& HttpRouter::add(const std::string& method, const std::string&
                                    BodyRule rule, DeferredHttpHandler handler, Access access,
                                    InstantHttpHandler instant,
                                    std::vector<std::string> parameters) {
-  Paths& paths = path.find('{') == std::string::npos ? paths_ : templates_;
-  Route& route = paths[path]
-                     .emplace(method, Route{.instant = std::move(instant),
-                                            .handler = std::move(handler),
-                                            .reads_body = method == "POST",
-                                            .body_rule = rule,
-                                            .access = access,
-                                            .parameters = std::move(parameters),
-                                            .metrics = metrics_.route(method, path)})
+  RoutesOfMethod& routes = routes_[method];
+  Paths& paths = path.find('{') == std::string::npos ? routes.equal : routes.templates;
+  Route& route = paths
+                     .emplace(path, Route{.instant = std::move(instant),
+                                          .handler = std::move(handler),
+                                          .reads_body = method == "POST",
+                                          .body_rule = rule,
+                                          .access = access,
+                                          .parameters = std::move(parameters),
+                                          .metrics = metrics_.route(method, path)})
                      .first->second;
   route.may_respond(kStatusesOfAll);
   if (route.reads_body) route.may_respond(kStatusesOfPost);
@@ -159,35 +152,45 @@ HttpRouter::Match HttpRouter::match(HttpRequest& request, bool has_body) {
   return match;
 }
 
-HttpRouter::Methods* HttpRouter::find_path(HttpRequest& request) {
-  const auto equal = paths_.find(request.path);
-  if (equal != paths_.end()) return &equal->second;
-  for (auto& [path_template, methods] : templates_) {
+HttpRouter::Route* HttpRouter::find_route(std::string_view method, HttpRequest& request) {
+  const auto routes = routes_.find(method == "HEAD" ? "GET" : method);
+  if (routes == routes_.end()) return nullptr;
+  auto& [equal, templates] = routes->second;
+  if (const auto route = equal.find(request.path); route != equal.end()) return &route->second;
+  for (auto& [path_template, route] : templates) {
     if (const auto value = match_template(path_template, request.path)) {
       request.path_parameter = *value;
-      return &methods;
+      return &route;
     }
   }
   return nullptr;
+}
+
+HttpResponse HttpRouter::refuse_path_or_method(HttpRequest& request) {
+  std::string allowed;
+  for (const std::string_view method : {"GET", "HEAD", "POST"}) {
+    if (find_route(method, request) == nullptr) continue;
+    if (!allowed.empty()) allowed += ", ";
+    allowed += method;
+  }
+  if (allowed.empty()) return error(404, "there is no such path");
+  HttpResponse response = error(405, "this path does not allow this method");
+  response.headers.emplace_back("Allow", std::move(allowed));
+  return response;
 }
 
 std::optional<HttpResponse> HttpRouter::refuse(HttpRequest& request, bool has_body, Route*& route) {
   if (!is_known_method(request.method)) {
     return error(501, "the method " + shown(request.method) + " is not known");
   }
-  Methods* const methods = find_path(request);
-  if (methods != nullptr) {
-    const auto method = methods->find(request.method == "HEAD" ? "GET" : request.method);
-    if (method != methods->end()) route = &method->second;
-  }
+  route = find_route(request.method, request);
   if (route != nullptr && is_forged(request)) {
     return error(403, "a page of another site sent this request");
   }
   if (guard_ && (route == nullptr || route->access == Access::kGuarded)) {
     if (auto response = guard_(request)) return response;
   }
-  if (methods == nullptr) return error(404, "there is no such path");
-  if (route == nullptr) return method_not_allowed(*methods);
+  if (route == nullptr) return refuse_path_or_method(request);
   try {
     request.parameters = parse_query(request.query, route->parameters);
   } catch (const BadRequest& failure) {

@@ -41,7 +41,8 @@ class HttpRouter {
   };
 
   // GET includes HEAD. A path is equal, or has one parameter: "/invoices/{id}/pay" matches if the
-  // part of the request's path has the form of an id (common/base/ascii.h). An equal path wins.
+  // part of the request's path has the form of an id (common/base/ascii.h). If several match, the
+  // request can have the methods of all. An equal path wins if it has the method.
   //
   // With `instant`, requests can be answered also if all workers wait. `parameters` are the names
   // of the query parameters that the handlers know; a request with another one, or with one twice,
@@ -92,11 +93,16 @@ class HttpRouter {
                      std::function<void(HttpResponse)> send);
 
  private:
-  using Methods = std::map<std::string, Route, std::less<>>;
-  using Paths = std::map<std::string, Methods, std::less<>>;
+  using Paths = std::map<std::string, Route, std::less<>>;
+  struct RoutesOfMethod {
+    Paths equal;      // without a parameter
+    Paths templates;  // with one
+  };
 
-  // The methods of the request's path; nullptr if there is no such path.
-  Methods* find_path(HttpRequest& request);
+  // Sets the request's path parameter. nullptr if no matching path has this method.
+  Route* find_route(std::string_view method, HttpRequest& request);
+  // 404 or 405, for a request without a route.
+  HttpResponse refuse_path_or_method(HttpRequest& request);
   std::optional<HttpResponse> refuse(HttpRequest& request, bool has_body, Route*& route);
   Route& add(const std::string& method, const std::string& path, BodyRule rule,
              DeferredHttpHandler handler, Access access = Access::kGuarded,
@@ -104,8 +110,7 @@ class HttpRouter {
 
   HttpMetrics& metrics_;
   HttpGuard guard_;
-  Paths paths_;      // without a parameter
-  Paths templates_;  // with one
+  std::map<std::string, RoutesOfMethod, std::less<>> routes_;
 };
 
 }  // namespace common

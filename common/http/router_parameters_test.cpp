@@ -60,12 +60,21 @@ TEST_F(HttpRouterParameters, APathWithAnythingElseIsUnknown) {
   }
 }
 
-TEST_F(HttpRouterParameters, AnEqualPathWins) {
+TEST_F(HttpRouterParameters, AnEqualPathWinsWhereItHasTheMethod) {
   EXPECT_EQ(send("POST", "/invoices/pay").body, "pay all ");
   EXPECT_EQ(send("POST", "/invoices/pay/pay").body, "pay one pay");
-  const HttpResponse response = send("GET", "/invoices/pay");
+  EXPECT_EQ(send("GET", "/invoices/pay").body, "one pay");
+  EXPECT_EQ(send("HEAD", "/invoices/pay").body, "one pay");
+  client_.router().get("/invoices/latest", [](const HttpRequest& request) {
+    return HttpResponse{.body = "latest " + request.path_parameter};
+  });
+  EXPECT_EQ(send("GET", "/invoices/latest").body, "latest ");
+}
+
+TEST_F(HttpRouterParameters, AllowHasTheMethodsOfAllMatchingPaths) {
+  const HttpResponse response = send("PUT", "/invoices/pay");
   EXPECT_EQ(problem(response), "405 about:blank");
-  EXPECT_EQ(header(response, "Allow"), "POST");
+  EXPECT_EQ(header(response, "Allow"), "GET, HEAD, POST");
 }
 
 TEST_F(HttpRouterParameters, Answers405ToOtherMethods) {

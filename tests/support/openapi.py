@@ -8,7 +8,7 @@ import re
 import jsonschema
 
 ROOT = pathlib.Path(__file__).parents[2]
-METHODS = ("get", "head", "post")
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 # Headers that HTTP itself defines for every response: no document repeats them.
 HTTP_HEADERS = {"connection", "content-length", "content-type", "date", "transfer-encoding"}
@@ -43,15 +43,15 @@ class Document:
         schema = content["application/problem+json"]["schema"]
         return schema["allOf"][1]["properties"]["status"]["enum"]
 
-    def find_path(self, target):
-        path = target.split("?")[0]
-        if path in self.content["paths"]:
-            return path
-        for template in self.content["paths"]:
-            pattern = re.escape(template).replace(r"\{id\}", "[A-Za-z0-9._-]{1,64}")
-            if re.fullmatch(pattern, path):
-                return template
-        return None
+    def find_operation(self, method, target):
+        """(path, operation), or (None, None). An equal path wins if it has the method."""
+        target = target.split("?")[0]
+        paths = self.content["paths"]
+        for path in sorted(paths, key=lambda path: path != target):
+            pattern = re.escape(path).replace(r"\{id\}", "[A-Za-z0-9._-]{1,64}")
+            if method in paths[path] and re.fullmatch(pattern, target):
+                return path, paths[path][method]
+        return None, None
 
     def errors(self, schema, value):
         # With the components next to it, references are found in every version of jsonschema.
@@ -65,8 +65,7 @@ class Document:
 
     def check(self, method, target, response):
         """Returns what differs from the document."""
-        path = self.find_path(target)
-        operation = self.content["paths"].get(path, {}).get(method.lower())
+        path, operation = self.find_operation(method.lower(), target)
         described = operation and operation["responses"].get(str(response.status))
         if described:
             self.seen.add((method.lower(), path, response.status))
