@@ -177,7 +177,7 @@ common::HttpHeaders HttpPaymentGateway::headers() const {
   if (!request.trace.tracestate.empty()) {
     headers.emplace_back("tracestate", request.trace.tracestate);
   }
-  if (bearer_token_) headers.emplace_back("Authorization", "Bearer " + *bearer_token_);
+  common::add_bearer_token(headers, bearer_token_);
   return headers;
 }
 

@@ -91,7 +91,7 @@ HttpPaymentLedger::HttpPaymentLedger(common::HttpClientOptions options,
     : client_(std::move(options)),
       headers_({{"X-Request-Id", "audit-" + common::random_hex(16)}}),
       pause_(pause) {
-  if (bearer_token) headers_.emplace_back("Authorization", "Bearer " + *bearer_token);
+  common::add_bearer_token(headers_, bearer_token);
 }
 
 LedgerPage HttpPaymentLedger::page(const std::optional<std::string>& cursor) {

@@ -44,7 +44,7 @@ ProviderCheck::ProviderCheck(const std::string& provider_url,
     : interval_(interval),
       client_({.base_url = provider_url, .connect_timeout = timeout, .call_timeout = timeout}),
       headers_({{"X-Request-Id", "check-" + common::random_hex(16)}}) {
-  if (bearer_token) headers_.emplace_back("Authorization", "Bearer " + *bearer_token);
+  common::add_bearer_token(headers_, bearer_token);
   thread_ = std::thread([this] { run(); });
 }
 

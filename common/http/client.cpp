@@ -213,6 +213,10 @@ HttpResult HttpClient::post(const std::string& path, const HttpHeaders& headers,
   return impl_->send("POST", path, headers, body, content_type);
 }
 
+void add_bearer_token(HttpHeaders& headers, const std::optional<std::string>& token) {
+  if (token) headers.emplace_back("Authorization", "Bearer " + *token);
+}
+
 bool is_http_base_url(const std::string& url) { return parse_base_url(url).has_value(); }
 
 }  // namespace common

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -66,6 +67,9 @@ class HttpClient {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// Adds the header Authorization (RFC 6750, section 2.1) if there is a token.
+void add_bearer_token(HttpHeaders& headers, const std::optional<std::string>& token);
 
 // Whether HttpClient accepts the text as its base URL.
 bool is_http_base_url(const std::string& url);
