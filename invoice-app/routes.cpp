@@ -206,10 +206,7 @@ void Routes::add_to(common::HttpRouter& router) {
   router
       .get(
           "/invoices", [this](const HttpRequest& request) { return list(request); },
-          Access::kGuarded,
-          [this](const HttpRequest& request) {
-            return request.query.empty() ? list_.find(request) : std::nullopt;
-          },
+          Access::kGuarded, [this](const HttpRequest& request) { return list_.find(request); },
           {kStatusName, kCurrencyName, kPrefixName, std::string(common::kLimitName),
            std::string(common::kCursorName)})
       .may_respond({304});

@@ -105,9 +105,7 @@ void Routes::add_to(common::HttpRouter& router) {
   router
       .get(
           "/payments", [this](const HttpRequest& request) { return list(request); }, guarded,
-          [this](const HttpRequest& request) {
-            return request.query.empty() ? list_.find(request) : std::nullopt;
-          },
+          [this](const HttpRequest& request) { return list_.find(request); },
           {"status", "currency", "limit", "cursor"})
       .may_respond({304, 401});
   router.get("/payments/{id}", [this](const HttpRequest& request) { return find(request); })

@@ -8,7 +8,7 @@
 namespace common {
 
 std::optional<HttpResponse> CachedList::find(const HttpRequest& request) {
-  const EncodedPtr list = up_to_date();
+  const EncodedPtr list = request.query.empty() ? up_to_date() : nullptr;
   if (!list) return std::nullopt;
   return respond_unless_cached(request, list->etag, list->body);
 }

@@ -55,7 +55,8 @@ class CachedList {
         read_(std::move(read)),
         max_bytes_(max_bytes) {}
 
-  // The response, if the list is kept and up to date. Does not block.
+  // The response, if the list is kept and up to date, and the request has no query: a query asks
+  // for a part of the list. Does not block.
   std::optional<HttpResponse> find(const HttpRequest& request);
 
   // The response. Reads the list if it is not up to date. Throws what the store throws.

@@ -116,6 +116,11 @@ TEST_F(CachedListTest, IsReadOnceUntilTheStoreChanges) {
   EXPECT_EQ(store_.reads, 3);
 }
 
+TEST_F(CachedListTest, IsNotFoundForAQuery) {
+  list_.get({});
+  EXPECT_FALSE(list_.find({.query = "limit=1"}));
+}
+
 TEST_F(CachedListTest, ResponsesShareTheBody) {
   const HttpResponse first = list_.get({});
   EXPECT_EQ(first.status, 200);
