@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "invoice-app/invoice_json.h"
-#include "invoice-app/routes.h"
+#include "invoice-app/invoice_summary.h"
 
 namespace invoice_app {
 namespace {

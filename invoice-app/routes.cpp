@@ -169,22 +169,6 @@ HttpResponse to_response(const InvoiceReport& report, const std::string& id) {
 
 }  // namespace
 
-std::vector<InvoiceSummary::Row> InvoiceSummary::list(std::int64_t after, std::size_t) {
-  if (after > 0) return {};
-  std::vector<Row> rows;
-  for (InvoiceTotal& total : store_.totals()) {
-    if (rows.empty() || rows.back().total.currency != total.currency) {
-      for (const auto& [status, state] : kStatuses) {
-        const auto sequence = static_cast<std::int64_t>(rows.size() + 1);
-        rows.push_back({sequence, {total.currency, state, 0, {}}});
-      }
-    }
-    const std::size_t first = rows.size() - kStatuses.size();
-    rows[first + static_cast<std::size_t>(total.state)].total = std::move(total);
-  }
-  return rows;
-}
-
 Routes::Routes(InvoiceStore& store, PayInvoices& pay_invoices, PayAndWatch& pay_and_watch,
                common::CommitMetrics add_commits)
     : store_(store),

@@ -3,9 +3,6 @@
 #ifndef INVOICE_APP_ROUTES_H_
 #define INVOICE_APP_ROUTES_H_
 
-#include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,30 +11,11 @@
 #include "common/metrics/commits.h"
 #include "common/storage/group_commit.h"
 #include "invoice-app/invoice_store.h"
+#include "invoice-app/invoice_summary.h"
 #include "invoice-app/pay_and_watch.h"
 #include "invoice-app/pay_invoices.h"
 
 namespace invoice_app {
-
-// The counts and sums of GET /summary, as CachedList reads them. Thread-safe.
-class InvoiceSummary {
- public:
-  struct Row {
-    std::int64_t sequence;
-    InvoiceTotal total;
-  };
-
-  // `store` must outlive this.
-  explicit InvoiceSummary(InvoiceStore& store) : store_(store) {}
-
-  std::optional<std::uint64_t> version() { return store_.version(); }
-  std::optional<std::uint64_t> committed_version() { return store_.committed_version(); }
-  // All rows are in the first page. A currency that any invoice has, has all states.
-  std::vector<Row> list(std::int64_t after, std::size_t limit);
-
- private:
-  InvoiceStore& store_;
-};
 
 // Thread-safe.
 class Routes {
