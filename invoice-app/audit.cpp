@@ -11,12 +11,31 @@ namespace invoice_app {
 namespace {
 
 constexpr std::size_t kPageRows = 1'000;
-// Against a provider whose pages have no end: a billion payments.
-constexpr int kMaxPages = 1'000'000;
 
 std::string text(const common::Money& amount) {
   return common::to_decimal(amount) + ' ' + std::string(amount.currency.code());
 }
+
+// Finds a cursor that comes again, in constant memory (Brent's algorithm): it compares each one
+// with an earlier one, and keeps a later one after 1, 2, 4, 8, ... cursors.
+class RepeatedCursor {
+ public:
+  // May find it late: after up to three times as many cursors as there are different ones.
+  bool is(const std::string& cursor) {
+    if (cursor == kept_) return true;
+    if (++compared_ == to_compare_) {
+      kept_ = cursor;
+      to_compare_ *= 2;
+      compared_ = 0;
+    }
+    return false;
+  }
+
+ private:
+  std::optional<std::string> kept_;
+  std::int64_t compared_ = 0;
+  std::int64_t to_compare_ = 1;
+};
 
 class Audit {
  public:
@@ -38,15 +57,21 @@ class Audit {
   }
 
   void read_ledger(const ReadLedgerPage& read_page) {
+    const common::WallTime deadline = clock_.now() + kLongestReading;
+    RepeatedCursor repeated;
     std::optional<std::string> cursor;
-    for (int pages = 0; pages < kMaxPages; ++pages) {
+    while (true) {
       const LedgerPage page = read_page(cursor);
       compare(page.payments);
       if (!page.next) return;
-      if (page.payments.empty() || page.next == cursor) break;
+      if (page.payments.empty() || repeated.is(*page.next)) {
+        throw common::Unavailable("the provider's list of payments does not end");
+      }
+      if (clock_.now() >= deadline) {
+        throw common::Unavailable("the provider's list of payments takes more than an hour");
+      }
       cursor = page.next;
     }
-    throw common::Unavailable("the provider's list of payments does not end");
   }
 
   void check_rest() {

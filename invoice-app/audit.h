@@ -46,6 +46,10 @@ struct LedgerPage {
 // the first page. Throws common::Unavailable if the provider does not respond as it should.
 using ReadLedgerPage = std::function<LedgerPage(const std::optional<std::string>& cursor)>;
 
+// For all pages of the ledger, and for the invoices of its payments. A provider may be slow, or
+// have pages without end.
+inline constexpr std::chrono::milliseconds kLongestReading = std::chrono::hours(1);
+
 struct AuditOptions {
   // invoice-app needs time to learn of a payment: until then its invoice is not paid. After this
   // time it counts as a difference. The clocks of the machines may differ by as much.
@@ -73,8 +77,9 @@ struct AuditReport {
   bool is_equal() const;
 };
 
-// Throws common::Unavailable if the store or the ledger can't be read, or if the ledger does not
-// end.
+// Throws common::Unavailable if the store or the ledger can't be read, and if the ledger does not
+// end: a cursor comes again, a page that is not the last one is empty, or the reading takes longer
+// than kLongestReading.
 AuditReport audit(InvoiceStore& store, const ReadLedgerPage& read_page, const common::Clock& clock,
                   const AuditOptions& options = {});
 

@@ -196,13 +196,43 @@ TEST_F(AuditTest, FailsIfTheStoreOrTheLedgerFails) {
   EXPECT_THROW(run(), common::Unavailable);
 }
 
-TEST_F(AuditTest, FailsIfTheLedgerDoesNotEnd) {
-  const auto same = [](const auto&) { return LedgerPage{{}, "1"}; };
-  EXPECT_THROW(audit(store_, same, clock_), common::Unavailable);
-  const auto again = [this](const auto&) {
-    return LedgerPage{{{"I1", money(1), clock_.now()}}, "1"};
-  };
-  EXPECT_THROW(audit(store_, again, clock_), common::Unavailable);
+TEST_F(AuditTest, FailsIfAPageIsEmptyAndNotTheLast) {
+  const auto empty = [](const auto&) { return LedgerPage{{}, "1"}; };
+  EXPECT_THROW(audit(store_, empty, clock_), common::Unavailable);
+}
+
+TEST_F(AuditTest, FailsIfACursorComesAgain) {
+  for (const int first : {0, 1, 5}) {
+    for (const int pages : {1, 2, 3, 100}) {  // that come over and over, after the first ones
+      int reads = 0;
+      const auto read = [&](const std::optional<std::string>& cursor) {
+        if (++reads > 1'000) throw std::logic_error("reads on");
+        const int next = cursor ? std::stoi(*cursor) + 1 : 1;
+        return LedgerPage{{{"I1", money(1), clock_.now()}},
+                          std::to_string(next == first + pages + 1 ? first + 1 : next)};
+      };
+      EXPECT_THROW(audit(store_, read, clock_), common::Unavailable) << first << " " << pages;
+    }
+  }
+}
+
+TEST_F(AuditTest, FailsIfTheLedgerTakesTooLong) {
+  constexpr int kPages = 100;
+  for (const auto& [of_a_page, is_in_time] : {std::pair(kLongestReading / kPages, true),
+                                              std::pair(2 * kLongestReading / kPages, false)}) {
+    const auto read = [&](const std::optional<std::string>& cursor) {
+      clock_.advance(of_a_page);
+      const int next = cursor ? std::stoi(*cursor) + 1 : 1;
+      LedgerPage page{{{"I1", money(1), clock_.now()}}, std::to_string(next)};
+      if (next == kPages) page.next.reset();
+      return page;
+    };
+    if (is_in_time) {
+      EXPECT_EQ(audit(store_, read, clock_).by_currency.at("EUR").payments.count, kPages);
+    } else {
+      EXPECT_THROW(audit(store_, read, clock_), common::Unavailable);
+    }
+  }
 }
 
 TEST(SequenceSet, KeepsSequencesInOrder) {
