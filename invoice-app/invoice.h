@@ -37,7 +37,8 @@ struct Invoice {
 };
 
 // All that is known of an invoice. A time is nullopt also if a program of the release before, which
-// stored no times, made the change.
+// stored no times, made the change. If the clock was set back, paid_at and refused_at are not
+// before created_at.
 struct InvoiceDetails : Invoice {
   std::int64_t attempts = 0;  // to pay it, over all generations
   std::string refusal = {};   // kRefused: the reason

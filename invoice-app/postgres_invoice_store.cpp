@@ -78,10 +78,10 @@ constexpr std::array kChecks = {
 // only confirm what is stored.
 class Addition {
  public:
-  Addition(PostgresConnection& connection, std::int64_t now_ms)
+  Addition(PostgresConnection& connection, const common::Clock& clock)
       : connection_(connection),
-        now_ms_(now_ms),
-        last_(connection.run("SELECT last FROM invoice_counter FOR UPDATE").number(0, 0)) {}
+        last_(connection.run("SELECT last FROM invoice_counter FOR UPDATE").number(0, 0)),
+        now_ms_(to_unix_ms(clock.now())) {}
 
   std::vector<AddOutcome> add(std::span<const std::vector<NewInvoice>> groups) {
     read_stored(groups);
@@ -155,8 +155,8 @@ class Addition {
   }
 
   PostgresConnection& connection_;
-  const std::int64_t now_ms_;
   std::int64_t last_;
+  const std::int64_t now_ms_;  // with the lock, so that it is not earlier than that of the last one
   std::map<std::string, Invoice> invoices_;  // by id: stored, or added by an earlier group
   std::set<std::string>
       unknown_;  // ids of those stored in currencies that this program does not know
@@ -345,7 +345,8 @@ class Transaction final : public InvoiceTransaction {
     if (paid.empty()) return;
     connection_.run(
         "UPDATE invoices SET state = 2, claimable_at_ms = 0, lease_owner = NULL, refusal = NULL, "
-        "paid_at_ms = $2 WHERE sequence = ANY($1::BIGINT[]) AND state <> 2",
+        "paid_at_ms = GREATEST($2::BIGINT, created_at_ms) "
+        "WHERE sequence = ANY($1::BIGINT[]) AND state <> 2",
         sequences(paid), now_ms_);
   }
 
@@ -353,7 +354,8 @@ class Transaction final : public InvoiceTransaction {
     if (refused.empty()) return;
     connection_.run(
         "UPDATE invoices SET state = 3, claimable_at_ms = 0, lease_owner = NULL, "
-        "refusal = settled_refusal, refused_at_ms = $5, refused_attempt = attempt "
+        "refusal = settled_refusal, refused_at_ms = GREATEST($5::BIGINT, created_at_ms), "
+        "refused_attempt = attempt "
         "FROM (SELECT unnest($2::BIGINT[]) AS settled, unnest($3::BIGINT[]) AS settled_attempt, "
         "unnest($4::TEXT[]) AS settled_refusal) AS settlements "
         "WHERE sequence = settled AND state = 1 AND lease_owner = $1 AND attempt = settled_attempt",
@@ -392,7 +394,7 @@ PostgresInvoiceStore::PostgresInvoiceStore(const std::string& url,
 
 std::vector<AddOutcome> PostgresInvoiceStore::add(std::span<const std::vector<NewInvoice>> groups) {
   return database_.write("add", [&](PostgresConnection& connection) {
-    return Addition(connection, to_unix_ms(clock_.now())).add(groups);
+    return Addition(connection, clock_).add(groups);
   });
 }
 

@@ -16,6 +16,8 @@
 namespace invoice_app {
 namespace {
 
+using namespace std::chrono_literals;
+
 OpenInvoiceStore stores_on(const std::string& url, PostgresInvoiceStoreOptions options) {
   return [url, options] { return std::make_shared<PostgresInvoiceStore>(url, options); };
 }
@@ -68,6 +70,15 @@ TEST(PostgresInvoiceStore, AnInvoiceThatIsRefusedDuringARequestWasDue) {
   const PayProgress progress = store.progress(run);
   EXPECT_EQ(progress.pending, 1);
   EXPECT_EQ(progress.refused, 1);
+}
+
+TEST(PostgresInvoiceStore, AnAdditionThatWaitsForAnotherOneIsLater) {
+  const std::string url = tests::shared_postgres().create_database();
+  tests::FakeClock clock;
+  PostgresInvoiceStore store(url, {.clock = &clock});
+  common::while_locked(
+      url, "invoice_counter", [&] { clock.advance(1s); }, [&] { add(store, invoices(1, 1)); });
+  EXPECT_EQ(store.find("I1").value().created_at, clock.now());
 }
 
 class OlderPrograms : public testing::Test {

@@ -116,13 +116,13 @@ void settle_one(SqliteConnection& connection, const std::string& owner,
     case Settlement::Kind::kPaid:
       connection.run(
           "UPDATE invoices SET state = 2, claimable_at_ms = 0, lease_owner = NULL, refusal = NULL, "
-          "paid_at_ms = ?2 WHERE sequence = ?1 AND state <> 2",
+          "paid_at_ms = max(?2, coalesce(created_at_ms, 0)) WHERE sequence = ?1 AND state <> 2",
           settlement.sequence, now_ms);
       break;
     case Settlement::Kind::kRefused:
       connection.run(
           "UPDATE invoices SET state = 3, claimable_at_ms = 0, lease_owner = NULL, refusal = ?4, "
-          "refused_at_ms = ?5, refused_attempt = attempt "
+          "refused_at_ms = max(?5, coalesce(created_at_ms, 0)), refused_attempt = attempt "
           "WHERE sequence = ?1 AND state = 1 AND lease_owner = ?2 AND attempt = ?3",
           settlement.sequence, owner, settlement.attempt, settlement.refusal, now_ms);
       break;

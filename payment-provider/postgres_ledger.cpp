@@ -90,10 +90,10 @@ struct Decision {
 // standbys too.
 class Deciding {
  public:
-  Deciding(PostgresConnection& connection, std::int64_t now_ms)
+  Deciding(PostgresConnection& connection, const common::Clock& clock)
       : connection_(connection),
-        now_ms_(now_ms),
-        last_(connection.run("SELECT last FROM payment_counter FOR UPDATE").number(0, 0)) {}
+        last_(connection.run("SELECT last FROM payment_counter FOR UPDATE").number(0, 0)),
+        now_ms_(common::to_unix_ms(clock.now())) {}
 
   std::vector<PaymentOutcome> decide(std::span<const PaymentOrder> orders) {
     read_recorded(orders);
@@ -178,8 +178,8 @@ class Deciding {
   }
 
   PostgresConnection& connection_;
-  const std::int64_t now_ms_;
   std::int64_t last_;
+  const std::int64_t now_ms_;  // with the lock, so that it is not earlier than that of the last one
   std::map<std::string, Decision> by_key_;
   std::map<std::string, Decision> accepted_;  // by invoice
   std::vector<const PaymentOrder*> decided_;
@@ -195,7 +195,7 @@ PostgresLedger::PostgresLedger(const std::string& url, const common::Clock* cloc
 
 std::vector<PaymentOutcome> PostgresLedger::record(std::span<const PaymentOrder> orders) {
   return database_.write("record", [&](PostgresConnection& connection) {
-    return Deciding(connection, common::to_unix_ms(clock_.now())).decide(orders);
+    return Deciding(connection, clock_).decide(orders);
   });
 }
 

@@ -49,6 +49,16 @@ TEST(PostgresLedger, AReplayWaitsForTheStandbys) {
   EXPECT_TRUE(ledger.record(orders).front().replayed);
 }
 
+TEST(PostgresLedger, ADecisionThatWaitsForAnotherOneIsLater) {
+  const std::string url = tests::shared_postgres().create_database();
+  tests::FakeClock clock;
+  PostgresLedger ledger(url, &clock);
+  common::while_locked(
+      url, "payment_counter", [&] { clock.advance(std::chrono::seconds(1)); },
+      [&] { ledger.record(std::vector{order("I1")}); });
+  EXPECT_EQ(ledger.find("I1").value().decided_at, clock.now());
+}
+
 TEST(PostgresLedger, DecisionsDoNotDependOnHowTheDatabaseReadsNullInArrays) {
   const std::string url = tests::shared_postgres().create_database();
   tests::PostgresServer::execute(

@@ -95,6 +95,21 @@ inline void signal_connections(const std::string& url, const std::string& functi
                                    condition);
 }
 
+// Runs `work` in a thread while another connection has locked the rows of `table`. Calls
+// `meanwhile` when `work` waits for the lock, and then releases it.
+inline void while_locked(const std::string& url, const std::string& table,
+                         const std::function<void()>& meanwhile,
+                         const std::function<void()>& work) {
+  PostgresConnection other{PostgresParameters(url)};
+  other.set_deadline(std::chrono::steady_clock::now() + tests::kPatience);
+  other.run_all("BEGIN; SELECT 1 FROM " + table + " FOR UPDATE");
+  std::thread thread(work);
+  EXPECT_TRUE(eventually([&] { return connections(url, "wait_event_type = 'Lock'") == 1; }));
+  meanwhile();
+  other.run_all("COMMIT");
+  thread.join();
+}
+
 // How many rows of a table were read without an index, after `rows` were inserted by connections
 // that have ended since.
 inline int rows_scanned(const std::string& url, const std::string& table, int rows) {

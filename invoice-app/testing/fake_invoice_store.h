@@ -451,14 +451,14 @@ class FakeInvoiceStore : public InvoiceStore {
     Row& row = rows_.at(static_cast<std::size_t>(settlement.sequence - 1));
     const bool is_held = row.owner == owner && row.attempt == settlement.attempt;
     if (settlement.kind == Settlement::Kind::kPaid) {
-      if (!row.invoice.is_paid()) row.settled_at = clock_.now();
+      if (!row.invoice.is_paid()) row.settled_at = std::max(clock_.now(), row.created_at);
       row.invoice.state = InvoiceState::kPaid;
       row.refusal.clear();
       end_lease(row);
     } else if (settlement.kind == Settlement::Kind::kRefused && is_held) {
       row.invoice.state = InvoiceState::kRefused;
       row.refusal = settlement.refusal;
-      row.settled_at = clock_.now();
+      row.settled_at = std::max(clock_.now(), row.created_at);
       end_lease(row);
     } else if (settlement.kind == Settlement::Kind::kRetry && is_held) {
       end_lease(row, settlement.retry_at);

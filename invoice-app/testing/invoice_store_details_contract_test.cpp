@@ -86,6 +86,17 @@ TEST_P(InvoiceStoreContract, ALatePaymentOfARefusedInvoiceHasItsOwnTime) {
   EXPECT_EQ(details.refusal, "");
 }
 
+TEST_P(InvoiceStoreContract, NoInvoiceIsSettledBeforeItsCreationIfTheClockIsSetBack) {
+  const common::WallTime created = clock_.now();
+  add_due(*store_, 2);
+  const auto claims = claim_due(*store_, lease("a"), 2);
+  clock_.advance(-1h);
+  settle(*store_, "a", settlement(Kind::kPaid, claims.at(0)));
+  settle(*store_, "a", settlement(Kind::kRefused, claims.at(1)));
+  EXPECT_EQ(store_->find("I1").value().paid_at, created);
+  EXPECT_EQ(store_->find("I2").value().refused_at, created);
+}
+
 TEST_P(InvoiceStoreContract, AnInvoiceIsFoundByItsExactId) {
   add(*store_, {{"a", money(1)}, {"A", money(2, "BGN")}});
   EXPECT_EQ(store_->find("A").value().amount, money(2, "BGN"));
