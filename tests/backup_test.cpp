@@ -171,6 +171,15 @@ TEST_F(BackupFile, IsRefusedIfAnIndexOrAValueIsWrong) {
   expect_failure(verify("invoices"), "damaged: CHECK constraint failed");
 }
 
+TEST_F(BackupFile, IsRefusedIfATableHasNotItsOneRow) {
+  change("invoices.backup", "DELETE FROM payment_request");
+  expect_failure(verify("invoices"), "damaged: table payment_request has 0 rows");
+  change("invoices.backup",
+         "DROP TABLE payment_request; CREATE TABLE payment_request (only_row, through, "
+         "due_since_ms); INSERT INTO payment_request VALUES (1, 0, NULL), (2, 0, NULL)");
+  expect_failure(verify("invoices"), "damaged: table payment_request has 2 rows");
+}
+
 TEST_F(BackupFile, MayHaveANewerSchemaThatAllowsThisProgram) {
   change("invoices.backup", "PRAGMA user_version = 99");
   expect_intact("invoices", "schema version 99");

@@ -212,6 +212,24 @@ TEST_P(Copy, RefusesASourceWithoutDataThatItKnows) {
   EXPECT_FALSE(std::filesystem::exists(file("target.db")));
 }
 
+// payment-provider has no such table.
+class CopyOfInvoices : public Copy {};
+INSTANTIATE_TEST_SUITE_P(Of, CopyOfInvoices, testing::Values(kInvoiceApp));
+
+TEST_P(CopyOfInvoices, RefusesASourceInWhichATableHasNotItsOneRow) {
+  make_source(5);
+  const std::string postgres = shared_postgres().create_database();
+  expect_copy(GetParam().binary, url("source.db"), postgres);
+  change("source.db", "DELETE FROM payment_request");
+  PostgresServer::execute(postgres,
+                          "ALTER TABLE payment_request DROP CONSTRAINT payment_request_pkey, "
+                          "DROP CONSTRAINT payment_request_only_row_check; "
+                          "INSERT INTO payment_request VALUES (2, 0)");
+  expect_refusal(url("source.db"), url("target.db"), 1, "table payment_request has 0 rows");
+  expect_refusal(postgres, url("target.db"), 1, "table payment_request has 2 rows");
+  EXPECT_FALSE(std::filesystem::exists(file("target.db")));
+}
+
 TEST_P(Copy, RefusesATargetThatHasRowsOrIsNotOurs) {
   const std::string source = make_source(5);
   make_source(1, "full.db");

@@ -118,6 +118,9 @@ BackupContent check(const std::string& path, const std::string& name, const Copi
     SqliteConnection connection = open(path);
     BackupContent content{.schema_version = check_schema(connection, name, data.sqlite)};
     check_integrity(connection, name);
+    check_single_rows(name, data, [&](const CopiedTable& table) {
+      return connection.number_once(std::string("SELECT count(*) FROM ") + table.name);
+    });
     SQLite::Statement& rows = connection.query(sql.c_str());
     while (rows.executeStep()) {
       CurrencyTotal& total = content.totals[rows.getColumn(0).getString()];

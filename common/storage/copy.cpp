@@ -31,6 +31,11 @@ bool is_same(const DatabaseUrl& from, const DatabaseUrl& to) {
            std::filesystem::equivalent(from.location, to.location, ignored)));
 }
 
+std::int64_t count(CopyTransaction& transaction, const CopiedTable& table) {
+  const auto rows = transaction.run(std::string("SELECT count(*) FROM ") + table.name);
+  return std::stoll(rows.at(0).at(0).value());
+}
+
 // A newer schema may have columns that this program would leave behind.
 void check_source(CopyTransaction& source, const DatabaseUrl& from, const CopiedData& data) {
   const std::size_t known = from.kind == DatabaseUrl::Kind::kSqlite
@@ -46,6 +51,8 @@ void check_source(CopyTransaction& source, const DatabaseUrl& from, const Copied
                       std::to_string(known) +
                       ". Use the version of the program that has served from it last");
   }
+  check_single_rows(from.description, data,
+                    [&](const CopiedTable& table) { return count(source, table); });
 }
 
 void migrate(const DatabaseUrl& database, const CopiedData& data) {
@@ -62,11 +69,6 @@ void check_empty(CopyTransaction& target, const DatabaseUrl& to, const CopiedDat
   throw Unavailable("database " + to.description + " has rows in " + table +
                     " already. Copy into a new file or an empty database. If it has only the "
                     "example invoices of a first start, remove the file or the database before");
-}
-
-std::int64_t count(CopyTransaction& transaction, const CopiedTable& table) {
-  const auto rows = transaction.run(std::string("SELECT count(*) FROM ") + table.name);
-  return std::stoll(rows.at(0).at(0).value());
 }
 
 // Calls `work` with batches of all rows, in the order of the key.
@@ -178,6 +180,16 @@ std::int64_t copy_data(const DatabaseUrl& from, const DatabaseUrl& to, const Cop
   }
   commit(*target);
   return read.rows();
+}
+
+void check_single_rows(const std::string& database, const CopiedData& data,
+                       const std::function<std::int64_t(const CopiedTable&)>& count) {
+  for (const CopiedTable& table : data.tables.subspan(1)) {
+    const std::int64_t rows = count(table);
+    if (rows == 1) continue;
+    throw Unavailable("database " + database + " is damaged: table " + table.name + " has " +
+                      std::to_string(rows) + " rows instead of 1");
+  }
 }
 
 }  // namespace common

@@ -7,7 +7,9 @@
 #define COMMON_STORAGE_COPY_H_
 
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <string>
 
 #include "common/storage/database_url.h"
 #include "common/storage/postgres_database.h"
@@ -29,8 +31,7 @@ struct CopiedTable {
 struct CopiedData {
   const SqliteSchema& sqlite;
   const PostgresSchema& postgres;
-  // The first one has no rows in a new database. Rows that a new database has in the others are
-  // replaced.
+  // The first one has no rows in a new database. Each of the others always has exactly one row.
   std::span<const CopiedTable> tables;
   // Columns of the first table. Counts and sums per currency are compared.
   const char* currency;
@@ -43,10 +44,15 @@ struct CopiedData {
 // created, or migrated, if necessary.
 //
 // Throws Unavailable, and leaves the target without rows, if one of the databases fails, if the
-// source has no data of this service, or of another schema version than this program's, and if the
-// target has rows already or does not have the same rows at the end. If the target's commit fails,
-// it is unknown whether it has the rows.
+// source has no data of this service, or of another schema version than this program's, or is
+// damaged as check_single_rows() says, and if the target has rows already or does not have the same
+// rows at the end. If the target's commit fails, it is unknown whether it has the rows.
 std::int64_t copy_data(const DatabaseUrl& from, const DatabaseUrl& to, const CopiedData& data);
+
+// Throws Unavailable unless all tables but the first one have one row. `count` counts the rows of a
+// table of `database`, whose name is for the message.
+void check_single_rows(const std::string& database, const CopiedData& data,
+                       const std::function<std::int64_t(const CopiedTable&)>& count);
 
 }  // namespace common
 

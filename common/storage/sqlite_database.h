@@ -70,6 +70,8 @@ class SqliteConnection {
 
   // Runs statements without keeping them prepared.
   void run_once(const std::string& sql) { database_.exec(sql); }
+  // The first value of the first row.
+  std::int64_t number_once(const std::string& sql) { return database_.execAndGet(sql).getInt64(); }
 
   void begin(Deadline deadline);
   // `what` names the transaction for fault points. Waits for locks for at most kLongestLockWait.
