@@ -35,6 +35,7 @@ common::CopiedData copied_data() {
           .tables = kTables,
           .currency = "currency",
           .amount = "amount_minor",
+          .status = "''",
           // SQLite takes the next sequence from the table itself. If rows were removed by hand,
           // payment may be requested for later sequences, which no new invoice may get.
           .postgres_counter =

@@ -26,6 +26,7 @@ common::CopiedData copied_data() {
           .tables = kTables,
           .currency = "currency",
           .amount = "amount_minor",
+          .status = "CASE WHEN refusal IS NULL THEN 'accepted' ELSE 'refused' END",
           // SQLite takes the next sequence from the table itself.
           .postgres_counter =
               "UPDATE payment_counter SET last = "

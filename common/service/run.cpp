@@ -56,10 +56,11 @@ void check_file(const std::string& option, int argc, char** argv) {
 void print_content(const BackupContent& content, const CopiedData& data) {
   std::cout << "schema version " << content.schema_version << "; " << data.tables.front().name
             << " by currency:\n";
-  for (const auto& [code, total] : content.totals) {
+  for (const auto& [key, total] : content.totals) {
+    const auto& [code, status] = key;
     const auto currency = Currency::find_any(code);
     const std::string minor_units = total.sum.minor_units();
-    std::cout << code << ": " << total.rows << ", sum "
+    std::cout << code << (status.empty() ? "" : " " + status) << ": " << total.rows << ", sum "
               << (currency ? to_decimal(minor_units, *currency) : minor_units + " minor units")
               << '\n';
   }

@@ -112,8 +112,8 @@ int check_schema(SqliteConnection& connection, const std::string& name,
 
 // `name` is for messages.
 BackupContent check(const std::string& path, const std::string& name, const CopiedData& data) {
-  const std::string sql = std::string("SELECT ") + data.currency + ", " + data.amount + " FROM " +
-                          data.tables.front().name;
+  const std::string sql = std::string("SELECT ") + data.currency + ", " + data.status + ", " +
+                          data.amount + " FROM " + data.tables.front().name;
   return guarded(name, [&] {
     SqliteConnection connection = open(path);
     BackupContent content{.schema_version = check_schema(connection, name, data.sqlite)};
@@ -123,9 +123,10 @@ BackupContent check(const std::string& path, const std::string& name, const Copi
     });
     SQLite::Statement& rows = connection.query(sql.c_str());
     while (rows.executeStep()) {
-      CurrencyTotal& total = content.totals[rows.getColumn(0).getString()];
+      BackupTotal& total =
+          content.totals[{rows.getColumn(0).getString(), rows.getColumn(1).getString()}];
       ++total.rows;
-      total.sum.add(rows.getColumn(1).getInt64());
+      total.sum.add(rows.getColumn(2).getInt64());
     }
     return content;
   });

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "common/money/money_sum.h"
 #include "common/storage/copy.h"
@@ -14,15 +15,15 @@
 
 namespace common {
 
-struct CurrencyTotal {
+struct BackupTotal {
   std::int64_t rows = 0;
   MoneySum sum;
 };
 
 struct BackupContent {
   int schema_version;
-  // Of the first table of CopiedData, by the code of the currency.
-  std::map<std::string, CurrencyTotal> totals = {};
+  // Of the first table of CopiedData, by the code of the currency and the status.
+  std::map<std::pair<std::string, std::string>, BackupTotal> totals = {};
 };
 
 // Writes one state of the database into a new file, which only its owner may read. The file gets

@@ -36,6 +36,8 @@ struct CopiedData {
   // Columns of the first table. Counts and sums per currency are compared.
   const char* currency;
   const char* amount;
+  // SQL: a text by which backups count and add these rows apart, too. "''" if there is none.
+  const char* status;
   // A statement that sets the counters of PostgreSQL, which SQLite does not need.
   const char* postgres_counter;
 };
