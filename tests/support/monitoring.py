@@ -85,7 +85,7 @@ class Monitor:
         configuration.mkdir()
         for name in ("alertmanager.yaml", "alerts.yaml", "prometheus.yaml"):
             text = (MONITORING / name).read_text(encoding="utf-8")
-            text = re.sub(r"^(  (?:scrape|evaluation)_interval): \w+$", r"\1: 1s", text, flags=re.MULTILINE)
+            text = re.sub(r"^( +(?:scrape_|evaluation_)?interval): \w+", r"\1: 1s", text, flags=re.MULTILINE)
             if at_once:
                 text = re.sub(r"^( +for): \w+$", r"\1: 1s", text, flags=re.MULTILINE)
             (configuration / name).write_text(text, encoding="utf-8")
