@@ -19,6 +19,7 @@ scenario('the provider hangs, and is back', { ...kFailures, invoiceApp: { PAY_WA
   await page.click('#pay-one');
   await shows(page, '#pay-one-note', 'The provider has not confirmed the payment yet. It continues in the background.');
   await shows(page, '#provider', 'Provider: unreachable (no complete answer: timed out)');
+  await shows(page, '#pay-one', 'Ask the provider again');
   await checkLooks(page, 'provider-hangs');
   pair.provider.signal('SIGCONT');
   await shows(page, '#pay-one-note', 'Paid.');
@@ -98,7 +99,7 @@ scenario('the database fails, and a proxy responds instead', kFailures, async ({
 
   await page.route(/summary|invoices/, (route) => route.fulfill(proxyPage));
   await refresh(page);
-  await shows(page, '#list-message', 'The list cannot be read now: HTTP 502.');
+  await shows(page, '#list-message', 'The list cannot be read now: a proxy responds instead of invoice-app, with HTTP 502.');
   await showsIds(page, ['I1', 'I2', 'I3']); // still
   await page.click('#list a >> text=I1');
   await page.unroute(/summary|invoices/);

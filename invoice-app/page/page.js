@@ -12,7 +12,9 @@ const kAnnounceMs = 5_000;
 const kRowsPerPage = 50;
 
 const kStatuses = { unpaid: 'Unpaid', sending: 'Being paid', paid: 'Paid', refused: 'Refused' };
-const kViewNames = ['invoice', 'status', 'currency', 'prefix', 'cursor'];
+const kPayTexts = { sending: 'Ask the provider again', refused: 'Retry the payment' };
+const kViewNames = ['invoice', 'status', 'currency', 'prefix', 'cursor', 'page'];
+const kIdsWithoutAddress = ['.', '..']; // browsers remove such a segment from an address, also as %2E
 
 // ---- Elements ----
 
@@ -25,9 +27,10 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
-// Screen readers speak a text whenever it is set, so it is only set if it differs.
-function setText(id, text) {
-  if ($(id).textContent !== text) $(id).textContent = text;
+// Screen readers speak a text whenever it is set, so it is only set if it differs. It may have links.
+function setText(id, ...content) {
+  const text = content.map((part) => part.textContent ?? part).join('');
+  if ($(id).textContent !== text) $(id).replaceChildren(...content);
 }
 
 function showIf(id, condition) {
@@ -40,9 +43,9 @@ function showMessage(name, text) {
   showIf(`${name}-message`, text !== '');
 }
 
-function note(id, kind, text) {
+function note(id, kind, ...content) {
   $(id).dataset.kind = kind;
-  setText(id, text);
+  setText(id, ...content);
 }
 
 // Unlike `disabled`, keeps the keyboard's focus.
@@ -106,7 +109,13 @@ async function call(path, { timeout = kCallMs, ...options } = {}) {
 }
 
 function why({ status, body }) {
-  return status === 0 ? 'invoice-app does not respond' : (body.detail ?? `HTTP ${status}`);
+  if (status === 0) return 'invoice-app does not respond';
+  return body.detail ?? `a proxy responds instead of invoice-app, with HTTP ${status}`;
+}
+
+// A reason of invoice-app begins with the provider's status: "HTTP 422: payments in DKK are not accepted".
+function withoutStatus(reason) {
+  return reason.replace(/^HTTP \d+: /, '').replace(/^HTTP \d+$/, 'no reason given, $&');
 }
 
 // ---- What is shown: the view ----
@@ -239,7 +248,7 @@ function showRows(view, invoices, next) {
 
 function invoiceCells([invoice, href]) {
   const status = element('td', { role: 'cell', 'data-label': 'Status' }, statusBadge(invoice.Status));
-  if (invoice.Refusal) status.append(element('span', { class: 'reason' }, invoice.Refusal));
+  if (invoice.Refusal) status.append(element('span', { class: 'reason' }, withoutStatus(invoice.Refusal)));
   return [
     element('th', { role: 'rowheader', scope: 'row' }, element('a', { href }, invoice.InvoiceId)),
     status,
@@ -249,23 +258,25 @@ function invoiceCells([invoice, href]) {
 
 // Only the totals know how many invoices there are, and they know no prefixes.
 function showCount() {
-  const { status, currency, prefix } = readView();
+  const { status, currency, prefix, cursor, page } = readView();
   const matching = totals.filter((total) => (!status || total.Status === status) &&
     (!currency || total.Currency === currency));
   const all = matching.reduce((sum, total) => sum + Number(total.Count), 0);
-  const count = counted(shown.rows, 'invoice');
-  setText('list-count', shown.rows === 0 ? '' :
-    prefix || all < shown.rows ? `${count} on this page` : `${grouped(shown.rows)} of ${counted(all, 'invoice')}`);
+  const count = prefix || all < shown.rows ? counted(shown.rows, 'invoice') :
+    `${grouped(shown.rows)} of ${counted(all, 'invoice')}`;
+  const number = !cursor && shown.next ? 1 : Number(page);
+  setText('list-count', shown.rows === 0 ? '' : number ? `Page ${grouped(number)}: ${count}` : count);
 }
 
 function showNextPage() {
-  const next = { ...readView(), cursor: shown.next };
-  pageBefore.set(listOf(next), listOf(readView()));
+  const view = readView();
+  const next = { ...view, cursor: shown.next, page: (Number(view.page) || 1) + 1 };
+  pageBefore.set(listOf(next), listOf(view));
   go(next);
 }
 
 function showPreviousPage() {
-  location.hash = pageBefore.get(listOf(readView())) ?? fragmentOf({ ...readView(), cursor: '' });
+  location.hash = pageBefore.get(listOf(readView())) ?? fragmentOf({ ...readView(), cursor: '', page: '' });
 }
 
 // Replaces the entry of the history, so that Back does not undo letter by letter.
@@ -299,6 +310,7 @@ function showDetail() {
     note('pay-one-note', '', '');
     setEnabled('pay-one', true);
   }
+  $('add').close(); // it has a link to the invoice that it added
   if (!dialog.open) dialog.showModal();
   refreshDetail();
 }
@@ -318,6 +330,9 @@ function detailClosed() {
 async function refreshDetail() {
   const id = readView().invoice;
   if (!id) return;
+  if (kIdsWithoutAddress.includes(id)) {
+    return showMessage('detail', 'Browsers cannot ask for an invoice with this name. The list shows it; "Pay all" pays it.');
+  }
   const response = await call(`invoices/${encodeURIComponent(id)}`);
   if (id !== readView().invoice) return;
   if (response.status === 200) return fillDetail(response.body);
@@ -330,7 +345,7 @@ function fillDetail(invoice) {
   showIf('detail-body', true);
   setText('detail-amount', amount(invoice));
   $('detail-status').replaceChildren(statusBadge(invoice.Status));
-  setText('pay-one', invoice.Status === 'refused' ? 'Retry the payment' : `Pay ${amount(invoice)}`);
+  setText('pay-one', kPayTexts[invoice.Status] ?? `Pay ${amount(invoice)}`);
   if (invoice.Status === 'paid' && document.activeElement === $('pay-one')) $('detail-heading').focus();
   showIf('pay-one', invoice.Status !== 'paid');
   if (invoice.Status === 'paid' && $('pay-one-note').dataset.kind === 'wait') note('pay-one-note', 'good', 'Paid.');
@@ -346,7 +361,7 @@ function historyOf(invoice) {
   const steps = [step('created', 'Created', when(invoice.CreatedAt))];
   if (attempts !== '0') steps.push(step('sending', `${counted(attempts, 'attempt')} to pay`, ''));
   if (status === 'refused') {
-    steps.push(step('refused', 'Refused by the provider', when(invoice.RefusedAt), invoice.Refusal));
+    steps.push(step('refused', 'Refused by the provider', when(invoice.RefusedAt), withoutStatus(invoice.Refusal)));
   }
   if (status === 'paid') steps.push(step('paid', 'Paid', when(invoice.PaidAt)));
   if (status === 'sending') steps.push(step('sending', 'The provider has not confirmed the payment yet', ''));
@@ -373,7 +388,7 @@ function explainPayment(response) {
     return ['wait', 'The provider has not confirmed the payment yet. It continues in the background.'];
   }
   if (body.type === 'urn:problem:payment-refused') {
-    return ['bad', 'The provider refused the payment. The history has the reason.'];
+    return ['bad', 'The provider refused the payment, so this paid nothing. The history has the reason.'];
   }
   if (body.type === 'urn:problem:provider-unavailable') {
     return ['wait', 'The provider cannot be used now. The invoice is paid by itself when it is back.'];
@@ -382,7 +397,7 @@ function explainPayment(response) {
     return ['bad', `It is unknown whether the payment was requested: ${why(response)}. ` +
       'Try again; no invoice is paid twice.'];
   }
-  return ['bad', `The payment was not requested: ${why(response)}.`];
+  return ['bad', `The payment was not requested, so nothing was paid: ${why(response)}.`];
 }
 
 // ---- Add an invoice ----
@@ -438,8 +453,10 @@ function addErrors({ status, body }) {
 }
 
 function explainAddition(response) {
-  if (response.status === 201) return ['good', `Added ${response.body.InvoiceId}: ${amount(response.body)}.`];
-  if (response.status === 200) return ['wait', `${response.body.InvoiceId} exists already, with the same amount.`];
+  const { InvoiceId: id } = response.body;
+  const link = () => element('a', { href: fragmentOf({ ...readView(), invoice: id }) }, id);
+  if (response.status === 201) return ['good', 'Added ', link(), `: ${amount(response.body)}.`];
+  if (response.status === 200) return ['wait', link(), ' exists already, with the same amount.'];
   if (Object.keys(addErrors(response)).length > 0) return ['', ''];
   return ['bad', `The invoice may not have been added: ${why(response)}. Try again; it is not added twice.`];
 }
@@ -466,6 +483,7 @@ async function payAll() {
   note('run-note', '', 'Paying…');
   $('run-heading').focus();
   const [kind, text, canWatch] = await watchRun();
+  setText('run-rate', '');
   note('run-note', kind, text);
   showIf('run-again', canWatch);
   showIf('run-hide', true);
@@ -502,6 +520,9 @@ async function watchRun() {
 }
 
 function explainNoRun(response) {
+  if (response.status >= 400 && response.status < 500) {
+    return ['bad', `The payments were not requested, so nothing was paid: ${why(response)}.`, true];
+  }
   return ['bad', `It is unknown whether the payments were requested: ${why(response)}. ` +
     'Pay again: no invoice is paid twice.', true];
 }
@@ -528,7 +549,8 @@ function showProgress({ Paid: paid, Refused: refused, Pending: pending, Rate: ra
   $('run-bar').max = Math.max(done + Number(pending), 1);
   $('run-bar').value = pending === '0' ? $('run-bar').max : done;
   const counts = `${grouped(paid)} paid, ${grouped(refused)} refused, ${grouped(pending)} pending`;
-  setText('run-counts', `${counts} · ${grouped(rate)} per second`);
+  setText('run-counts', counts);
+  setText('run-rate', ` · ${grouped(rate)} per second`);
   announceProgress(counts);
   note('run-note', ...(failure ?
     ['wait', 'The provider cannot be used now. Payment continues by itself when it is back.'] : ['', 'Paying…']));
@@ -559,7 +581,7 @@ async function refreshProvider() {
   const { status, body } = await call('provider');
   const state = status === 200 ? body.Status : 'unknown';
   $('provider').dataset.state = state;
-  setText('provider', `Provider: ${state}${body.Detail && state !== 'unknown' ? ` (${body.Detail})` : ''}`);
+  setText('provider', `Provider: ${state}${body.Detail && state !== 'unknown' ? ` (${withoutStatus(body.Detail)})` : ''}`);
   showConnection(status !== 0);
 }
 
@@ -600,7 +622,7 @@ function connectControls() {
     typing = setTimeout(filterChanged, kTypingMs);
   });
   $('filter').addEventListener('submit', (event) => { event.preventDefault(); filterChanged(); });
-  onClick('filter-clear', () => go({ status: '', currency: '', prefix: '', cursor: '' }));
+  onClick('filter-clear', () => go({ status: '', currency: '', prefix: '', cursor: '', page: '' }));
   onClick('previous', showPreviousPage);
   onClick('next', showNextPage);
   $('skip').addEventListener('click', (event) => { event.preventDefault(); $('list-heading').focus(); });
