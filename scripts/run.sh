@@ -32,6 +32,15 @@ directory=${1:-$here/../build/run}
 mkdir -p "$directory"
 directory=$(cd "$directory" && pwd)
 
+# A second run would remove the logs of the first.
+pid_file=$directory/run.pid
+if [[ -s $pid_file ]] && kill -0 "$(cat "$pid_file")" 2>/dev/null; then
+  echo "run.sh: $directory is in use by process $(cat "$pid_file"), of another run. Stop that one, or choose" \
+    "another DIRECTORY and other ports (run.sh --help)" >&2
+  exit 1
+fi
+echo $$ >"$pid_file"
+
 export INVOICE_APP_PORT=${INVOICE_APP_PORT:-8081}
 export INVOICE_APP_ADMIN_PORT=${INVOICE_APP_ADMIN_PORT:-9081}
 export PAYMENT_PROVIDER_PORT=${PAYMENT_PROVIDER_PORT:-8082}
@@ -46,6 +55,7 @@ clean_up() {
   trap '' INT TERM # a second Ctrl-C must not end this before all processes have ended
   stop_pair
   if [[ -n $follower ]]; then kill "$follower" 2>/dev/null || true; fi
+  rm -f "$pid_file"
 }
 trap clean_up EXIT
 trap 'echo; echo "Stopping."; exit 0' INT TERM
