@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the missing Debian packages of packages.txt. If none is missing, it does nothing and needs
-# no root.
+# Installs the missing Debian packages of packages.txt. If none is missing, or the system has none of them,
+# it does nothing and needs no root.
 set -euo pipefail
 
 usage() {
@@ -50,6 +50,32 @@ for package in "${packages[@]}"; do
 done
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 
+# sort_missing: sets `available` and `unavailable` to the missing packages with and without a candidate.
+sort_missing() {
+  local package
+  available=()
+  unavailable=()
+  for package in "${missing[@]}"; do
+    if [[ $(LC_ALL=C apt-cache policy "$package") == *'Candidate: '[^\(]* ]]; then
+      available+=("$package")
+    else
+      unavailable+=("$package")
+    fi
+  done
+}
+
+warn_of_unavailable() {
+  [[ ${#unavailable[@]} -eq 0 ]] ||
+    echo "install-packages.sh: this system does not have: ${unavailable[*]}" >&2
+}
+
+sort_missing
+# In a new image there are no lists of packages yet, so no package has a candidate.
+if [[ ${#available[@]} -eq 0 ]] && compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then
+  warn_of_unavailable
+  exit 0
+fi
+
 echo "Installing: ${missing[*]}"
 as_root=()
 if [[ $(id -u) -ne 0 ]]; then
@@ -62,12 +88,6 @@ apt_get() {
     apt-get -o Acquire::Retries=3 "$@"
 }
 apt_get update -q
-available=()
-for package in "${missing[@]}"; do
-  if [[ $(LC_ALL=C apt-cache policy "$package") == *'Candidate: '[^\(]* ]]; then
-    available+=("$package")
-  else
-    echo "install-packages.sh: this system has no package $package" >&2
-  fi
-done
+sort_missing
+warn_of_unavailable
 apt_get install -q -y --no-install-recommends ${available[@]+"${available[@]}"}
