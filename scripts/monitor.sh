@@ -61,7 +61,8 @@ runs() {
 start() {
   local name=$1 address=$2 pid deadline=$((SECONDS + 30))
   shift 2
-  "$@" --web.listen-address="$address" >"$directory/$name.log" 2>&1 &
+  # The second is where links in alerts lead. It would have the name of the host.
+  "$@" --web.listen-address="$address" --web.external-url="http://$address" >"$directory/$name.log" 2>&1 &
   pid=$!
   pids+=("$pid")
   until curl -fsS -o /dev/null --max-time 2 "http://$address/-/ready" 2>/dev/null; do

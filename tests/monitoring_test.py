@@ -164,6 +164,8 @@ class Alerts(Pair):
         eventually("the alerts arrive", 60, lambda: self.firing() >= reported)
         for alert in self.active():
             self.assertNotIn("<", "".join(alert["annotations"].values()))  # an error in a template
+            self.assertEqual(fetch(alert["generatorURL"])[0], 200)
+            self.assertTrue(alert["generatorURL"].startswith(self.monitor.prometheus))
         ports = {name: str(self.provider.port(name)) for name in ("PORT", "ADMIN_PORT")}
         self.provider = self.start("payment-provider", **ports)
         eventually("the alerts are resolved", 60, lambda: not self.firing() & reported)
