@@ -37,11 +37,21 @@ bool is_known_method(std::string_view method) {
   return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end();
 }
 
-// Whether a page of another site lets a person's browser send this (cross-site request forgery).
-// Only browsers send the header, and pages cannot change it:
-// https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
+// Whether a page of another origin lets a person's browser send this (cross-site request forgery).
+// Only browsers send these headers, and pages cannot change them:
+// https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header, only with TLS and to this machine;
+// RFC 6454, section 7: Origin. Schemes are not compared: a proxy may end TLS.
 bool is_forged(const HttpRequest& request) {
-  return request.method == "POST" && request.has_token("Sec-Fetch-Site", "cross-site");
+  if (request.method != "POST") return false;
+  const auto sites = request.header_values("Sec-Fetch-Site");
+  if (sites.size() == 1) return sites.front() != "same-origin" && sites.front() != "none";
+  const auto origins = request.header_values("Origin");
+  if (sites.empty() && origins.empty()) return false;
+  const auto hosts = request.header_values("Host");
+  if (!sites.empty() || origins.size() != 1 || hosts.size() != 1) return true;
+  const auto scheme_end = origins.front().find("://");
+  return scheme_end == std::string_view::npos ||
+         !equal_ignoring_case(origins.front().substr(scheme_end + 3), hosts.front());
 }
 
 // The value of the parameter if the template ("/invoices/{id}") matches the path, else nullopt.
@@ -185,7 +195,7 @@ std::optional<HttpResponse> HttpRouter::refuse(HttpRequest& request, bool has_bo
   }
   route = find_route(request.method, request);
   if (route != nullptr && is_forged(request)) {
-    return error(403, "a page of another site sent this request");
+    return error(403, "a page of another origin sent this request");
   }
   if (guard_ && (route == nullptr || route->access == Access::kGuarded)) {
     if (auto response = guard_(request)) return response;

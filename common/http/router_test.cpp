@@ -119,13 +119,35 @@ TEST_F(HttpRouterTest, Answers405WithTheAllowedMethods) {
   }
 }
 
-TEST_F(HttpRouterTest, Answers403IfAPageOfAnotherSiteSendsAPost) {
-  const auto send_from = [this](const std::string& method, const std::string& site) {
-    return send(method, "/both", "", {{"Sec-Fetch-Site", site}});
+TEST_F(HttpRouterTest, Answers403IfAPageOfAnotherOriginSendsAPost) {
+  const auto status = [this](const HttpHeaders& headers, const std::string& method = "POST") {
+    return send(method, "/both", "", headers).status;
   };
-  EXPECT_EQ(problem(send_from("POST", "cross-site")), "403 about:blank");
-  for (const char* site : {"same-origin", "none"}) EXPECT_EQ(send_from("POST", site).status, 200);
-  EXPECT_EQ(send_from("GET", "cross-site").status, 200);
+  for (const char* site : {"cross-site", "same-site", "", "same-origin, cross-site"}) {
+    EXPECT_EQ(status({{"Sec-Fetch-Site", site}}), 403) << site;
+    EXPECT_EQ(status({{"Sec-Fetch-Site", site}}, "GET"), 200) << site;
+  }
+  EXPECT_EQ(status({{"Sec-Fetch-Site", "same-origin"}, {"Sec-Fetch-Site", "cross-site"}}), 403);
+  for (const char* site : {"same-origin", "none"}) {
+    EXPECT_EQ(status({{"Sec-Fetch-Site", site}, {"Origin", "https://behind.a.proxy"}}), 200);
+  }
+}
+
+// Browsers send no Sec-Fetch-Site without TLS, except to their own machine.
+TEST_F(HttpRouterTest, Answers403IfTheOriginOfAPostIsNotTheHost) {
+  const auto status = [this](const std::string& origin, const std::string& method = "POST") {
+    return send(method, "/both", "", {{"Host", "pay.example:8081"}, {"Origin", origin}}).status;
+  };
+  for (const char* origin : {"http://evil.example", "http://pay.example",
+                             "http://pay.example:80812", "null", "", "pay.example:8081"}) {
+    EXPECT_EQ(status(origin), 403) << origin;
+    EXPECT_EQ(status(origin, "GET"), 200) << origin;
+  }
+  for (const char* origin : {"http://pay.example:8081", "https://Pay.example:8081"}) {
+    EXPECT_EQ(status(origin), 200) << origin;
+  }
+  EXPECT_EQ(send("POST", "/both", "", {{"Host", "pay.example:8081"}}).status, 200);
+  EXPECT_EQ(send("POST", "/both", "", {{"Origin", "http://pay.example"}}).status, 403);
 }
 
 // RFC 9110, section 9.1: methods are case-sensitive.
