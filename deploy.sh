@@ -180,15 +180,20 @@ choose_cluster() {
   if [[ $context == "$profile" ]] && have minikube; then on_minikube=1; fi
 }
 
-# With calico, which enforces network policies; minikube's own network may not. Waits until all of
-# minikube is ready: on a slow network the rollouts would otherwise time out.
+# A new minikube gets calico, which enforces network policies; minikube's own network may not. One that
+# was stopped is started as it was: another network would break it. Waits until all of minikube is
+# ready: on a slow network the rollouts would otherwise time out.
 start_minikube() {
-  if minikube -p "$profile" status >/dev/null 2>&1; then return; fi
+  local host new=()
+  if host=$(minikube -p "$profile" status --format='{{.Host}}' 2>/dev/null); then return; fi
+  case $host in
+    Running* | Paused* | Stopped*) ;;
+    *) new=(--cni=calico --cpus="${MINIKUBE_CPUS:-2}" --memory="${MINIKUBE_MEMORY:-4g}") ;;
+  esac
   step "Starting minikube" \
-    "See the output of minikube above. When \"minikube start --cni=calico\" works, with any options, run
-  deploy.sh again. To use less memory: MINIKUBE_MEMORY=3g make deploy"
-  minikube -p "$profile" start --cni=calico --wait=all \
-    --cpus="${MINIKUBE_CPUS:-2}" --memory="${MINIKUBE_MEMORY:-4g}"
+    "See the output of minikube above. When \"minikube -p $profile start${new[0]:+ ${new[0]}}\" works, with any
+  options, run deploy.sh again.${new[0]:+ To use less memory: MINIKUBE_MEMORY=3g make deploy}"
+  minikube -p "$profile" start --wait=all ${new[@]+"${new[@]}"}
 }
 
 reach_cluster() {

@@ -134,8 +134,10 @@ test_payments() {
 }
 
 test_cluster() {
-  check "invoice-app has 3 pods, all ready, none restarted" check_pods invoicing invoice-app
-  check "payment-provider has 3 pods, all ready, none restarted" check_pods payments payment-provider
+  check "invoice-app has not crashed" note_restarts invoicing invoice-app
+  check "payment-provider has not crashed" note_restarts payments payment-provider
+  check "invoice-app has 3 pods, all ready" check_pods invoicing invoice-app
+  check "payment-provider has 3 pods, all ready" check_pods payments payment-provider
   if uses_postgresql invoicing invoice-app; then
     check "the pods of invoice-app are spread over the nodes" check_nodes invoicing invoice-app
     check "the pods of payment-provider are spread over the nodes" check_nodes payments payment-provider

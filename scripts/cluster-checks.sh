@@ -28,15 +28,33 @@ no  update networkpolicies.networking.k8s.io
 no  update resourcequotas
 no  create rolebindings.rbac.authorization.k8s.io'
 
+# note_restarts NAMESPACE NAME: remembers how often the pods were restarted before this test. Fails if a
+# service has crashed or had too little memory.
+note_restarts() {
+  local said
+  get_pods "$1" "$2" | jq "$POD_FACTS"'
+    [.items[] | select(restarts > 0)
+      | {name: .metadata.name, restarts: restarts, stopped: (last_end | was_stopped),
+         end: (last_end | "\(.reason // "unknown"), exit status \(.exitCode // "unknown")")}]' \
+    >"$work/restarts-$2"
+  said=$(jq -r '[.[] | "\(.name) was restarted, \(.restarts) times: \(.end)"] | join("; ")' \
+    "$work/restarts-$2")
+  jq -e 'all(.stopped)' "$work/restarts-$2" >/dev/null ||
+    fail "$said; see kubectl logs --previous -n $1"
+  [[ -z $said ]] || note "before this test, $said"
+}
+
 # check_pods NAMESPACE NAME
 check_pods() {
   local wrong
   get_pods "$1" "$2" >"$work/pods.json"
-  wrong=$(jq -r --argjson replicas "$REPLICAS" "$POD_FACTS"'
-    [.items[] | select(.metadata.deletionTimestamp == null)]
+  wrong=$(jq -r --argjson replicas "$REPLICAS" --slurpfile earlier "$work/restarts-$2" "$POD_FACTS"'
+    ($earlier[0] | map({(.name): .restarts}) | add // {}) as $earlier
+    | [.items[] | select(.metadata.deletionTimestamp == null)]
     | (length | select(. != $replicas) | "there are \(.)"),
       (.[] | select(is_ready | not) | "\(.metadata.name) is not ready"),
-      (.[] | select(restarts > 0) | "\(.metadata.name) was restarted, \(restarts) times")' \
+      (.[] | (restarts - ($earlier[.metadata.name] // 0)) as $times | select($times > 0)
+        | "\(.metadata.name) was restarted, \($times) times: \(last_end.reason)")' \
     "$work/pods.json" | tr '\n' ';')
   [[ -z $wrong ]] || fail "$wrong see kubectl describe pods -n $1"
 }

@@ -7,7 +7,10 @@ readonly FORWARD_ATTEMPTS=4 # to forward a port
 readonly FORWARD_SECONDS=20 # for each
 readonly POD_FACTS='
   def is_ready: any(.status.conditions[]?; .type == "Ready" and .status == "True");
-  def restarts: [.status.containerStatuses[]?.restartCount] | add // 0;'
+  def restarts: [.status.containerStatuses[]?.restartCount] | add // 0;
+  def last_end: [.status.containerStatuses[]?.lastState.terminated // empty] | last // {};
+  # Not of the service itself, but of what stopped it, such as the restart of a node.
+  def was_stopped: .reason != "OOMKilled" and (.exitCode | IN(0, 137, 143, 255, null));'
 
 try_kube() {
   kubectl ${context:+--context "$context"} --request-timeout=20s "$@" 2>"$work/kubectl-error"
@@ -99,7 +102,9 @@ forward_answers() {
 forward_is_settled() { forward_answers "$1" || [[ ! -e $1.pid ]]; }
 
 stop_forward() {
-  if [[ -s $1 ]]; then kill "$(cat "$1")" 2>/dev/null || true; fi
+  local process
+  process=$(cat "$1" 2>/dev/null) || true # run_forward removes the file when the process ends
+  if [[ -n $process ]]; then kill "$process" 2>/dev/null || true; fi
   await 5 test ! -e "$1" || true
 }
 

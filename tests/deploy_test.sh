@@ -186,7 +186,7 @@ rollouts_are() {
 test_from_nothing() {
   minikube_machine
   deploy 0
-  calls "minikube -p minikube start --cni=calico --wait=all --cpus=2 --memory=4g"
+  calls "minikube -p minikube start --wait=all --cni=calico --cpus=2 --memory=4g"
   calls "docker build --file Dockerfile.invoice --build-arg HTTPLIB_DOWNLOAD=ON --tag docker.io/library/invoice-app:$(tag) ."
   calls "docker build --file Dockerfile.payment --build-arg HTTPLIB_DOWNLOAD=ON --tag docker.io/library/payment-provider:$(tag) ."
   is_deployed ''
@@ -782,6 +782,14 @@ test_status() {
   prints "invoicing   invoice-app-0"
   prints "payments    payment-provider-0"
   calls_not apply
+}
+
+test_stopped_minikube() {
+  minikube_machine
+  echo Stopped >"$STATE/minikube-host"
+  deploy 0
+  calls "minikube -p minikube start --wait=all"
+  calls_not "--cni"
 }
 
 test_status_starts_nothing() {

@@ -6,6 +6,7 @@
 #   fail               pattern of the calls that fail
 #   contexts           contexts of kubectl
 #   minikube-runs      exists while minikube runs
+#   minikube-host      the state of minikube's machine; without it, there is none
 #   engines            those of docker and podman that work
 #   engine-images, node-images, registry-images
 #   loses-images       calls with this word exit with 0, but their image never arrives
@@ -55,8 +56,11 @@ minikube() {
   [[ $1 == -p && $2 == minikube ]] || unexpected
   shift 2
   case "$*" in
-    status) [[ -e $STATE/minikube-runs ]] ;;
-    "start --cni=calico "*)
+    "status --format={{.Host}}")
+      cat "$STATE/minikube-host" 2>/dev/null || echo '* Profile "minikube" not found.'
+      [[ -e $STATE/minikube-runs ]]
+      ;;
+    "start --wait=all"*)
       touch "$STATE/minikube-runs"
       echo minikube >>"$STATE/contexts"
       ;;

@@ -385,9 +385,17 @@ def with_status(pod):
     first = pod["metadata"]["name"].endswith("-0") and (CLUSTER / "first-pods").exists()
     of_invoice_app = pod["metadata"]["name"].startswith("invoice-app-")
     ready = is_ready(pod) and not ("unready" in FAULTS and first and of_invoice_app)
-    restarts = 1 if "restarted" in FAULTS and first and not of_invoice_app else 0
+    restarts, exit_code = 0, 255  # of what a restart of the node has stopped
+    if first and "crashed" in FAULTS and not of_invoice_app:
+        restarts, exit_code = 1, 139
+    if first and "node-restarted" in FAULTS:
+        restarts = 1
+    if first and "restarts" in FAULTS and of_invoice_app:  # between any two looks
+        restarts = len(list(CLUSTER.glob("look-*")))
+        (CLUSTER / f"look-{restarts}").touch()
     pod["status"]["conditions"] = [{"type": "Ready", "status": "True" if ready else "False"}]
-    pod["status"]["containerStatuses"] = [{"restartCount": restarts, "state": {}}]
+    last = {"terminated": {"reason": "Error", "exitCode": exit_code}} if restarts else {}
+    pod["status"]["containerStatuses"] = [{"restartCount": restarts, "state": {}, "lastState": last}]
     return pod
 
 
