@@ -1,16 +1,30 @@
 #include "invoice-app/config.h"
 
+#include <string_view>
+
 #include "common/http/client.h"
 
 namespace invoice_app {
+namespace {
+
+// Not the URL of an endpoint, to which calls would append the endpoint once more.
+bool is_provider_url(const std::string& url) {
+  std::string_view base(url);
+  if (base.ends_with('/')) base.remove_suffix(1);
+  return common::is_http_base_url(url) && !base.ends_with("/payments/pay") &&
+         !base.ends_with("/payments/batch");
+}
+
+}  // namespace
 
 Config read_config(common::Environment& environment) {
   Config config;
   config.service = common::read_service_config(
       environment, {.port = 8081, .admin_port = 9081, .database_url = "sqlite:invoices.db"});
   config.payment_provider_url =
-      environment.text("PAYMENT_PROVIDER_URL", "http://127.0.0.1:8082", "http://HOST[:PORT][/PATH]",
-                       "base URL of payment-provider", common::is_http_base_url);
+      environment.text("PAYMENT_PROVIDER_URL", "http://127.0.0.1:8082",
+                       "http://HOST[:PORT][/PATH] without /payments/pay, which calls append",
+                       "base URL of payment-provider", is_provider_url);
   config.pay_wait = std::chrono::seconds(environment.integer(
       "PAY_WAIT_SECONDS", 25, 1, 300, "how long POST /invoices/pay waits before it answers 202"));
   config.seed_invoices =

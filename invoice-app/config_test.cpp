@@ -73,7 +73,7 @@ TEST_P(InvoiceAppConfigBadValue, IsRefusedNamingVariableValueAndWhatIsAccepted) 
   }
 }
 
-const std::string kUrl = "http://HOST[:PORT][/PATH]";
+const std::string kUrl = "http://HOST[:PORT][/PATH] without /payments/pay, which calls append";
 const std::string kWait = "a whole number from 1 to 300";
 
 INSTANTIATE_TEST_SUITE_P(
@@ -86,6 +86,8 @@ INSTANTIATE_TEST_SUITE_P(
                     BadValue{"PAYMENT_PROVIDER_URL", "http://", kUrl},
                     BadValue{"PAYMENT_PROVIDER_URL", "http://host:0", kUrl},
                     BadValue{"PAYMENT_PROVIDER_URL", "http://host/pay?key=1", kUrl},
+                    BadValue{"PAYMENT_PROVIDER_URL", "http://host:8082/payments/pay", kUrl},
+                    BadValue{"PAYMENT_PROVIDER_URL", "http://host/v1/payments/batch/", kUrl},
                     BadValue{"PAY_WAIT_SECONDS", "0", kWait},
                     BadValue{"PAY_WAIT_SECONDS", "301", kWait},
                     BadValue{"PAY_WAIT_SECONDS", "2.5", kWait},

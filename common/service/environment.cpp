@@ -1,9 +1,13 @@
 #include "common/service/environment.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
+#include <system_error>
 
 #include "common/base/ascii.h"
 
@@ -92,9 +96,10 @@ std::optional<std::string> Environment::secret_file(const std::string& name,
   const std::string accepted = "the path of a readable file with 1 to 4096 printable characters";
   const std::string path = read(name, "", accepted, meaning);
   if (path.empty()) return std::nullopt;
-  auto secret = read_secret(path);
-  if (!secret) throw ConfigError(name, path, accepted);
-  return secret;
+  if (auto secret = read_secret(path)) return secret;
+  const int error = ::access(path.c_str(), R_OK) == 0 ? 0 : errno;
+  const std::string reason = error == 0 ? "" : "; " + std::generic_category().message(error);
+  throw ConfigError(name, path, accepted + reason);
 }
 
 std::string Environment::help() const {

@@ -162,7 +162,7 @@ TEST_F(EnvironmentSecretFile, IsRefusedWhenTheFileIsTooLong) {
 
 TEST_F(EnvironmentSecretFile, IsRefusedWhenThereIsNoFile) {
   const std::string missing = directory_ / "missing";
-  EXPECT_EQ(complain_about(missing), refused(missing));
+  EXPECT_EQ(complain_about(missing), refused(missing) + "; No such file or directory");
   EXPECT_EQ(complain_about("/"), refused("/"));
 }
 
