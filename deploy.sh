@@ -284,6 +284,10 @@ URL: http://${address%% *}:$port
      running and use http://127.0.0.1:8081:
        kubectl ${context:+--context $context }-n invoicing port-forward service/invoice-app 8081:8081
 
+The services are not in the namespace "default":
+  kubectl ${context:+--context $context }get all -n invoicing    # and -n payments
+${on_minikube:+  minikube -p $profile service invoice-app -n invoicing --url
+}
 Next:
   curl http://${address%% *}:$port/invoices
   curl -X POST http://${address%% *}:$port/invoices/pay

@@ -193,6 +193,8 @@ test_from_nothing() {
   rollouts_are 'payment-provider invoice-app '
   prints "payment-provider-0"
   prints "URL: http://192.0.2.7:30081"
+  prints "minikube -p minikube service invoice-app -n invoicing --url"
+  prints "kubectl --context minikube get all -n invoicing "
   prints "kubectl --context minikube -n invoicing port-forward service/invoice-app 8081:8081"
   # Nothing goes to another cluster if the current context is changed meanwhile.
   ! grep '^kubectl' "$STATE/calls" | grep -v -e '--context=minikube ' -e 'config get-contexts' ||

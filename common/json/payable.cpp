@@ -1,5 +1,6 @@
 #include "common/json/payable.h"
 
+#include "common/base/ascii.h"
 #include "common/base/bad_request.h"
 
 namespace common {
@@ -9,13 +10,22 @@ namespace {
   throw BadRequest(std::string(member).append(" ").append(why));
 }
 
+[[noreturn]] void refuse_missing(const JsonObject& object, const std::string& member) {
+  std::string why = "is missing";
+  for (const auto& [name, value] : object) {
+    if (equal_ignoring_case(name, member)) why += "; \"" + name + "\" has another case";
+  }
+  refuse(member, why);
+}
+
 }  // namespace
 
 Payable read_payable(const JsonValue& object, const PayableNames& names,
                      FindCurrency find_currency) {
-  if (object.as<JsonObject>() == nullptr) throw BadRequest("expected a JSON object");
+  const auto* members = object.as<JsonObject>();
+  if (members == nullptr) throw BadRequest("expected a JSON object");
   for (const std::string_view name : {names.id, names.value, names.currency}) {
-    if (object.find(name) == nullptr) refuse(name, "is missing");
+    if (object.find(name) == nullptr) refuse_missing(*members, std::string(name));
   }
 
   const auto* id = object.find(names.id)->as<std::string>();

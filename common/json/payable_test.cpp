@@ -104,6 +104,8 @@ TEST(ReadPayable, SaysWhatIsMissing) {
   EXPECT_EQ(refusal(R"({"Value":1,"Currency":"EUR"})"), "InvoiceId is missing");
   EXPECT_EQ(refusal(R"({"InvoiceId":"I1","Currency":"EUR"})"), "Value is missing");
   EXPECT_EQ(refusal(R"({"InvoiceId":"I1","Value":1})"), "Currency is missing");
+  EXPECT_EQ(refusal(R"({"invoiceId":"I1","Value":1,"Currency":"EUR"})"),
+            "InvoiceId is missing; \"invoiceId\" has another case");
 }
 
 TEST(ReadPayable, AcceptsOnlyObjects) {
