@@ -93,8 +93,13 @@ scenario('the database fails, and a proxy responds instead', kFailures, async ({
   await shows(page, '#list-message', "The list cannot be read now: the service can't do this now; its log has the reason.");
   await shows(page, '#totals-message', /^The totals cannot be read now/);
   await checkLooks(page, 'database-fails');
+  await page.click('#open-pay');
+  await shows(page, '#confirm-text', 'This requests the payment of all invoices that are not paid. The totals are not known now.');
   await page.unroute(/summary|invoices/);
   await refresh(page);
+  await shows(page, '#confirm-text', 'This requests the payment of all invoices that are not paid:');
+  await shows(page, '#confirm-sums', /12\.15 EUR/);
+  await page.click('#confirm-no');
   await showsIds(page, ['I1', 'I2', 'I3']);
 
   await page.route(/summary|invoices/, (route) => route.fulfill(proxyPage));
@@ -111,6 +116,58 @@ scenario('the database fails, and a proxy responds instead', kFailures, async ({
   await page.click('#open-pay');
   await page.click('#confirm-yes');
   await shows(page, '#run-note', /^It is unknown whether the payments were requested/);
+  await page.unroute(/pay$/);
+  await page.route(/pay$/, (route) => route.fulfill({ status: 403, contentType: 'text/html', body: '<h1>No</h1>' }));
+  await page.click('#run-again');
+  await shows(page, '#run-note', /^The payments were not requested, so nothing was paid/);
+});
+
+let isRefused = true;
+
+scenario('a note about a payment goes when it is no longer true', { ...kFailures,
+  decide: () => (isRefused ? { status: 422, detail: 'no' } : { status: 200 }) }, async ({ page, pair, open }) => {
+  await pair.add(kInvoices[0]);
+  await open('#invoice=I1');
+  await page.route(/pay$/, (route) => route.fulfill({ status: 202, json: {} }));
+  await page.click('#pay-one');
+  await shows(page, '#pay-one-note', /^The provider has not confirmed the payment yet/);
+  await page.unroute(/pay$/);
+  await pair.pay('/invoices/I1/pay');
+  await refresh(page);
+  await shows(page, '#detail-status', 'Refused');
+  await shows(page, '#pay-one-note', '');
+  await page.click('#pay-one');
+  await shows(page, '#pay-one-note', /^The provider refused the payment/);
+  isRefused = false;
+  await pair.pay('/invoices/I1/pay');
+  await refresh(page);
+  await shows(page, '#pay-one-note', 'Paid.');
+});
+
+scenario('the check of the provider is slow', {}, async ({ page, pair, open }) => {
+  await pair.add(kInvoices[0]);
+  await page.route(/provider$/, () => {});
+  await open();
+  await showsIds(page, ['I1']);
+  await pair.add(kInvoices[1]);
+  await showsIds(page, ['I1', 'I2']); // after some seconds
+  await shows(page, '#provider', 'Provider: unknown');
+  assert.equal(await page.locator('#banner').isHidden(), true);
+});
+
+scenario('more windows pay than the browser has connections', kFailures, async ({ page, pair, open }) => {
+  await pair.add(...kInvoices);
+  await pair.provider.stop('SIGKILL');
+  await open();
+  for (let number = 1; number <= 7; ++number) {
+    const window = await page.context().newPage();
+    await window.goto(pair.app.url);
+    await showsIds(window, ['I1', 'I2', 'I3']);
+    await window.click('#open-pay');
+    await window.click('#confirm-yes');
+    await shows(window, '#run-note', number <= 3 ? /^The provider cannot be used now\./ :
+      'Payment continues in the background. Other windows show its progress.');
+  }
 });
 
 scenario('the page refreshes itself, but not while it is hidden', {}, async ({ page, pair, open }) => {

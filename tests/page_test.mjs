@@ -17,6 +17,9 @@ scenario('an empty list, and adding invoices with the keyboard alone', { failure
   await shows(page, '#totals-message', 'There are no invoices yet.');
   await shows(page, '#provider', 'Provider: reachable');
   await checkLooks(page, 'empty');
+  await page.click('#open-pay');
+  await shows(page, '#confirm-text', 'There are no invoices. This pays those that are added meanwhile.');
+  await page.click('#confirm-no');
 
   await tabTo(page, '#skip');
   await page.keyboard.press('Enter');
@@ -66,6 +69,48 @@ scenario('an empty list, and adding invoices with the keyboard alone', { failure
   await eventually('the address is that of the list', () => new URL(page.url()).hash === '');
   assert.equal(await page.locator('#add').isHidden(), true);
   assert.equal((await pair.request('/invoices')).body.length, 2);
+});
+
+scenario('adding once while the server is slow', {}, async ({ page, open }) => {
+  let answer;
+  const answered = new Promise((resolve) => { answer = resolve; });
+  await page.route(/invoices$/, async (route) => { await answered; await route.continue(); });
+  await open();
+  await page.click('#open-add');
+  await page.fill('#add-id', 'I1');
+  await page.fill('#add-value', '5');
+  await page.fill('#add-currency', 'EUR');
+  await page.dblclick('#add-submit');
+  await page.fill('#add-id', 'I2');
+  answer();
+  await shows(page, '#add-note', 'Added I1: 5.00 EUR.');
+  assert.equal(await page.inputValue('#add-id'), 'I2');
+  assert.equal(await page.inputValue('#add-value'), '5');
+});
+
+scenario('a double click that opens an invoice, or the dialog of "Pay all", pays nothing', {}, async ({ page, pair, open }) => {
+  await pair.add(...kInvoices);
+  await page.addInitScript(() => { // so that the second click is always in time
+    addEventListener('animationstart', ({ target }) => target.getAnimations().forEach((animation) => animation.pause()));
+  });
+  const clickTwice = async (first, button) => {
+    await page.click(first);
+    await eventually(`${button} is shown`, () => page.locator(button).evaluate((element) => element.getAnimations().length > 0));
+    const { x, y, width, height } = await page.locator(button).boundingBox();
+    await page.mouse.click(x + width / 2, y + height / 2);
+  };
+  const requests = [];
+  page.on('request', (request) => { if (request.method() === 'POST') requests.push(new URL(request.url()).pathname); });
+  await open();
+  await clickTwice('#open-pay', '#confirm-yes');
+  assert.equal(await page.locator('#confirm').isVisible(), true);
+  await page.click('#confirm-no');
+  await clickTwice('#list a >> text=I1', '#pay-one');
+  assert.equal(await page.textContent('#pay-one-note'), '');
+  await page.evaluate(() => document.getAnimations().forEach((animation) => animation.finish()));
+  await page.click('#pay-one');
+  await shows(page, '#pay-one-note', 'Paid.');
+  assert.deepEqual(requests, ['/invoices/I1/pay']);
 });
 
 scenario('paying one invoice and all with the keyboard alone', {}, async ({ page, pair, open }) => {
@@ -153,10 +198,48 @@ scenario('filters, links and the way back', { provider: { ACCEPTED_CURRENCIES: '
   await page.click('#detail-close');
   await showsIds(page, ['I3', 'I11']);
   await eventually('the address is that of the list', () => new URL(page.url()).hash === '#status=refused');
+  await open('#invoice=I3&status=refused');
+  await page.reload();
+  await page.evaluate(() => { location.hash = '#invoice=I11&status=refused'; }); // as by hand
+  await shows(page, '#detail-heading', 'I11');
+  await page.click('#detail-close');
+  await eventually('the address is that of the list', () => new URL(page.url()).hash === '#status=refused');
+
+  await open();
+  await showsIds(page, ['I1', 'I2', 'I3', 'I10', 'I11', 'I12']);
+  await page.evaluate(() => { // before the filter is applied
+    const status = document.getElementById('filter-status');
+    status.value = 'refused';
+    status.dispatchEvent(new Event('input', { bubbles: true }));
+    document.querySelector('#list tbody a').click();
+  });
+  await shows(page, '#detail-heading', 'I1');
+  assert.equal(new URL(page.url()).hash, '#invoice=I1&status=refused');
+  await page.click('#detail-close');
+  await showsIds(page, ['I3', 'I11']);
+  assert.equal(await page.inputValue('#filter-status'), 'refused');
+  await open('#status=nothing&prefix=I');
+  await shows(page, '#list-message', /^The list cannot be read now: the query parameter status is /);
+  assert.equal(await page.textContent('#filter-error'), '');
+
   await open('#invoice=nothing');
   await shows(page, '#detail-message', 'There is no such invoice.');
   await open('#invoice=..');
   await shows(page, '#detail-message', /^Browsers cannot ask for an invoice with this name\./);
+});
+
+scenario('a double click on "Next" turns one page', {}, async ({ page, pair, open }) => {
+  await pair.add(...Array.from({ length: 120 }, (_, i) => [`N${100 + i}`, 1, 'EUR']));
+  let answer;
+  const answered = new Promise((resolve) => { answer = resolve; });
+  await page.route(/cursor=/, async (route) => { await answered; await route.continue(); });
+  await open();
+  await page.dblclick('#next');
+  answer();
+  await eventually('page 2 is shown', async () => (await idsOf(page))[0] === 'N150');
+  await shows(page, '#list-count', 'Page 2: 50 of 120 invoices');
+  await page.click('#previous');
+  await eventually('page 1 is shown', async () => (await idsOf(page))[0] === 'N100');
 });
 
 scenario('sums have all digits', {}, async ({ page, pair, open }) => {

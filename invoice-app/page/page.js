@@ -5,13 +5,15 @@
 
 const kRefreshMs = 5_000;
 const kCallMs = 10_000;
-const kPayOneMs = 60_000; // longer than the server waits for the provider
+const kPayOneMs = 330_000; // longer than the longest PAY_WAIT_SECONDS
 const kSilenceMs = 45_000; // the server sends something at least every 15 s
 const kTypingMs = 250;
 const kAnnounceMs = 5_000;
 const kRowsPerPage = 50;
+const kWatchingWindows = 3; // browsers keep 6 connections to a server for all their windows
 
 const kStatuses = { unpaid: 'Unpaid', sending: 'Being paid', paid: 'Paid', refused: 'Refused' };
+const kPending = ['unpaid', 'sending'];
 const kPayTexts = { sending: 'Ask the provider again', refused: 'Retry the payment' };
 const kViewNames = ['invoice', 'status', 'currency', 'prefix', 'cursor', 'page'];
 const kIdsWithoutAddress = ['.', '..']; // browsers remove such a segment from an address, also as %2E
@@ -53,10 +55,10 @@ function setEnabled(id, enabled) {
   $(id).setAttribute('aria-disabled', String(!enabled));
 }
 
+const isEnabled = (id) => $(id).getAttribute('aria-disabled') !== 'true';
+
 function onClick(id, run) {
-  $(id).addEventListener('click', () => {
-    if ($(id).getAttribute('aria-disabled') !== 'true') run();
-  });
+  $(id).addEventListener('click', () => { if (isEnabled(id)) run(); });
 }
 
 // ---- Texts ----
@@ -100,9 +102,15 @@ async function read(response) {
     link: response.headers.get('Link') ?? '' };
 }
 
+let lastResponse = new Date();
+
+// Asks the server even if the browser has a response, which Back would show.
 async function call(path, { timeout = kCallMs, ...options } = {}) {
   try {
-    return await read(await fetch(path, { ...options, signal: AbortSignal.timeout(timeout) }));
+    const response = await read(await fetch(path, {
+      cache: 'no-cache', ...options, signal: AbortSignal.timeout(timeout) }));
+    if (response.status !== 0) lastResponse = new Date();
+    return response;
   } catch {
     return { status: 0, body: {} };
   }
@@ -120,8 +128,8 @@ function withoutStatus(reason) {
 
 // ---- What is shown: the view ----
 
-function readView() {
-  const parameters = new URLSearchParams(location.hash.slice(1));
+function readView({ hash } = location) {
+  const parameters = new URLSearchParams(hash.slice(1));
   return Object.fromEntries(kViewNames.map((name) => [name, parameters.get(name) ?? '']));
 }
 
@@ -139,9 +147,16 @@ function go(changes) {
 // ---- Totals ----
 
 let totals = [];
+let areTotalsKnown = false;
 
 async function refreshTotals() {
   const response = await call('summary');
+  areTotalsKnown = response.status === 200;
+  showTotals(response);
+  showDue();
+}
+
+function showTotals(response) {
   if (response.status === 0 && totals.length) return; // the banner says it
   if (response.status !== 200) {
     return showMessage('totals', `The totals cannot be read now: ${why(response)}.`);
@@ -221,7 +236,7 @@ async function refreshList() {
   $('list').setAttribute('aria-busy', String(list !== shown.list));
   const response = await call(listPath(view));
   if (list !== listOf(readView())) return; // another list is loading
-  const isPrefixWrong = response.status === 400 && view.prefix !== '';
+  const isPrefixWrong = response.status === 400 && Boolean(response.body.detail?.startsWith('the query parameter prefix '));
   setText('filter-error', isPrefixWrong ? 'An invoice has only A-Z a-z 0-9 . _ -' : '');
   if (response.status === 200) return showList(view, response);
   if (response.status === 0 && list === shown.list) return; // the banner says it
@@ -270,6 +285,7 @@ function showCount() {
 
 function showNextPage() {
   const view = readView();
+  if (listOf(view) !== shown.list) return; // what is next is not known yet
   const next = { ...view, cursor: shown.next, page: (Number(view.page) || 1) + 1 };
   pageBefore.set(listOf(next), listOf(view));
   go(next);
@@ -279,12 +295,28 @@ function showPreviousPage() {
   location.hash = pageBefore.get(listOf(readView())) ?? fragmentOf({ ...readView(), cursor: '', page: '' });
 }
 
+let typing = 0;
+
+function filterTyped() {
+  clearTimeout(typing);
+  typing = setTimeout(filterChanged, kTypingMs);
+}
+
+function forgetTyped() {
+  clearTimeout(typing);
+  typing = 0;
+}
+
 // Replaces the entry of the history, so that Back does not undo letter by letter.
 function filterChanged() {
-  const { status, currency, prefix } = Object.fromEntries(new FormData($('filter')));
-  const fragment = fragmentOf({ status, currency, prefix });
-  if (fragment === listOf(readView())) return;
-  history.replaceState(null, '', fragment);
+  forgetTyped();
+  const filter = Object.fromEntries(new FormData($('filter')));
+  const view = readView();
+  if (fragmentOf(filter) === listOf(view)) return;
+  history.replaceState(history.state, '', fragmentOf({ ...filter, invoice: view.invoice }));
+  for (const link of $('list').querySelectorAll('tbody a')) {
+    link.setAttribute('href', fragmentOf({ ...filter, invoice: link.textContent }));
+  }
   refreshList();
 }
 
@@ -297,8 +329,6 @@ function showFilter({ status, currency, prefix }) {
 
 // ---- One invoice ----
 
-let isOpenedHere = false; // Back leads to the list
-
 function showDetail() {
   const { invoice } = readView();
   const dialog = $('detail');
@@ -307,7 +337,7 @@ function showDetail() {
     setText('detail-heading', invoice);
     showIf('detail-body', false);
     showMessage('detail', 'Loading…');
-    note('pay-one-note', '', '');
+    notePayment();
     setEnabled('pay-one', true);
   }
   $('add').close(); // it has a link to the invoice that it added
@@ -323,8 +353,8 @@ function detailClosed() {
   (row?.querySelector('a') ?? $('list-heading')).focus();
   setText('detail-heading', '');
   if (!readView().invoice) return;
-  if (isOpenedHere) return history.back();
-  history.replaceState(null, '', listOf(readView()));
+  if (history.state?.isOverList) return history.back();
+  history.replaceState(history.state, '', listOf(readView()));
 }
 
 async function refreshDetail() {
@@ -333,8 +363,9 @@ async function refreshDetail() {
   if (kIdsWithoutAddress.includes(id)) {
     return showMessage('detail', 'Browsers cannot ask for an invoice with this name. The list shows it; "Pay all" pays it.');
   }
+  const noteThen = paymentNote;
   const response = await call(`invoices/${encodeURIComponent(id)}`);
-  if (id !== readView().invoice) return;
+  if (id !== readView().invoice || noteThen !== paymentNote) return; // it was asked again meanwhile
   if (response.status === 200) return fillDetail(response.body);
   showMessage('detail', response.status === 404 ? 'There is no such invoice.' :
     `The invoice cannot be read now: ${why(response)}.`);
@@ -345,10 +376,12 @@ function fillDetail(invoice) {
   showIf('detail-body', true);
   setText('detail-amount', amount(invoice));
   $('detail-status').replaceChildren(statusBadge(invoice.Status));
+  if (!paymentNote.statuses.includes(invoice.Status)) {
+    notePayment(...(invoice.Status === 'paid' ? ['good', 'Paid.'] : []));
+  }
   setText('pay-one', kPayTexts[invoice.Status] ?? `Pay ${amount(invoice)}`);
   if (invoice.Status === 'paid' && document.activeElement === $('pay-one')) $('detail-heading').focus();
   showIf('pay-one', invoice.Status !== 'paid');
-  if (invoice.Status === 'paid' && $('pay-one-note').dataset.kind === 'wait') note('pay-one-note', 'good', 'Paid.');
   $('history').replaceChildren(...historyOf(invoice));
 }
 
@@ -368,36 +401,45 @@ function historyOf(invoice) {
   return steps;
 }
 
+let paymentNote;
+
+// A note contradicts an invoice with another status than these.
+function notePayment(kind = '', text = '', statuses = Object.keys(kStatuses)) {
+  paymentNote = { statuses };
+  note('pay-one-note', kind, text);
+}
+
 async function payOne() {
   const id = readView().invoice;
+  const { status } = $('detail-status').firstChild.dataset;
   setEnabled('pay-one', false);
-  note('pay-one-note', '', 'Paying…');
+  notePayment('', 'Paying…');
   const response = await call(`invoices/${encodeURIComponent(id)}/pay`, { method: 'POST', timeout: kPayOneMs });
   if (id === readView().invoice) {
     setEnabled('pay-one', true);
-    note('pay-one-note', ...explainPayment(response));
+    notePayment(...explainPayment(response, status));
   }
   refresh();
 }
 
-// The kind of the note, and its text.
-function explainPayment(response) {
+// The kind of the note, its text, and the statuses that it fits.
+function explainPayment(response, statusBefore) {
   const { status, body } = response;
   if (status === 200) return ['good', 'Paid.'];
   if (status === 202) {
-    return ['wait', 'The provider has not confirmed the payment yet. It continues in the background.'];
+    return ['wait', 'The provider has not confirmed the payment yet. It continues in the background.', kPending];
   }
   if (body.type === 'urn:problem:payment-refused') {
-    return ['bad', 'The provider refused the payment, so this paid nothing. The history has the reason.'];
+    return ['bad', 'The provider refused the payment, so this paid nothing. The history has the reason.', ['refused']];
   }
   if (body.type === 'urn:problem:provider-unavailable') {
-    return ['wait', 'The provider cannot be used now. The invoice is paid by itself when it is back.'];
+    return ['wait', 'The provider cannot be used now. The invoice is paid by itself when it is back.', kPending];
   }
   if (status === 0 || status >= 500) {
     return ['bad', `It is unknown whether the payment was requested: ${why(response)}. ` +
-      'Try again; no invoice is paid twice.'];
+      'Try again; no invoice is paid twice.', [statusBefore]];
   }
-  return ['bad', `The payment was not requested, so nothing was paid: ${why(response)}.`];
+  return ['bad', `The payment was not requested, so nothing was paid: ${why(response)}.`, [statusBefore]];
 }
 
 // ---- Add an invoice ----
@@ -420,26 +462,30 @@ function showAddErrors(errors = {}) {
   if (first) $(addFields[first]).focus();
 }
 
-// The value goes as it was typed, so that no digit is lost.
-function invoiceJson({ InvoiceId: id, Value: value, Currency: currency }) {
+// As JSON. The value goes as it was typed, so that no digit is lost.
+function typedInvoice() {
+  const [id, value, currency] = Object.values(addFields).map((field) => $(field).value.trim());
   const isNumber = /^-?(0|[1-9]\d*)(\.\d+)?$/.test(value);
   return `{"InvoiceId":${JSON.stringify(id)},"Value":${isNumber ? value : JSON.stringify(value)},` +
-    `"Currency":${JSON.stringify(currency)}}`;
+    `"Currency":${JSON.stringify(currency.toUpperCase())}}`;
 }
 
 async function addInvoice(event) {
   event.preventDefault();
-  const typed = Object.fromEntries([...new FormData($('add-form'))].map(([name, text]) => [name, text.trim()]));
-  typed.Currency = typed.Currency.toUpperCase();
+  if (!isEnabled('add-submit')) return;
+  const typed = typedInvoice();
+  setEnabled('add-submit', false);
   showAddErrors();
   note('add-note', '', 'Adding…');
   const response = await call('invoices', {
-    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: invoiceJson(typed) });
-  note('add-note', ...explainAddition(response));
-  if (response.status === 201) {
+    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: typed });
+  setEnabled('add-submit', true);
+  const isNextTyped = typedInvoice() !== typed;
+  note('add-note', ...explainAddition(response, isNextTyped));
+  if (!isNextTyped && response.status === 201) {
     $('add-id').value = $('add-value').value = '';
     $('add-id').focus();
-  } else {
+  } else if (!isNextTyped) {
     showAddErrors(addErrors(response));
   }
   refresh();
@@ -452,25 +498,36 @@ function addErrors({ status, body }) {
   return name ? { [name]: body.detail.replace(name, name === 'InvoiceId' ? 'Invoice' : name) } : {};
 }
 
-function explainAddition(response) {
+function explainAddition(response, isNextTyped) {
   const { InvoiceId: id } = response.body;
   const link = () => element('a', { href: fragmentOf({ ...readView(), invoice: id }) }, id);
   if (response.status === 201) return ['good', 'Added ', link(), `: ${amount(response.body)}.`];
   if (response.status === 200) return ['wait', link(), ' exists already, with the same amount.'];
-  if (Object.keys(addErrors(response)).length > 0) return ['', ''];
+  if (Object.keys(addErrors(response)).length > 0) {
+    return isNextTyped ? ['bad', `The invoice before was not added: ${why(response)}.`] : ['', ''];
+  }
   return ['bad', `The invoice may not have been added: ${why(response)}. Try again; it is not added twice.`];
 }
 
 // ---- Pay all ----
 
 function openConfirm() {
-  const due = totals.filter(({ Status: status, Count: count }) => status !== 'paid' && count !== '0');
-  setText('confirm-text', due.length ? 'This requests the payment of all invoices that are not paid:' :
-    'All invoices are paid. This pays those that are added meanwhile.');
+  showDue();
+  $('confirm').showModal();
+}
+
+function explainDue(due) {
+  if (!areTotalsKnown) return 'This requests the payment of all invoices that are not paid. The totals are not known now.';
+  if (due.length) return 'This requests the payment of all invoices that are not paid:';
+  return `${totals.length ? 'All invoices are paid' : 'There are no invoices'}. This pays those that are added meanwhile.`;
+}
+
+function showDue() {
+  const due = areTotalsKnown ? totals.filter(({ Status: status, Count: count }) => status !== 'paid' && count !== '0') : [];
+  setText('confirm-text', explainDue(due));
   $('confirm-sums').replaceChildren(...due.map((total) => element('li', {},
     statusBadge(total.Status), ' ', counted(total.Count, 'invoice'), ' ',
     element('strong', {}, `${sumOf(total)} ${total.Currency}`))));
-  $('confirm').showModal();
 }
 
 async function payAll() {
@@ -491,9 +548,16 @@ async function payAll() {
   refresh();
 }
 
+// In few windows, each with a lock, if the browser has locks: it has them for HTTPS and localhost.
+function watchRun(window = kWatchingWindows) {
+  if (!navigator.locks) return requestRun(true);
+  return navigator.locks.request(`watch-${window}`, { ifAvailable: true }, (lock) => (
+    lock || window === 1 ? requestRun(Boolean(lock)) : watchRun(window - 1)));
+}
+
 // How the run, or its stream, has ended: the kind of the note, its text, and whether it makes sense to
 // send the request again.
-async function watchRun() {
+async function requestRun(canWatch) {
   const silence = new AbortController();
   let silenceTimer = 0;
   const heard = () => {
@@ -510,9 +574,11 @@ async function watchRun() {
       hasBegun = true;
       showProgress(report);
       if (event === 'end') return explainEnd(report);
+      if (!canWatch) return ['wait', 'Payment continues in the background. Other windows show its progress.', true];
     }
   } catch { /* as without an end */ } finally {
     clearTimeout(silenceTimer);
+    silence.abort();
   }
   if (!hasBegun) return explainNoRun({ status: 0 });
   return ['bad', 'The connection broke. The payments continue in the background; the totals show them. ' +
@@ -577,18 +643,19 @@ function explainEnd({ End: end, Paid: paid, Refused: refused }) {
 
 // ---- The provider ----
 
+let isProviderAsked = false;
+
 async function refreshProvider() {
+  if (isProviderAsked) return; // a check of the provider may be slow
+  isProviderAsked = true;
   const { status, body } = await call('provider');
+  isProviderAsked = false;
   const state = status === 200 ? body.Status : 'unknown';
   $('provider').dataset.state = state;
   setText('provider', `Provider: ${state}${body.Detail && state !== 'unknown' ? ` (${withoutStatus(body.Detail)})` : ''}`);
-  showConnection(status !== 0);
 }
 
-let lastResponse = new Date();
-
 function showConnection(isUp) {
-  if (isUp) lastResponse = new Date();
   showIf('banner', !isUp);
   setText('banner', isUp ? '' : `invoice-app does not respond. This is as of ${timeFormat.format(lastResponse)}.`);
 }
@@ -601,26 +668,33 @@ let timer = 0;
 async function refresh() {
   clearTimeout(timer);
   if (document.hidden) return;
+  const begin = new Date();
+  refreshProvider();
   try {
-    await Promise.all([refreshTotals(), refreshList(), refreshDetail(), refreshProvider()]);
+    await Promise.all([refreshTotals(), refreshList(), refreshDetail()]);
+    showConnection(lastResponse >= begin);
   } finally {
     clearTimeout(timer);
     timer = setTimeout(refresh, kRefreshMs);
   }
 }
 
-function viewChanged() {
+// An entry of the history keeps whether the entry before it is the same list without an invoice.
+function markEntry(isOverList) {
+  if (!history.state) history.replaceState({ isOverList }, '');
+}
+
+function viewChanged({ oldURL }) {
+  markEntry(fragmentOf(readView(new URL(oldURL))) === listOf(readView()));
+  forgetTyped();
   showFilter(readView());
   showDetail();
   if (listOf(readView()) !== shown.list) refreshList();
 }
 
 function connectControls() {
-  let typing = 0;
-  $('filter').addEventListener('input', () => {
-    clearTimeout(typing);
-    typing = setTimeout(filterChanged, kTypingMs);
-  });
+  $('filter').addEventListener('input', filterTyped);
+  addEventListener('click', () => { if (typing) filterChanged(); }, { capture: true }); // before it leads elsewhere
   $('filter').addEventListener('submit', (event) => { event.preventDefault(); filterChanged(); });
   onClick('filter-clear', () => go({ status: '', currency: '', prefix: '', cursor: '', page: '' }));
   onClick('previous', showPreviousPage);
@@ -637,11 +711,12 @@ function connectControls() {
   onClick('confirm-yes', payAll);
   onClick('run-again', payAll);
   onClick('run-hide', () => { showIf('run', false); $('open-pay').focus(); });
-  addEventListener('hashchange', () => { isOpenedHere = true; viewChanged(); });
+  addEventListener('hashchange', viewChanged);
   document.addEventListener('visibilitychange', refresh);
 }
 
 connectControls();
+markEntry(false);
 showFilter(readView());
 showDetail();
 refresh();
