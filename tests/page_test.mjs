@@ -234,6 +234,7 @@ scenario('a double click on "Next" turns one page', {}, async ({ page, pair, ope
   const answered = new Promise((resolve) => { answer = resolve; });
   await page.route(/cursor=/, async (route) => { await answered; await route.continue(); });
   await open();
+  await shows(page, '#list-count', 'Page 1: 50 of 120 invoices');
   await page.dblclick('#next');
   answer();
   await eventually('page 2 is shown', async () => (await idsOf(page))[0] === 'N150');
