@@ -149,7 +149,8 @@ advice() {
       ;;
     *CreateContainer* | *Pending* | *ContainerCreating*)
       echo "A pod can't start; the events above say why. Often there is no default storage class" \
-        "(kubectl get storageclass), or the node has too little free CPU (kubectl describe nodes)."
+        "(kubectl${context:+ --context $context} get storageclass), or the node has too little free CPU" \
+        "(kubectl${context:+ --context $context} describe nodes)."
       ;;
     *) echo "See the events and logs above." ;;
   esac
@@ -262,7 +263,7 @@ deploy() {
   choose_database
   provide_images
 
-  step "Namespaces and token" "Check the rights of this context: kubectl auth can-i create namespaces"
+  step "Namespaces and token" "Check the rights of this context: kubectl${context:+ --context $context} auth can-i create namespaces"
   changing=1
   k apply -f k8s/namespaces.yaml
   make_token
@@ -272,7 +273,8 @@ deploy() {
 }
 
 report() {
-  local address port
+  local address port target
+  [[ -n $on_minikube ]] || target=" ARGS='--context $context'"
   step "Done" "Both services run; only the summary failed."
   pods
   port=$(k -n invoicing get service invoice-app --output jsonpath='{.spec.ports[0].nodePort}')
@@ -292,8 +294,8 @@ Next:
   curl http://${address%% *}:$port/invoices
   curl -X POST http://${address%% *}:$port/invoices/pay
   ./test.sh${context:+ --context $context}    # tests the services; deletes pods, and leaves paid invoices
-  make status      # shows the pods
-  make undeploy    # removes everything, also the data
+  make status${target:-}      # shows the pods
+  make undeploy${target:-}    # removes everything, also the data
 END
 }
 

@@ -7,9 +7,9 @@ usage() {
   cat <<'END'
 Usage: ./test.sh [URL | --local | --cluster] [--context NAME]
 
-Adds an unpaid invoice and requests payment. Checks that every invoice is paid, that the ledger of the
-provider has exactly one payment with the same amount for each, and that a second request changes
-nothing. Then prints the paid invoices. Can be run repeatedly.
+Adds an invoice, which stays, and pays ALL unpaid invoices. Checks that every invoice is paid, that the
+ledger of the provider has exactly one payment with the same amount for each, and that a second request
+changes nothing. Then prints the paid invoices. Can be run repeatedly. Fails if the provider refuses one.
 
 URL             tests the invoice-app at this URL; for example http://127.0.0.1:8081
 --local         starts invoice-app and payment-provider on free ports with temporary databases, and

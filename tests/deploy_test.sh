@@ -628,6 +628,7 @@ test_context_wins_over_minikube() {
   DEPLOY_CONTEXT=production deploy 0
   calls_not "minikube"
   prints "kubectl --context production -n invoicing port-forward"
+  prints "make undeploy ARGS='--context production' "
 }
 
 test_unknown_context() {

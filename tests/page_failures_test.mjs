@@ -32,7 +32,7 @@ scenario('the provider is down, and is back', kFailures, async ({ page, pair, op
   await pair.provider.stop('SIGKILL');
   await open('#invoice=I1');
   await page.click('#pay-one');
-  await shows(page, '#pay-one-note', 'The provider cannot be used now. The invoice is paid by itself when it is back.');
+  await shows(page, '#pay-one-note', 'The provider cannot be used now. Payment continues by itself when it is back.');
   await shows(page, '#provider', "Provider: unreachable (can't connect)");
   await checkLooks(page, 'provider-down-detail');
   await page.click('#detail-close');
@@ -58,7 +58,7 @@ scenario('invoice-app stops and is killed during a run, and is back', kFailures,
   };
   await payAll();
   await pair.app.stop();
-  await shows(page, '#run-note', 'This process of invoice-app stops. The payments continue in the background.');
+  await shows(page, '#run-note', 'This process of invoice-app stops. The payments continue in another one, or after the restart.');
   await refresh(page);
   await shows(page, '#banner', /^invoice-app does not respond\. This is as of /);
   await showsIds(page, ['I1', 'I2', 'I3']); // still
@@ -74,7 +74,7 @@ scenario('invoice-app stops and is killed during a run, and is back', kFailures,
   await eventually('the banner is gone', () => page.locator('#banner').isHidden());
   await payAll();
   await pair.app.stop('SIGKILL');
-  await shows(page, '#run-note', /^The connection broke\. The payments continue in the background/);
+  await shows(page, '#run-note', /^The connection broke\. The payments continue, at the latest when invoice-app is back/);
   await checkLooks(page, 'connection-broke');
   await pair.provider.start();
   await pair.app.start();

@@ -433,7 +433,7 @@ function explainPayment(response, statusBefore) {
     return ['bad', 'The provider refused the payment, so this paid nothing. The history has the reason.', ['refused']];
   }
   if (body.type === 'urn:problem:provider-unavailable') {
-    return ['wait', 'The provider cannot be used now. The invoice is paid by itself when it is back.', kPending];
+    return ['wait', 'The provider cannot be used now. Payment continues by itself when it is back.', kPending];
   }
   if (status === 0 || status >= 500) {
     return ['bad', `It is unknown whether the payment was requested: ${why(response)}. ` +
@@ -581,7 +581,7 @@ async function requestRun(canWatch) {
     silence.abort();
   }
   if (!hasBegun) return explainNoRun({ status: 0 });
-  return ['bad', 'The connection broke. The payments continue in the background; the totals show them. ' +
+  return ['bad', 'The connection broke. The payments continue, at the latest when invoice-app is back; the totals show them. ' +
     'To watch, pay again: no invoice is paid twice.', true];
 }
 
@@ -633,10 +633,10 @@ function announceProgress(counts) {
 
 function explainEnd({ End: end, Paid: paid, Refused: refused }) {
   if (end === 'stopping') {
-    return ['wait', 'This process of invoice-app stops. The payments continue in the background.', true];
+    return ['wait', 'This process of invoice-app stops. The payments continue in another one, or after the restart.', true];
   }
   if (refused !== '0') {
-    return ['bad', `${counted(paid, 'invoice')} paid. The provider refused ${grouped(refused)}; they stay unpaid.`, false];
+    return ['bad', `${counted(paid, 'invoice')} paid. The provider refused ${grouped(refused)}.`, false];
   }
   return ['good', paid === '0' ? 'No invoice was due.' : `${counted(paid, 'invoice')} paid.`, false];
 }
