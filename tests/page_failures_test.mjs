@@ -175,9 +175,13 @@ scenario('the page refreshes itself, but not while it is hidden', {}, async ({ p
   await open();
   await showsIds(page, ['I1']);
   const requests = [];
+  let responses = 0;
   page.on('request', (request) => requests.push(new URL(request.url()).pathname));
+  page.on('requestfinished', () => { ++responses; });
+  const asked = (times) => eventually(`the page asks, time ${times}`, () => requests.length === 3 * times && responses === 3 * times);
   await pair.add(kInvoices[1]);
   await showsIds(page, ['I1', 'I2']); // after some seconds
+  await asked(1);
   assert.deepEqual(requests.sort(), ['/invoices', '/provider', '/summary']);
 
   const hide = (hidden) => page.evaluate((value) => {
@@ -186,12 +190,12 @@ scenario('the page refreshes itself, but not while it is hidden', {}, async ({ p
   }, hidden);
   await page.clock.install();
   await hide(false);
-  await eventually('the page asks again', () => requests.length === 6);
+  await asked(2);
   await hide(true);
   await page.clock.runFor(60_000);
   assert.equal(requests.length, 6);
   await hide(false);
-  await eventually('the page asks again', () => requests.length === 9);
+  await asked(3);
 });
 
 scenario('another site cannot pay', kFailures, async ({ page, pair }) => {

@@ -18,7 +18,7 @@ export function launchBrowser() {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
       '--disable-background-networking', '--disable-component-update', '--disable-sync',
-      '--host-resolver-rules=MAP *.test 127.0.0.1'] });
+      '--no-proxy-server', '--host-resolver-rules=MAP *.test 127.0.0.1'] });
 }
 
 // A page that collects what must not happen in `page.faults`: errors of scripts, violations of the
