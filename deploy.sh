@@ -273,7 +273,7 @@ deploy() {
 }
 
 report() {
-  local address port target
+  local address port target=
   [[ -n $on_minikube ]] || target=" ARGS='--context $context'"
   step "Done" "Both services run; only the summary failed."
   pods
@@ -294,8 +294,8 @@ Next:
   curl http://${address%% *}:$port/invoices
   curl -X POST http://${address%% *}:$port/invoices/pay
   ./test.sh${context:+ --context $context}    # tests the services; deletes pods, and leaves paid invoices
-  make status${target:-}      # shows the pods
-  make undeploy${target:-}    # removes everything, also the data
+  make status$target      # shows the pods
+  make undeploy$target    # removes everything, also the data
 END
 }
 

@@ -1,18 +1,14 @@
 #include "invoice-app/config.h"
 
-#include <string_view>
-
-#include "common/http/client.h"
+#include "common/http/base_url.h"
 
 namespace invoice_app {
 namespace {
 
 // Not the URL of an endpoint, to which calls would append the endpoint once more.
 bool is_provider_url(const std::string& url) {
-  std::string_view base(url);
-  if (base.ends_with('/')) base.remove_suffix(1);
-  return common::is_http_base_url(url) && !base.ends_with("/payments/pay") &&
-         !base.ends_with("/payments/batch");
+  const auto base = common::parse_base_url(url);
+  return base && !base->path.ends_with("/payments/pay") && !base->path.ends_with("/payments/batch");
 }
 
 }  // namespace

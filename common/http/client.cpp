@@ -217,6 +217,4 @@ void add_bearer_token(HttpHeaders& headers, const std::optional<std::string>& to
   if (token) headers.emplace_back("Authorization", "Bearer " + *token);
 }
 
-bool is_http_base_url(const std::string& url) { return parse_base_url(url).has_value(); }
-
 }  // namespace common

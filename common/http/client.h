@@ -71,9 +71,6 @@ class HttpClient {
 // Adds the header Authorization (RFC 6750, section 2.1) if there is a token.
 void add_bearer_token(HttpHeaders& headers, const std::optional<std::string>& token);
 
-// Whether HttpClient accepts the text as its base URL.
-bool is_http_base_url(const std::string& url);
-
 }  // namespace common
 
 #endif  // COMMON_HTTP_CLIENT_H_

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/http/base_url.h"
 #include "common/http/connected_socket.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fake_provider.h"
@@ -169,11 +170,11 @@ TEST(HttpClient, PutsThePathOfItsBaseUrlBeforeEachPath) {
 
 TEST(HttpClient, AcceptsOnlyHttpUrls) {
   for (const char* url : {"http://h", "http://h:65535/a/b", "http://[::1]:8082"}) {
-    EXPECT_TRUE(is_http_base_url(url)) << url;
+    EXPECT_TRUE(parse_base_url(url)) << url;
     EXPECT_NO_THROW(client_of(url)) << url;
   }
   for (const char* url : {"", "h:80", "https://h", "http://[::1", "http://h/?q"}) {
-    EXPECT_FALSE(is_http_base_url(url)) << url;
+    EXPECT_FALSE(parse_base_url(url)) << url;
     EXPECT_THROW(client_of(url), std::invalid_argument) << url;
   }
 }
