@@ -170,7 +170,10 @@ TEST_F(PaymentWorkersTest, MakeOneTrialAtOnceWhenWokenWhileTheBreakerIsOpen) {
     return {nth == 1 ? Kind::kUnknown : Kind::kPaid, "timed out"};
   });
   add_due(5);
-  const auto workers = start(worker_options("worker", 5), clock_);
+  // At the first failure: otherwise one of the five can be due again before the breaker is open.
+  PaymentWorkersOptions options = worker_options("worker", 5);
+  options.caller.breaker.failures_to_open = 1;
+  const auto workers = start(std::move(options), clock_);
   ASSERT_TRUE(gateways_.eventually_in_flight(5));
   gateways_.let_waiting_continue();
   ASSERT_TRUE(store_.eventually([](const Rows& rows) { return held_by("worker", rows).empty(); }));
