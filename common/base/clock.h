@@ -32,7 +32,7 @@ class SystemClock : public Clock {
   }
 };
 
-// "2026-11-24T09:30:00.123Z" (RFC 3339, UTC).
+// "2026-11-24T09:30:00.123Z" (RFC 3339, UTC). For the years 0 to 9999, as RFC 3339 itself.
 std::string to_rfc3339(WallTime time);
 
 // Reads exactly this form; nullopt if the text has another one, or is no time.

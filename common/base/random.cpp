@@ -19,12 +19,11 @@ std::string random_hex(std::size_t bytes) {
     }
     used = 0;
   }
-  std::string text;
-  text.reserve(2 * bytes);
+  std::string text(2 * bytes, '0');
   constexpr std::string_view kDigits = "0123456789abcdef";
-  for (const std::size_t end = used + bytes; used < end; ++used) {
-    text += kDigits[random[used] >> 4U];
-    text += kDigits[random[used] & 15U];
+  for (std::size_t i = 0; i < text.size(); i += 2, ++used) {
+    text[i] = kDigits[random[used] >> 4U];
+    text[i + 1] = kDigits[random[used] & 15U];
   }
   return text;
 }
