@@ -43,7 +43,7 @@ ProviderCheck::ProviderCheck(const std::string& provider_url,
                              std::chrono::milliseconds timeout, std::chrono::milliseconds interval)
     : interval_(interval),
       client_({.base_url = provider_url, .connect_timeout = timeout, .call_timeout = timeout}),
-      headers_({{"X-Request-Id", "check-" + common::random_hex(16)}}) {
+      headers_({{"X-Request-Id", "check-" + common::random_hex(16)}, {"Connection", "close"}}) {
   common::add_bearer_token(headers_, bearer_token);
   thread_ = std::thread([this] { run(); });
 }

@@ -80,6 +80,8 @@ TEST(ProviderCheck, FindsAProviderThatResponds) {
   const std::string head = provider.requests().front().head;
   EXPECT_TRUE(head.starts_with("GET /payments/- ")) << head;
   EXPECT_NE(head.find("Authorization: Bearer secret"), std::string::npos) << head;
+  // A kept one would say nothing of whether others can connect.
+  EXPECT_NE(head.find("Connection: close"), std::string::npos) << head;
 }
 
 TEST(ProviderCheck, NamesNoAddressIfItCannotConnect) {
