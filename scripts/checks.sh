@@ -223,13 +223,10 @@ check_all_paid() {
 check_paid_once() {
   local wrong
   wrong=$(jq -r -n --slurpfile invoices "$work/invoices-$1" --slurpfile ledger "$work/payments-$1" '
-    [($invoices[] | {id: .InvoiceId, invoice: [{value: .Value, currency: .Currency}]}),
-      ($ledger[] | {id: .id, payment: [{value: .value, currency: .currency}]})]
-    | group_by(.id)[]
-    | (map(.invoice // []) | add) as $invoice
-    | (map(.payment // []) | add) as $payments
-    | select($invoice != [] and $invoice != $payments)
-    | "\(.[0].id) \($invoice | tojson): \($payments | tojson)"' |
+    ($ledger | group_by(.id) | map({(.[0].id): map([.value, .currency])}) | add // {}) as $payments
+    | $invoices[]
+    | select($payments[.InvoiceId] != [[.Value, .Currency]])
+    | "\(.InvoiceId) \([.Value, .Currency] | tojson): \($payments[.InvoiceId] // [] | tojson)"' |
     sed -n 1,5p | tr '\n' ';')
   [[ -z $wrong ]] || fail "not exactly one payment with the same amount in the ledger for: $wrong"
 }
