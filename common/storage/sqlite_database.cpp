@@ -13,6 +13,7 @@
 #include "common/base/fault_point.h"
 #include "common/base/unavailable.h"
 #include "common/log/log.h"
+#include "common/storage/network_file_system.h"
 
 namespace common {
 namespace {
@@ -172,6 +173,11 @@ SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema, Ope
                                                  lock_deadline(), current_generation());
   } catch (...) {
     rethrow();
+  }
+  if (const auto file_system = network_file_system(path_)) {
+    log_warn("the database is on a network file system, where locks may not work; use a local disk, "
+             "or PostgreSQL",
+             {{"database", path_}, {"file_system", *file_system}});
   }
   fault_point("before-migration");
   write("migrate", [&](SqliteConnection& connection) { migrate(connection, schema); });
