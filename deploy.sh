@@ -40,6 +40,7 @@ Environment:
   DEPLOY_CONTEXT, REGISTRY, IMAGE_TAG, FORCE=1
                       same as the options; for example make deploy REGISTRY=registry.example.com/team
   HTTPLIB_DOWNLOAD    OFF builds with Debian's cpp-httplib instead of the pinned release
+  JOBS                how many compilers run at once; by default as many as CPUs and memory allow
   ROLLOUT_TIMEOUT     how long to wait until a service is ready (default 300s)
   MINIKUBE_PROFILE, MINIKUBE_CPUS, MINIKUBE_MEMORY
                       name of the minikube cluster, and its size at its start (minikube, 2, 4g)
@@ -144,8 +145,8 @@ advice() {
       ;;
     *CrashLoop* | *' Error '*)
       echo "A program ends at its start; its logs above say why. Settings are in" \
-        "k8s/*/configmap.yaml. On several nodes of minikube, most volumes can't be written. Before the" \
-        "first deployment: minikube addons enable storage-provisioner-rancher"
+        "k8s/*/configmap.yaml. \"exec format error\" in the logs: the images are for another processor than" \
+        "the node's; build them on a machine like the node."
       ;;
     *CreateContainer* | *Pending* | *ContainerCreating*)
       echo "A pod can't start; the events above say why. Often there is no default storage class" \
@@ -209,6 +210,15 @@ reach_cluster() {
   k get --raw=/version --request-timeout=20s >/dev/null
 }
 
+# On several nodes of minikube, its own volumes belong to root: our pods can't start on most nodes.
+warn_of_volumes() {
+  local default='{.items[?(@.metadata.annotations.storageclass\.kubernetes\.io/is-default-class=="true")].provisioner}'
+  if [[ -z $on_minikube || $database != sqlite ]] || only_one_node; then return; fi
+  [[ $(k get storageclass --output jsonpath="$default") == k8s.io/minikube-hostpath ]] || return 0
+  say "This minikube has several nodes, and on most of them, pods can't write to its volumes. Before the" \
+    "first deployment: minikube -p $profile addons enable storage-provisioner-rancher. Or: ./deploy.sh --postgresql"
+}
+
 # --- Objects ---
 
 # The directory with the manifests of a service, one object per file.
@@ -261,6 +271,7 @@ deploy() {
   if [[ -n $on_minikube ]]; then start_minikube; fi
   reach_cluster
   choose_database
+  warn_of_volumes
   provide_images
 
   step "Namespaces and token" "Check the rights of this context: kubectl${context:+ --context $context} auth can-i create namespaces"

@@ -118,6 +118,9 @@ See the output of the build above.
   - If debian:trixie-slim can't be pulled, a local copy is used. To make one on Debian, as root:
     debootstrap --variant=minbase trixie build/trixie && tar -C build/trixie -c . | ${engine:-docker} import - debian:trixie-slim
   - If the download of cpp-httplib hangs: HTTPLIB_DOWNLOAD=OFF make deploy
+  - If a compiler was killed ("Killed"), the memory did not suffice: make deploy JOBS=1
+  - If a "Release file is not valid yet", the clock of the builder is late, as after the sleep of a laptop:
+    start Docker or minikube anew
 END
 }
 
@@ -127,20 +130,22 @@ build_with_engine() {
   for name in $services; do
     # Without attestations: not every node can import them.
     BUILDX_NO_DEFAULT_ATTESTATIONS=1 "$engine" build --file "Dockerfile.${name%%-*}" \
-      --build-arg HTTPLIB_DOWNLOAD="$httplib_download" --tag "$(full_name_of "$name")" .
+      --build-arg HTTPLIB_DOWNLOAD="$httplib_download" ${JOBS:+--build-arg JOBS="$JOBS"} \
+      --tag "$(full_name_of "$name")" .
   done
 }
 
 # For machines without docker and podman. "minikube image build" exits with 0 even if it fails, so
 # provide_images checks afterwards that the images exist.
 build_in_minikube() {
-  local name argument=build-arg=HTTPLIB_DOWNLOAD
+  local name argument=build-arg=
   step "Building the images in minikube" "$(build_hint)"
   # The syntax of a build argument depends on minikube's container runtime.
-  if [[ $(runtimes) == containerd://* ]]; then argument=opt=build-arg:HTTPLIB_DOWNLOAD; fi
+  if [[ $(runtimes) == containerd://* ]]; then argument=opt=build-arg:; fi
   for name in $services; do
     minikube -p "$profile" image build --file "Dockerfile.${name%%-*}" \
-      --build-opt "$argument=$httplib_download" --all --tag "$(full_name_of "$name")" .
+      --build-opt "${argument}HTTPLIB_DOWNLOAD=$httplib_download" ${JOBS:+--build-opt "${argument}JOBS=$JOBS"} \
+      --all --tag "$(full_name_of "$name")" .
   done
 }
 

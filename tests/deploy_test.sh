@@ -17,6 +17,8 @@ case ${1:-} in
   -h | --help) usage; exit 0 ;;
 esac
 pattern=${1:-*}
+at_once=${JOBS:-2}
+unset JOBS
 
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/deploy-test.XXXXXX")
@@ -231,8 +233,8 @@ test_podman_instead_of_docker() {
   minikube_machine
   installed minikube kubectl docker podman
   echo podman >"$STATE/engines"
-  deploy 0
-  calls "podman build"
+  JOBS=3 deploy 0
+  calls "podman build --file Dockerfile.payment --build-arg HTTPLIB_DOWNLOAD=ON --build-arg JOBS=3 --tag "
   calls_not "docker build"
   is_deployed ''
 }
@@ -250,8 +252,8 @@ test_no_engine_and_minikube_with_docker_inside() {
   minikube_machine
   : >"$STATE/engines"
   sed -i.old 's|containerd://.*|docker://29.0.1|' "$STATE/node"
-  deploy 0
-  calls "--build-opt build-arg=HTTPLIB_DOWNLOAD=ON --all --tag"
+  JOBS=3 deploy 0
+  calls "--build-opt build-arg=HTTPLIB_DOWNLOAD=ON --build-opt build-arg=JOBS=3 --all --tag"
   is_deployed ''
 }
 
@@ -679,6 +681,10 @@ test_images_for_several_nodes() {
   for context in minikube kind-trial; do
     deploy 0 --context "$context"
     prints "Delivering the images: ${context%-trial}"
+    case $context in
+      minikube) prints "minikube -p minikube addons enable storage-provisioner-rancher" ;;
+      *) prints_not "several nodes" ;;
+    esac
   done
 }
 
@@ -870,7 +876,7 @@ for test_name in $(compgen -A function test_); do
     touch "$work/passed.$test_name"
   } &
   count=$((count + 1))
-  if [[ $((count % ${JOBS:-2})) -eq 0 ]]; then wait; fi
+  if [[ $((count % at_once)) -eq 0 ]]; then wait; fi
 done
 wait
 passed=$(find "$work" -name 'passed.*' | wc -l)

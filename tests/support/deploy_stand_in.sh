@@ -231,6 +231,7 @@ kubectl() {
     "get nodes --output jsonpath={.items[*].status.images[*].names[*]}")
       tr '\n' ' ' <"$STATE/node-images"
       ;;
+    "get storageclass --output jsonpath="*) echo k8s.io/minikube-hostpath ;;
     "get service invoice-app --output jsonpath={.spec.ports[0].nodePort}") echo 30081 ;;
     "get pods --all-namespaces --selector app.kubernetes.io/part-of=invoice-payments "*)
       cat "$STATE/pods"
