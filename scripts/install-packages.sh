@@ -28,6 +28,9 @@ for argument in "$@"; do
 done
 [[ ${#uses[@]} -gt 0 ]] || uses=(build run test lint fuzz load monitor postgresql)
 
+[[ $(uname -s) == Linux ]] ||
+  fail "this runs only on Linux. Here, use containers: docker compose up --build, or make deploy"
+
 packages=()
 for use in "${uses[@]}"; do
   while read -r package; do

@@ -63,4 +63,12 @@ stop
 start third
 stop
 
+# What every target of the Makefile that builds the programs begins with, on macOS.
+mkdir "$work/bin"
+printf '#!/bin/sh\necho Darwin\n' >"$work/bin/uname"
+chmod +x "$work/bin/uname"
+! PATH=$work/bin:$PATH make --no-print-directory demo >"$work/macos.out" 2>&1 || wrong "it ran on macOS"
+grep -q 'only on Linux. Here, use containers: docker compose up' "$work/macos.out" ||
+  wrong "it does not say what to use on macOS"
+
 echo "run_test.sh: PASS"
