@@ -10,10 +10,10 @@ Usage: tests/images_test.sh
 
 Where no container engine is running, and as root, it installs Debian's (packages.txt), starts one of
 its own and stops it at the end. Where debian:trixie-slim can't be pulled, it is made with
-debootstrap. Other tools that are missing are installed too. Removes what it made. Takes some ten
-minutes: the programs are compiled once with each builder.
+debootstrap. Other tools that are missing are installed too. Removes what it made.
 
 Environment:
+  DOCKER_BUILDKIT  1 builds with BuildKit (default 0: with the classic builder, which knows less)
   MAX_IMAGE_MB   how large an image may be, unpacked (default 25)
   INVOICES       how many are being paid when containers are killed (default 20000); it must be so
                  many that not all are paid within a second
@@ -34,6 +34,7 @@ readonly user=65532:65532
 readonly programs='payment-provider invoice-app' # in the order in which they start
 readonly replicas='1 2 3'
 readonly invoices=${INVOICES:-20000}
+export DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0}
 readonly run="images-test-$$" # tag of the images, and first part of all other names
 
 python=python3
@@ -79,7 +80,6 @@ clean_up() {
 
 # --- The images ---
 
-# build BUILDKIT (0 or 1)
 build() {
   local name file started=$SECONDS
   for name in $programs; do
@@ -87,7 +87,7 @@ build() {
       invoice-app) file=Dockerfile.invoice ;;
       payment-provider) file=Dockerfile.payment ;;
     esac
-    DOCKER_BUILDKIT=$1 build_image "$name:$run" "$file"
+    build_image "$name:$run" "$file"
   done
   say "built in $((SECONDS - started)) s"
 }
@@ -349,10 +349,8 @@ main() {
   open_engine
   have_base
 
-  echo "Building with the classic builder"
-  build 0
-  echo "Building with BuildKit"
-  build 1
+  echo "Building"
+  build
 
   echo "Looking into the images"
   for name in $programs; do
