@@ -82,18 +82,18 @@ fmt: ## Format the C++ sources
 .PHONY: lint
 lint: ## Check format, clang-tidy's findings and the scripts
 	@scripts/install-packages.sh build test lint
-	$(CONFIGURE) dev
-	JOBS=$(JOBS) scripts/lint.sh build/dev
+	$(CONFIGURE) lint
+	JOBS=$(JOBS) scripts/lint.sh build/lint
 
 .PHONY: asan
-asan: ## Run all tests with AddressSanitizer and UndefinedBehaviorSanitizer
+asan: ## Run the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/install-packages.sh build run test postgresql
 	$(CONFIGURE) asan
 	$(BUILD) asan
 	$(CTEST) asan
 
 .PHONY: tsan
-tsan: ## Run all tests with ThreadSanitizer
+tsan: ## Run the tests of code with threads with ThreadSanitizer
 	@scripts/install-packages.sh build run test postgresql
 	$(CONFIGURE) tsan
 	$(BUILD) tsan
@@ -152,7 +152,7 @@ images-test: ## Build both images and test three containers of each (with Docker
 	@tests/images_test.sh
 
 .PHONY: debian13-test
-debian13-test: ## Run "make demo" and "make test" in a container of Debian 13 (with Docker, or as root)
+debian13-test: ## Run the tests of the programs and the demo in a container of Debian 13 (with Docker, or as root)
 	@scripts/install-packages.sh test
 	@tests/debian13_test.sh
 

@@ -22,6 +22,8 @@ target_compile_options(project_warnings INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-branches>
   $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond>
   $<$<CXX_COMPILER_ID:GNU>:-Wlogical-op>
+  # In a unity build, each source is a header for g++: it warns of unnamed namespaces in it.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wno-subobject-linkage>
   # False alarms of g++ 12 in the standard library's own code: std::variant (also with sanitizers) and
   # std::string's operator+ (GCC bug 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>

@@ -11,12 +11,12 @@ namespace invoice_app {
 namespace {
 
 using namespace std::chrono_literals;
-using State = CircuitBreaker::State;
+using BreakerState = CircuitBreaker::State;
 using SteadyTime = CircuitBreaker::SteadyTime;
 
-constexpr CircuitBreakerOptions kOptions{
+constexpr CircuitBreakerOptions kBreakerOptions{
     .failures_to_open = 3, .first_pause = 100ms, .longest_pause = 300ms};
-constexpr SteadyTime kStart(1h);
+constexpr SteadyTime kBreakerStart(1h);
 
 bool fail_once(CircuitBreaker& breaker, SteadyTime now, const std::string& reason = "timed out") {
   breaker.on_call();
@@ -33,85 +33,85 @@ bool succeed(CircuitBreaker& breaker) {
 }
 
 TEST(CircuitBreaker, IsClosedAtFirst) {
-  const CircuitBreaker breaker(kOptions);
-  EXPECT_EQ(breaker.state(kStart), State::kClosed);
-  EXPECT_EQ(breaker.pause_left(kStart), 0ms);
+  const CircuitBreaker breaker(kBreakerOptions);
+  EXPECT_EQ(breaker.state(kBreakerStart), BreakerState::kClosed);
+  EXPECT_EQ(breaker.pause_left(kBreakerStart), 0ms);
   EXPECT_EQ(breaker.times_opened(), 0);
   EXPECT_EQ(breaker.last_failure(), "");
 }
 
 TEST(CircuitBreaker, OpensAfterFailuresInARow) {
-  CircuitBreaker breaker(kOptions);
-  fail(breaker, 2, kStart);
-  EXPECT_EQ(breaker.state(kStart), State::kClosed);
+  CircuitBreaker breaker(kBreakerOptions);
+  fail(breaker, 2, kBreakerStart);
+  EXPECT_EQ(breaker.state(kBreakerStart), BreakerState::kClosed);
   EXPECT_EQ(breaker.times_opened(), 0);
-  fail(breaker, 1, kStart);
-  EXPECT_EQ(breaker.state(kStart), State::kOpen);
+  fail(breaker, 1, kBreakerStart);
+  EXPECT_EQ(breaker.state(kBreakerStart), BreakerState::kOpen);
   EXPECT_EQ(breaker.times_opened(), 1);
 }
 
 // Few calls are in flight, so five that time out one after the other would take long.
 TEST(CircuitBreaker, OpensAfterFewerFailuresThatTookLong) {
-  CircuitBreaker breaker(kOptions);
+  CircuitBreaker breaker(kBreakerOptions);
   for (int i = 0; i < 4; ++i) breaker.on_call();
-  EXPECT_FALSE(breaker.on_failure(kStart, "refused", 0s));
-  EXPECT_FALSE(breaker.on_failure(kStart, "timed out", 5s)) << "two others may succeed";
-  EXPECT_TRUE(breaker.on_failure(kStart, "timed out", 5s));
-  EXPECT_EQ(breaker.state(kStart), State::kOpen);
+  EXPECT_FALSE(breaker.on_failure(kBreakerStart, "refused", 0s));
+  EXPECT_FALSE(breaker.on_failure(kBreakerStart, "timed out", 5s)) << "two others may succeed";
+  EXPECT_TRUE(breaker.on_failure(kBreakerStart, "timed out", 5s));
+  EXPECT_EQ(breaker.state(kBreakerStart), BreakerState::kOpen);
 }
 
 TEST(CircuitBreaker, StaysClosedWhenSuccessesComeBetween) {
-  CircuitBreaker breaker(kOptions);
+  CircuitBreaker breaker(kBreakerOptions);
   for (int i = 0; i < 10; ++i) {
-    fail(breaker, 2, kStart);
+    fail(breaker, 2, kBreakerStart);
     succeed(breaker);
   }
-  EXPECT_EQ(breaker.state(kStart), State::kClosed);
+  EXPECT_EQ(breaker.state(kBreakerStart), BreakerState::kClosed);
   EXPECT_EQ(breaker.times_opened(), 0);
 }
 
 TEST(CircuitBreaker, StaysClosedWhileOtherCallsMaySucceed) {
-  CircuitBreaker breaker(kOptions);
+  CircuitBreaker breaker(kBreakerOptions);
   for (int i = 0; i < 9; ++i) breaker.on_call();
-  for (int i = 0; i < 9; ++i) EXPECT_FALSE(fail_once(breaker, kStart));
-  EXPECT_EQ(breaker.state(kStart), State::kClosed);
-  EXPECT_TRUE(fail_once(breaker, kStart));
-  EXPECT_EQ(breaker.state(kStart), State::kOpen);
+  for (int i = 0; i < 9; ++i) EXPECT_FALSE(fail_once(breaker, kBreakerStart));
+  EXPECT_EQ(breaker.state(kBreakerStart), BreakerState::kClosed);
+  EXPECT_TRUE(fail_once(breaker, kBreakerStart));
+  EXPECT_EQ(breaker.state(kBreakerStart), BreakerState::kOpen);
 }
 
 TEST(CircuitBreaker, AllowsATrialWhenThePauseIsOver) {
-  CircuitBreaker breaker(kOptions);
-  fail(breaker, 3, kStart);
-  EXPECT_EQ(breaker.pause_left(kStart), 100ms);
-  EXPECT_EQ(breaker.state(kStart + 99ms), State::kOpen);
-  EXPECT_EQ(breaker.pause_left(kStart + 99ms), 1ms);
-  EXPECT_EQ(breaker.state(kStart + 100ms), State::kHalfOpen);
-  EXPECT_EQ(breaker.pause_left(kStart + 100ms), 0ms);
-  EXPECT_EQ(breaker.pause_left(kStart + 4000ms), 0ms);
+  CircuitBreaker breaker(kBreakerOptions);
+  fail(breaker, 3, kBreakerStart);
+  EXPECT_EQ(breaker.pause_left(kBreakerStart), 100ms);
+  EXPECT_EQ(breaker.state(kBreakerStart + 99ms), BreakerState::kOpen);
+  EXPECT_EQ(breaker.pause_left(kBreakerStart + 99ms), 1ms);
+  EXPECT_EQ(breaker.state(kBreakerStart + 100ms), BreakerState::kHalfOpen);
+  EXPECT_EQ(breaker.pause_left(kBreakerStart + 100ms), 0ms);
+  EXPECT_EQ(breaker.pause_left(kBreakerStart + 4000ms), 0ms);
 }
 
 TEST(CircuitBreaker, ClosesWhenATrialSucceeds) {
-  CircuitBreaker breaker(kOptions);
-  fail(breaker, 3, kStart);
+  CircuitBreaker breaker(kBreakerOptions);
+  fail(breaker, 3, kBreakerStart);
   succeed(breaker);
-  EXPECT_EQ(breaker.state(kStart), State::kClosed);
-  EXPECT_EQ(breaker.pause_left(kStart), 0ms);
+  EXPECT_EQ(breaker.state(kBreakerStart), BreakerState::kClosed);
+  EXPECT_EQ(breaker.pause_left(kBreakerStart), 0ms);
 }
 
 TEST(CircuitBreaker, CountsFailuresAnewOnceItHasClosed) {
-  CircuitBreaker breaker(kOptions);
-  fail(breaker, 3, kStart);
+  CircuitBreaker breaker(kBreakerOptions);
+  fail(breaker, 3, kBreakerStart);
   succeed(breaker);
-  fail(breaker, 2, kStart + 1000ms);
-  EXPECT_EQ(breaker.state(kStart + 1000ms), State::kClosed);
-  fail(breaker, 1, kStart + 1000ms);
-  EXPECT_EQ(breaker.pause_left(kStart + 1000ms), kOptions.first_pause);
+  fail(breaker, 2, kBreakerStart + 1000ms);
+  EXPECT_EQ(breaker.state(kBreakerStart + 1000ms), BreakerState::kClosed);
+  fail(breaker, 1, kBreakerStart + 1000ms);
+  EXPECT_EQ(breaker.pause_left(kBreakerStart + 1000ms), kBreakerOptions.first_pause);
 }
 
 TEST(CircuitBreaker, DoublesThePauseWithEveryFailedTrialUpToTheLongest) {
-  CircuitBreaker breaker(kOptions);
-  fail(breaker, 3, kStart);
-  SteadyTime now = kStart;
+  CircuitBreaker breaker(kBreakerOptions);
+  fail(breaker, 3, kBreakerStart);
+  SteadyTime now = kBreakerStart;
   std::vector<SteadyTime::duration> pauses;
   for (int trial = 0; trial < 4; ++trial) {
     pauses.push_back(breaker.pause_left(now));
@@ -123,55 +123,56 @@ TEST(CircuitBreaker, DoublesThePauseWithEveryFailedTrialUpToTheLongest) {
 }
 
 TEST(CircuitBreaker, IsNotChangedByCallsThatWereInFlightWhenItOpened) {
-  CircuitBreaker breaker(kOptions);
-  fail(breaker, 3, kStart);
-  fail(breaker, 16, kStart + 50ms);
-  EXPECT_EQ(breaker.pause_left(kStart + 50ms), 50ms);
+  CircuitBreaker breaker(kBreakerOptions);
+  fail(breaker, 3, kBreakerStart);
+  fail(breaker, 16, kBreakerStart + 50ms);
+  EXPECT_EQ(breaker.pause_left(kBreakerStart + 50ms), 50ms);
   EXPECT_EQ(breaker.times_opened(), 1);
 }
 
 TEST(CircuitBreaker, AllowsATrialAtOnceAfterTryAgain) {
-  CircuitBreaker breaker(kOptions);
-  fail(breaker, 3, kStart);
+  CircuitBreaker breaker(kBreakerOptions);
+  fail(breaker, 3, kBreakerStart);
   breaker.try_again();
-  EXPECT_EQ(breaker.state(kStart), State::kHalfOpen);
-  EXPECT_EQ(breaker.pause_left(kStart), 0ms);
-  fail(breaker, 1, kStart + 1ms);
-  EXPECT_EQ(breaker.state(kStart + 1ms), State::kOpen);
+  EXPECT_EQ(breaker.state(kBreakerStart), BreakerState::kHalfOpen);
+  EXPECT_EQ(breaker.pause_left(kBreakerStart), 0ms);
+  fail(breaker, 1, kBreakerStart + 1ms);
+  EXPECT_EQ(breaker.state(kBreakerStart + 1ms), BreakerState::kOpen);
   EXPECT_EQ(breaker.times_opened(), 2);
 }
 
 TEST(CircuitBreaker, StaysClosedAfterTryAgain) {
-  CircuitBreaker breaker(kOptions);
+  CircuitBreaker breaker(kBreakerOptions);
   breaker.try_again();
-  EXPECT_EQ(breaker.state(kStart), State::kClosed);
+  EXPECT_EQ(breaker.state(kBreakerStart), BreakerState::kClosed);
 }
 
 TEST(CircuitBreaker, TellsOnceWhenItOpensAndOnceWhenItCloses) {
   CircuitBreaker breaker({.failures_to_open = 2, .first_pause = 10ms, .longest_pause = 100ms});
   EXPECT_FALSE(succeed(breaker));
-  EXPECT_FALSE(fail_once(breaker, kStart));
-  EXPECT_TRUE(fail_once(breaker, kStart));
-  EXPECT_FALSE(fail_once(breaker, kStart + 50ms));  // a failed trial
+  EXPECT_FALSE(fail_once(breaker, kBreakerStart));
+  EXPECT_TRUE(fail_once(breaker, kBreakerStart));
+  EXPECT_FALSE(fail_once(breaker, kBreakerStart + 50ms));  // a failed trial
   EXPECT_TRUE(succeed(breaker));
   EXPECT_FALSE(succeed(breaker));
 }
 
 TEST(CircuitBreaker, RemembersTheLastFailure) {
-  CircuitBreaker breaker(kOptions);
-  fail_once(breaker, kStart, "connection refused");
-  fail_once(breaker, kStart, "HTTP 500");
+  CircuitBreaker breaker(kBreakerOptions);
+  fail_once(breaker, kBreakerStart, "connection refused");
+  fail_once(breaker, kBreakerStart, "HTTP 500");
   EXPECT_EQ(breaker.last_failure(), "HTTP 500");
   succeed(breaker);
   EXPECT_EQ(breaker.last_failure(), "HTTP 500");
 }
 
 TEST(CircuitBreaker, OpensOnceForFailuresOfManyThreads) {
-  CircuitBreaker breaker(kOptions);
+  CircuitBreaker breaker(kBreakerOptions);
   std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) threads.emplace_back([&breaker] { fail(breaker, 100, kStart); });
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&breaker] { fail(breaker, 100, kBreakerStart); });
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(breaker.state(kStart), State::kOpen);
+  EXPECT_EQ(breaker.state(kBreakerStart), BreakerState::kOpen);
   EXPECT_EQ(breaker.times_opened(), 1);
 }
 

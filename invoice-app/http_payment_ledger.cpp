@@ -20,7 +20,7 @@ namespace {
 using common::JsonArray;
 using common::JsonValue;
 
-const std::string& text_member(const JsonValue& payment, std::string_view name) {
+const std::string& required_text(const JsonValue& payment, std::string_view name) {
   const JsonValue* member = payment.find(name);
   const auto* text = member == nullptr ? nullptr : member->as<std::string>();
   if (text == nullptr) throw common::BadRequest(std::string(name) + " is not a string");
@@ -31,10 +31,10 @@ LedgerPayment read_payment(const JsonValue& payment) {
   auto [id, amount] =
       common::read_payable(payment, common::kPaymentNames, common::Currency::find_any);
   // A provider without pages lists all payments, without a status.
-  if (text_member(payment, "status") != "accepted") {
+  if (required_text(payment, "status") != "accepted") {
     throw common::BadRequest("status is not \"accepted\"");
   }
-  const auto accepted_at = common::parse_rfc3339(text_member(payment, "acceptedAt"));
+  const auto accepted_at = common::parse_rfc3339(required_text(payment, "acceptedAt"));
   if (!accepted_at) throw common::BadRequest("acceptedAt is not a time in UTC with milliseconds");
   return {.invoice_id = std::move(id), .amount = amount, .accepted_at = *accepted_at};
 }

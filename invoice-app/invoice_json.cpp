@@ -16,7 +16,7 @@ using common::JsonValue;
 constexpr common::PayableNames kInvoiceNames = {"InvoiceId", "Value", "Currency"};
 
 // A client may send an invoice as GET shows it, but a client can't mark an invoice as paid.
-NewInvoice read_invoice(const JsonValue& value) {
+NewInvoice parse_invoice(const JsonValue& value) {
   auto [id, amount] = common::read_payable(value, kInvoiceNames);
   if (const JsonValue* is_paid = value.find("IsPaid")) {
     const bool* paid = is_paid->as<bool>();
@@ -45,8 +45,8 @@ void append_time(std::string& out, std::string_view name, std::optional<common::
 
 std::vector<NewInvoice> read_invoices(const JsonValue& document) {
   const auto* array = document.as<JsonArray>();
-  if (array == nullptr) return {read_invoice(document)};
-  return common::read_elements(*array, "invoice", read_invoice);
+  if (array == nullptr) return {parse_invoice(document)};
+  return common::read_elements(*array, "invoice", parse_invoice);
 }
 
 void append_invoice(std::string& out, const Invoice& invoice) {

@@ -26,7 +26,7 @@ using std::chrono::milliseconds;
 using Call = FakeInvoiceStore::Call;
 using Kind = PaymentAnswer::Kind;
 using RunPtr = std::shared_ptr<PayAndWatch::Run>;
-using State = WatchReport::State;
+using WatchState = WatchReport::State;
 
 // The reports of one run, which never says that it is done. Thread-safe.
 class Watched {
@@ -52,7 +52,7 @@ class Watched {
   }
   // Waits for the end.
   WatchReport end() const {
-    EXPECT_TRUE(eventually([](const WatchReport& r) { return r.state != State::kRunning; }));
+    EXPECT_TRUE(eventually([](const WatchReport& r) { return r.state != WatchState::kRunning; }));
     return reports().back();
   }
 
@@ -92,7 +92,7 @@ TEST_F(PayAndWatchTest, EndAtOnceIfNothingIsDue) {
   pay(watched_);
   ASSERT_EQ(watched_.reports().size(), 1U);
   const WatchReport report = watched_.reports()[0];
-  EXPECT_EQ(report.state, State::kSettled);
+  EXPECT_EQ(report.state, WatchState::kSettled);
   EXPECT_EQ(report.paid + report.refused + report.pending + report.rate, 0);
   EXPECT_EQ(store_.calls(Call::kProgress), 0);
 }
@@ -103,10 +103,10 @@ TEST_F(PayAndWatchTest, ReportTheStartAndTheEnd) {
   pay(watched_);
   ASSERT_FALSE(watched_.reports().empty()) << "the first one needs no count";
   EXPECT_EQ(watched_.reports()[0].pending, 30);
-  EXPECT_EQ(watched_.reports()[0].state, State::kRunning);
+  EXPECT_EQ(watched_.reports()[0].state, WatchState::kRunning);
   gateways_.let_all_continue();
   const WatchReport end = watched_.end();
-  EXPECT_EQ(end.state, State::kSettled);
+  EXPECT_EQ(end.state, WatchState::kSettled);
   EXPECT_EQ(end.paid, 30);
   EXPECT_EQ(end.pending, 0);
   EXPECT_GT(end.rate, 0);
@@ -135,7 +135,7 @@ TEST_F(PayAndWatchTest, CountRefusedOnes) {
   store_.add_invoices(3);
   pay(watched_);
   const WatchReport end = watched_.end();
-  EXPECT_EQ(end.state, State::kSettled);
+  EXPECT_EQ(end.state, WatchState::kSettled);
   EXPECT_EQ(end.paid, 2);
   EXPECT_EQ(end.refused, 1);
 }
@@ -147,10 +147,10 @@ TEST_F(PayAndWatchTest, GoOnWhileTheProviderIsUnavailable) {
   EXPECT_TRUE(watched_.eventually([](const WatchReport& report) {
     return report.provider_unavailable == "connection refused" && report.pending == 20;
   }));
-  EXPECT_EQ(watched_.reports().back().state, State::kRunning);
+  EXPECT_EQ(watched_.reports().back().state, WatchState::kRunning);
   gateways_.answer_with(FakePaymentGateways::paid);
   const WatchReport end = watched_.end();
-  EXPECT_EQ(end.state, State::kSettled);
+  EXPECT_EQ(end.state, WatchState::kSettled);
   EXPECT_EQ(end.paid, 20);
   EXPECT_EQ(end.provider_unavailable, std::nullopt);
 }
@@ -160,10 +160,10 @@ TEST_F(PayAndWatchTest, EndWhenTheProcessStops) {
   store_.add_invoices(2);
   pay(watched_);
   pay_and_watch_.stop_watching();
-  EXPECT_EQ(watched_.end().state, State::kStopping);
+  EXPECT_EQ(watched_.end().state, WatchState::kStopping);
   EXPECT_EQ(watched_.end().pending, 2);
   pay(other_);  // a request that was on its way
-  EXPECT_EQ(other_.end().state, State::kStopping);
+  EXPECT_EQ(other_.end().state, WatchState::kStopping);
   gateways_.let_all_continue();
   EXPECT_TRUE(store_.eventually_all(InvoiceState::kPaid));
 }
@@ -175,7 +175,7 @@ TEST_F(PayAndWatchTest, EndBeforeTheyAreDestroyed) {
     PayAndWatch pay_and_watch(store_, workers_);
     pay_and_watch.watch(request(pay_and_watch), watched_.listener());
   }
-  EXPECT_EQ(watched_.reports().back().state, State::kStopping);
+  EXPECT_EQ(watched_.reports().back().state, WatchState::kStopping);
   gateways_.let_all_continue();
 }
 
@@ -207,7 +207,7 @@ TEST_F(PayAndWatchTest, ReportToRunsThatEndAtOtherInvoices) {
   EXPECT_EQ(watched_.end().paid, 2);
   EXPECT_TRUE(other_.eventually(
       [](const WatchReport& report) { return report.paid == 2 && report.pending == 1; }));
-  EXPECT_EQ(other_.reports().back().state, State::kRunning);
+  EXPECT_EQ(other_.reports().back().state, WatchState::kRunning);
   gateways_.let_all_continue();
   EXPECT_EQ(other_.end().paid, 3);
 }
@@ -226,7 +226,7 @@ TEST_F(PayAndWatchTest, ACallerThatIsDoneCanWatchAgain) {
   };
   for (int i = 0; i < 5; ++i) EXPECT_EQ(watch_once().pending, 2);
   gateways_.let_all_continue();
-  EXPECT_TRUE(tests::eventually([&] { return watch_once().state == State::kSettled; }));
+  EXPECT_TRUE(tests::eventually([&] { return watch_once().state == WatchState::kSettled; }));
 }
 
 TEST_F(PayAndWatchTest, GoOnWhileTheStoreFails) {
@@ -239,7 +239,7 @@ TEST_F(PayAndWatchTest, GoOnWhileTheStoreFails) {
   pay(watched_);
   store_.fail(Call::kProgress);
   ASSERT_TRUE(store_.eventually_called(Call::kProgress, store_.calls(Call::kProgress) + 2));
-  EXPECT_EQ(watched_.reports().back().state, State::kRunning);
+  EXPECT_EQ(watched_.reports().back().state, WatchState::kRunning);
   EXPECT_EQ(watched_.reports().back().pending, 2);
   store_.repair();
   gateways_.let_all_continue();
@@ -259,7 +259,7 @@ TEST_F(PayAndWatchTest, EachCountIsReportedToAll) {
   ASSERT_TRUE(tests::eventually([&] { return watched[2].reports().size() >= first + 9; }));
   EXPECT_LE(store_.calls(Call::kProgress) - before, 9 + 3);
   gateways_.let_all_continue();
-  for (const Watched& one : watched) EXPECT_EQ(one.end().state, State::kSettled);
+  for (const Watched& one : watched) EXPECT_EQ(one.end().state, WatchState::kSettled);
 }
 
 }  // namespace

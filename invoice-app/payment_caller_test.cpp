@@ -26,7 +26,7 @@ const Claim kClaim{.sequence = 7,
                    .generation = 1,
                    .attempt = 2};
 
-constexpr PaymentCallerOptions kOptions{
+constexpr PaymentCallerOptions kCallerOptions{
     .longest_call = 6s,
     .breaker = {.failures_to_open = 3, .first_pause = 1h, .longest_pause = 1h},
     .retry = {.first_backoff = 10ms}};
@@ -71,7 +71,7 @@ class PaymentCallerTest : public testing::Test {
   PayMetrics metrics_{registry_};
   FakePaymentGateways gateways_;
   const std::unique_ptr<PaymentGateway> gateway_ = gateways_.factory()();
-  PaymentCaller caller_{clock_, metrics_, kOptions};
+  PaymentCaller caller_{clock_, metrics_, kCallerOptions};
 };
 
 TEST_F(PaymentCallerTest, SettlesAConfirmedPaymentAsPaid) {
@@ -100,14 +100,14 @@ TEST_F(PaymentCallerTest, RetriesAnUnknownOutcomeAfterTheDelayOfItsAttempt) {
   EXPECT_EQ(settlement.sequence, kClaim.sequence);
   EXPECT_EQ(settlement.attempt, kClaim.attempt);
   EXPECT_GE(settlement.retry_at, clock_.now());
-  EXPECT_LE(settlement.retry_at, clock_.now() + 2 * kOptions.retry.first_backoff);
+  EXPECT_LE(settlement.retry_at, clock_.now() + 2 * kCallerOptions.retry.first_backoff);
   EXPECT_EQ(metrics_.unknown.Value(), 1);
   EXPECT_EQ(metrics_.retries.Value(), 1);
   EXPECT_EQ(metrics_.calls_in_flight.Value(), 0);
 }
 
 TEST_F(PaymentCallerTest, MakesRetriesWaitThatExceedTheBudget) {
-  PaymentCallerOptions options = kOptions;
+  PaymentCallerOptions options = kCallerOptions;
   options.retry = {.first_backoff = 0ms,
                    .retries_per_call = 0,
                    .max_saved_retries = 1,
@@ -131,9 +131,9 @@ TEST_F(PaymentCallerTest, TakesAnExceptionOfTheGatewayForAnUnknownOutcome) {
 }
 
 TEST_F(PaymentCallerTest, BeginsNoCallThatItsLeaseMayNotOutlast) {
-  expect_given_back(pay(kOptions.longest_call - 1ms));
+  expect_given_back(pay(kCallerOptions.longest_call - 1ms));
   EXPECT_EQ(gateways_.calls(), 0);
-  EXPECT_EQ(pay(kOptions.longest_call).kind, Settlement::Kind::kPaid);
+  EXPECT_EQ(pay(kCallerOptions.longest_call).kind, Settlement::Kind::kPaid);
 }
 
 TEST_F(PaymentCallerTest, MakesNoCallWhileTheBreakerIsOpenUntilATrialSucceeds) {

@@ -37,10 +37,10 @@ TEST(RetryPolicy, HasNoLimitOfAttempts) {
 // ---- Budget, without backoff ----
 
 // One retry a second, and two for eight calls. (A quarter is exact in binary.)
-constexpr RetryPolicyOptions kOptions = {.first_backoff = 0ms,
-                                         .retries_per_call = 0.25,
-                                         .retries_per_second = 1,
-                                         .max_saved_retries = 3};
+constexpr RetryPolicyOptions kBudgetOptions = {.first_backoff = 0ms,
+                                               .retries_per_call = 0.25,
+                                               .retries_per_second = 1,
+                                               .max_saved_retries = 3};
 
 milliseconds delay(RetryPolicy& policy, RetryPolicy::SteadyTime now) {
   return policy.next_delay(1, now);
@@ -52,14 +52,14 @@ void use_up(RetryPolicy& policy, RetryPolicy::SteadyTime now) {
 }
 
 TEST(RetryPolicy, AllowsAFewRetriesAtOnceAndMakesTheOthersWaitInTurn) {
-  RetryPolicy policy(kOptions);
+  RetryPolicy policy(kBudgetOptions);
   use_up(policy, kStart);
   EXPECT_EQ(delay(policy, kStart), 1s);
   EXPECT_EQ(delay(policy, kStart), 2s);
 }
 
 TEST(RetryPolicy, AddsToTheBudgetWithEveryCall) {
-  RetryPolicy policy(kOptions);
+  RetryPolicy policy(kBudgetOptions);
   use_up(policy, kStart);
   for (int i = 0; i < 8; ++i) policy.on_call();
   EXPECT_EQ(delay(policy, kStart), 0ms);
@@ -68,14 +68,14 @@ TEST(RetryPolicy, AddsToTheBudgetWithEveryCall) {
 }
 
 TEST(RetryPolicy, AddsToTheBudgetWithTime) {
-  RetryPolicy policy(kOptions);
+  RetryPolicy policy(kBudgetOptions);
   use_up(policy, kStart);
   EXPECT_EQ(delay(policy, kStart + 1s), 0ms);
   EXPECT_EQ(delay(policy, kStart + 1500ms), 500ms);
 }
 
 TEST(RetryPolicy, SavesALimitedNumberOfRetries) {
-  RetryPolicy policy(kOptions);
+  RetryPolicy policy(kBudgetOptions);
   use_up(policy, kStart);
   for (int i = 0; i < 1000; ++i) policy.on_call();
   use_up(policy, kStart + 1h);
@@ -83,7 +83,7 @@ TEST(RetryPolicy, SavesALimitedNumberOfRetries) {
 }
 
 TEST(RetryPolicy, LimitsTheWaitForTheBudget) {
-  RetryPolicyOptions options = kOptions;
+  RetryPolicyOptions options = kBudgetOptions;
   options.longest_budget_wait = 2500ms;
   RetryPolicy policy(options);
   use_up(policy, kStart);

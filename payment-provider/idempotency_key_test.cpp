@@ -14,7 +14,7 @@ namespace {
 using std::string_literals::operator""s;
 
 // The key of a request with these values of the header, or "refused".
-std::string read(const std::vector<std::string>& values) {
+std::string read_key(const std::vector<std::string>& values) {
   common::HttpRequest request;
   for (const std::string& value : values) request.headers.emplace_back("idempotency-KEY", value);
   try {
@@ -39,24 +39,24 @@ TEST(IdempotencyKey, IsTheValueWithoutItsQuotes) {
       {std::string(255, 'k'), std::string(255, 'k')},
       {'"' + std::string(255, 'k') + '"', std::string(255, 'k')},
   };
-  for (const auto& [value, key] : table) EXPECT_EQ(read({value}), key);
+  for (const auto& [value, key] : table) EXPECT_EQ(read_key({value}), key);
 }
 
 TEST(IdempotencyKey, OtherValuesAreRefused) {
   for (const std::string& value :
        {""s, "\"\""s, std::string(256, 'k'), '"' + std::string(256, 'k') + '"', "a\tb"s, "\n"s,
         "\x7f"s, "\xc3\xa9"s, "\xff"s, "nul\0"s}) {
-    EXPECT_EQ(read({value}), "refused") << testing::PrintToString(value);
+    EXPECT_EQ(read_key({value}), "refused") << testing::PrintToString(value);
   }
 }
 
 TEST(IdempotencyKey, MayBeRepeatedButNotDiffer) {
-  EXPECT_EQ(read({"k", "k"}), "k");
-  EXPECT_EQ(read({"k", "l"}), "refused");
-  EXPECT_EQ(read({"k", "k", ""}), "refused");
+  EXPECT_EQ(read_key({"k", "k"}), "k");
+  EXPECT_EQ(read_key({"k", "l"}), "refused");
+  EXPECT_EQ(read_key({"k", "k", ""}), "refused");
 }
 
-TEST(IdempotencyKey, IsMadeFromTheInvoiceWithoutTheHeader) { EXPECT_EQ(read({}), "id:I1"); }
+TEST(IdempotencyKey, IsMadeFromTheInvoiceWithoutTheHeader) { EXPECT_EQ(read_key({}), "id:I1"); }
 
 }  // namespace
 }  // namespace payment_provider

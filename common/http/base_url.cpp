@@ -9,7 +9,6 @@
 namespace common {
 namespace {
 
-constexpr std::string_view kScheme = "http://";
 
 std::optional<int> to_port(std::string_view text) {
   int port = 0;
@@ -36,10 +35,10 @@ bool is_name(std::string_view text) {
 
 std::optional<BaseUrl> parse_base_url(std::string_view text) {
   const auto unusable = [](char c) { return c <= ' ' || c > '~' || c == '?' || c == '#'; };
-  if (!text.starts_with(kScheme) || std::any_of(text.begin(), text.end(), unusable)) {
+  if (!text.starts_with(kHttpScheme) || std::any_of(text.begin(), text.end(), unusable)) {
     return std::nullopt;
   }
-  text.remove_prefix(kScheme.size());
+  text.remove_prefix(kHttpScheme.size());
   const std::size_t slash = std::min(text.find('/'), text.size());
   std::string_view host = text.substr(0, slash);
   std::string_view path = text.substr(slash);
@@ -67,7 +66,7 @@ std::string authority(const BaseUrl& url) {
 }
 
 std::string to_string(const BaseUrl& url) {
-  return std::string(kScheme) + authority(url) + url.path;
+  return std::string(kHttpScheme) + authority(url) + url.path;
 }
 
 }  // namespace common

@@ -9,6 +9,8 @@
 
 namespace common {
 
+inline constexpr std::string_view kHttpScheme = "http://";
+
 struct BaseUrl {
   std::string host;  // a name, an IPv4 address, or an IPv6 address without its brackets
   int port = 80;

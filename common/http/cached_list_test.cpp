@@ -21,13 +21,13 @@
 namespace common {
 namespace {
 
-struct Row {
+struct NumberedText {
   std::int64_t sequence;
   std::string text;
 };
 
 // A store in memory. Counts reads. A test can do something in the middle of a read.
-class Store {
+class FakeStore {
  public:
   void add(const std::string& text) {
     MutexLock lock(mutex_);
@@ -45,12 +45,12 @@ class Store {
     if (!has_version) return std::nullopt;
     return version_.load();
   }
-  std::vector<Row> list(std::int64_t after, std::size_t limit) {
+  std::vector<NumberedText> list(std::int64_t after, std::size_t limit) {
     ++reads;
-    std::vector<Row> page;
+    std::vector<NumberedText> page;
     {
       MutexLock lock(mutex_);
-      for (const Row& row : rows_) {
+      for (const NumberedText& row : rows_) {
         if (row.sequence > after && page.size() < limit) page.push_back(row);
       }
     }
@@ -65,11 +65,11 @@ class Store {
 
  private:
   Mutex mutex_;
-  std::vector<Row> rows_ GUARDED_BY(mutex_);
+  std::vector<NumberedText> rows_ GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> version_ = 7;
 };
 
-void append_row(std::string& json, const Row& row) { json += '"' + row.text + '"'; }
+void append_row(std::string& json, const NumberedText& row) { json += '"' + row.text + '"'; }
 
 HttpRequest if_none_match(const std::string& tags) {
   return {.method = "GET", .headers = {{"If-None-Match", tags}}};
@@ -98,7 +98,7 @@ class CachedListTest : public testing::Test {
     return {body(list_.get({})), false};
   }
 
-  Store store_;
+  FakeStore store_;
   CachedList list_{store_, append_row, 1000};
 };
 
@@ -173,7 +173,7 @@ TEST_F(CachedListTest, IsStreamedWithoutAnETagOnceItIsTooLong) {
 }
 
 TEST_F(CachedListTest, HasTheSameETagForTheSameContentOnly) {
-  Store other;
+  FakeStore other;
   CachedList replica(other, append_row);
   for (const char* text : {"a", "b", "c"}) {
     const std::string before = etag(list_.get({}));

@@ -103,7 +103,7 @@ HttpClient client_of(const std::string& url, milliseconds call_timeout = kPatien
                      .max_response_bytes = 1000});
 }
 
-HttpResult post(HttpClient& client) { return client.post("/pay", {{"X-Test", "a"}}, "{}"); }
+HttpResult post_payment(HttpClient& client) { return client.post("/pay", {{"X-Test", "a"}}, "{}"); }
 
 // "200 body" for a reply, the kind of failure else.
 std::string text_of(const HttpResult& result) {
@@ -159,7 +159,7 @@ TEST(HttpClient, PutsThePathOfItsBaseUrlBeforeEachPath) {
   FakeProvider server([](const auto&) { return http_answer("200 OK", "text/plain", ""); });
   for (const char* prefix : {"", "/", "/a", "/a/", "/a/b//"}) {
     HttpClient client = client_of(server.url() + prefix);
-    EXPECT_EQ(text_of(post(client)), "200 ") << prefix;
+    EXPECT_EQ(text_of(post_payment(client)), "200 ") << prefix;
   }
   std::string paths;
   for (const auto& request : server.requests()) {
@@ -185,7 +185,7 @@ TEST(HttpClient, CallsAServerOverIpv6) {
   FakeProvider server([](const auto&) { return http_answer("200 OK", "text/plain", "ok"); }, "::1");
   ASSERT_TRUE(server.url().starts_with("http://[::1]:")) << server.url();
   HttpClient client = client_of(server.url());
-  EXPECT_EQ(text_of(post(client)), "200 ok");
+  EXPECT_EQ(text_of(post_payment(client)), "200 ok");
   EXPECT_EQ(text_of(client.get("/list")), "200 ok");
   const std::string host =
       "\r\nHost: " + server.url().substr(std::string("http://").size()) + "\r\n";
@@ -204,7 +204,7 @@ TEST(HttpClient, ReadsAnswersOfEveryForm) {
            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcTOO MUCH"}) {
     FakeProvider server([&](const auto&) { return answer; });
     HttpClient client = client_of(server.url());
-    EXPECT_EQ(text_of(post(client)), "200 abc") << answer;
+    EXPECT_EQ(text_of(post_payment(client)), "200 abc") << answer;
   }
 }
 
@@ -226,7 +226,7 @@ TEST(HttpClient, DoesNotFollowRedirects) {
                          "Location: /elsewhere\r\n");
     });
     HttpClient client = client_of(server.url());
-    EXPECT_EQ(text_of(post(client)), std::string(status) + " ");
+    EXPECT_EQ(text_of(post_payment(client)), std::string(status) + " ");
     EXPECT_EQ(server.requests().size(), 1U) << status;
   }
 }
@@ -234,17 +234,17 @@ TEST(HttpClient, DoesNotFollowRedirects) {
 TEST(HttpClient, SaysThatNothingWasSentWhenItCannotConnect) {
   const tests::ReservedPort port;
   HttpClient client = client_of(port.url());
-  EXPECT_EQ(text_of(post(client)), "not sent");
+  EXPECT_EQ(text_of(post_payment(client)), "not sent");
   EXPECT_EQ(text_of(client.get("/")), "not sent");
   HttpClient nowhere = client_of("http://no-such-host.invalid");
-  EXPECT_EQ(text_of(post(nowhere)), "not sent");
+  EXPECT_EQ(text_of(post_payment(nowhere)), "not sent");
 }
 
 TEST(HttpClient, StopsWaitingForAConnection) {
   const FullPort port;
   HttpClient client = client_of(port.url(), milliseconds(100));
   const auto begin = steady_clock::now();
-  EXPECT_EQ(text_of(post(client)), "not sent");
+  EXPECT_EQ(text_of(post_payment(client)), "not sent");
   EXPECT_GE(steady_clock::now() - begin, milliseconds(100));
   EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(5));  // the system's own is minutes
 }
@@ -274,7 +274,7 @@ TEST(HttpClient, EndsACallAtItsTimeHoweverTheAnswerTricklesIn) {
     }});
     HttpClient client = client_of(server.url(), milliseconds(150));
     const auto start = steady_clock::now();
-    EXPECT_EQ(text_of(post(client)), "no answer") << begin << rest;
+    EXPECT_EQ(text_of(post_payment(client)), "no answer") << begin << rest;
     EXPECT_LT(steady_clock::now() - start, std::chrono::seconds(5)) << begin << rest;
   }
 }
@@ -302,7 +302,7 @@ TEST(HttpClient, GivesAnswersUpThatAreTooLarge) {
     }});
     HttpClient client = client_of(server.url());
     const auto start = steady_clock::now();
-    EXPECT_EQ(text_of(post(client)), "no answer") << begin << rest;
+    EXPECT_EQ(text_of(post_payment(client)), "no answer") << begin << rest;
     EXPECT_LT(steady_clock::now() - start, kPatience / 2) << begin << rest;
   }
 }
@@ -311,7 +311,7 @@ TEST(HttpClient, TakesAnAnswerAsLongAsTheLimit) {
   FakeProvider server(
       [](const auto&) { return http_answer("200 OK", "text/plain", std::string(1000, 'x')); });
   HttpClient client = client_of(server.url());
-  EXPECT_EQ(text_of(post(client)), "200 " + std::string(1000, 'x'));
+  EXPECT_EQ(text_of(post_payment(client)), "200 " + std::string(1000, 'x'));
 }
 
 TEST(HttpClient, APartOfAnAnswerIsNone) {
@@ -323,7 +323,7 @@ TEST(HttpClient, APartOfAnAnswerIsNone) {
     FakeProvider server([&](const auto&) { return whole.substr(0, size); });
     HttpClient client = client_of(server.url());
     for (size = 0; size < whole.size(); ++size) {
-      EXPECT_EQ(text_of(post(client)), "no answer") << whole.substr(0, size);
+      EXPECT_EQ(text_of(post_payment(client)), "no answer") << whole.substr(0, size);
     }
     EXPECT_EQ(server.requests().size(), whole.size());  // each was sent once
   }
@@ -336,7 +336,7 @@ TEST(HttpClient, WhatIsNotHttpIsNoAnswer) {
         "\x15\x03\x01\x00\x02\x02\x16"s, "\0\0\0\0"s, "HTTP/1.1 99999999999 OK\r\n\r\n"s}) {
     FakeProvider server([&](const auto&) { return answer; });
     HttpClient client = client_of(server.url());
-    EXPECT_EQ(text_of(post(client)), "no answer") << answer;
+    EXPECT_EQ(text_of(post_payment(client)), "no answer") << answer;
     EXPECT_EQ(server.requests().size(), 1U) << answer;
   }
 }
@@ -347,7 +347,7 @@ TEST(HttpClient, AResetIsNoAnswer) {
     tests::reset_when_closed(connection);
   }});
   HttpClient client = client_of(server.url());
-  EXPECT_EQ(text_of(post(client)), "no answer");
+  EXPECT_EQ(text_of(post_payment(client)), "no answer");
 }
 
 TEST(HttpClient, KeepsItsConnection) {
@@ -355,7 +355,7 @@ TEST(HttpClient, KeepsItsConnection) {
     for (int i = 0; i < 20; ++i) answer_next(connection, kept_alive_answer("ok"));
   }});
   HttpClient client = client_of(server.url());
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(text_of(post(client)), "200 ok");
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(text_of(post_payment(client)), "200 ok");
   EXPECT_EQ(server.connections(), 1);
 }
 
@@ -368,10 +368,10 @@ TEST(HttpClient, ReplacesAConnectionThatWasIdleForTooLong) {
        },
        [](ConnectedSocket& connection) { answer_next(connection, kept_alive_answer("second")); }});
   HttpClient client({.base_url = server.url(), .call_timeout = kPatience, .idle_timeout = kIdle});
-  EXPECT_EQ(text_of(post(client)), "200 first");
+  EXPECT_EQ(text_of(post_payment(client)), "200 first");
   const auto end = steady_clock::now();
   ASSERT_TRUE(eventually([&] { return steady_clock::now() - end >= kIdle; }));
-  EXPECT_EQ(text_of(post(client)), "200 second");
+  EXPECT_EQ(text_of(post_payment(client)), "200 second");
   EXPECT_EQ(server.connections(), 2);
 }
 
@@ -393,10 +393,10 @@ TEST(HttpClient, ConnectsAnewWhenTheServerHasClosedOrSpokenInBetween) {
                              answer_next(connection, kept_alive_answer("second"));
                            }});
     HttpClient client = client_of(server.url());
-    EXPECT_EQ(text_of(post(client)), "200 first");
+    EXPECT_EQ(text_of(post_payment(client)), "200 first");
     first_is_done = true;
     ASSERT_TRUE(eventually([&] { return has_spoken.load(); }));
-    EXPECT_EQ(text_of(post(client)), "200 second") << in_between;
+    EXPECT_EQ(text_of(post_payment(client)), "200 second") << in_between;
     EXPECT_EQ(server.connections(), 2);
   }
 }
@@ -410,8 +410,8 @@ TEST(HttpClient, WhatFollowsAnAnswerIsNotTheNextOne) {
        },
        [](ConnectedSocket& connection) { answer_next(connection, kept_alive_answer("second")); }});
   HttpClient client = client_of(server.url());
-  EXPECT_EQ(text_of(post(client)), "200 first");
-  EXPECT_EQ(text_of(post(client)), "200 second");
+  EXPECT_EQ(text_of(post_payment(client)), "200 first");
+  EXPECT_EQ(text_of(post_payment(client)), "200 second");
 }
 
 // A payment that the server has seen is not sent again behind the caller's back.
@@ -423,10 +423,10 @@ TEST(HttpClient, SendsNothingTwice) {
        },
        [](ConnectedSocket& connection) { answer_next(connection, kept_alive_answer("third")); }});
   HttpClient client = client_of(server.url());
-  EXPECT_EQ(text_of(post(client)), "200 first");
-  EXPECT_EQ(text_of(post(client)), "no answer");
+  EXPECT_EQ(text_of(post_payment(client)), "200 first");
+  EXPECT_EQ(text_of(post_payment(client)), "no answer");
   EXPECT_EQ(server.connections(), 1);
-  EXPECT_EQ(text_of(post(client)), "200 third");
+  EXPECT_EQ(text_of(post_payment(client)), "200 third");
 }
 
 }  // namespace

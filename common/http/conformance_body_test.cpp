@@ -68,7 +68,7 @@ TEST_F(ConformanceTest, RefusesFramings) {
 }
 
 TEST_F(ConformanceTest, RefusesLengths) {
-  std::vector<Row> rows = {
+  std::vector<ConformanceCase> rows = {
       {"RFC 9110, 8.6", "two different ones",
        echo("Content-Length: 3\r\nContent-Length: 4\r\n", "abcd"), 400},
       {"RFC 9110, 8.6", "two spellings", echo("Content-Length: 3\r\nContent-Length: 03\r\n", "abc"),
@@ -86,7 +86,7 @@ TEST_F(ConformanceTest, RefusesLengths) {
 }
 
 TEST_F(ConformanceTest, RefusesChunks) {
-  std::vector<Row> rows = {
+  std::vector<ConformanceCase> rows = {
       {"RFC 9112, 7.1", "content is longer", chunked("3\r\nabcd\r\n0\r\n\r\n"), 400},
       {"RFC 9112, 7.1", "content is shorter", chunked("5\r\nabc\r\n0\r\n\r\n"), 400},
       {"RFC 9112, 7.1", "no line end after it", chunked("3\r\nabc0\r\n\r\n"), 400},
@@ -155,10 +155,11 @@ TEST_F(ConformanceTest, AsksForABodyOnlyWhenItIsWanted) {  // RFC 9110, 10.1.1
 
   RawClient http_1_0 = connect();
   EXPECT_EQ(http_1_0.ask("POST /echo HTTP/1.0\r\n" + expect + "3\r\n\r\nabc").status, 200);
-  for (const Row& row : {Row{"", "too long", request("POST /echo", expect + "1001\r\n"), 413},
-                         Row{"", "no path", request("POST /nothing", expect + "3\r\n"), 404},
-                         Row{"", "no body is read", request("GET /hello", expect + "3\r\n"), 200},
-                         Row{"", "no JSON", request("POST /json", expect + "3\r\n"), 415}}) {
+  for (const ConformanceCase& row :
+       {ConformanceCase{"", "too long", request("POST /echo", expect + "1001\r\n"), 413},
+        ConformanceCase{"", "no path", request("POST /nothing", expect + "3\r\n"), 404},
+        ConformanceCase{"", "no body is read", request("GET /hello", expect + "3\r\n"), 200},
+        ConformanceCase{"", "no JSON", request("POST /json", expect + "3\r\n"), 415}}) {
     SCOPED_TRACE(row.what);
     RawClient unwanted = connect();
     EXPECT_EQ(unwanted.ask(row.bytes).status, row.status);

@@ -129,10 +129,11 @@ TEST_F(ConformanceTest, InputAfterTheLastRequestDoesNotDestroyTheResponse) {  //
 
 TEST_F(ConformanceTest, AnEarlyResponseReachesAClientThatIsStillSending) {  // RFC 9112, 9.6
   const std::string body(300'000, 'x');
-  for (const Row& row : {Row{"", "too long", post("/echo", body), 413},
-                         Row{"", "malformed", "GET /hello\r\n\r\n" + body, 400},
-                         Row{"", "no such path", post("/nothing", body), 404},
-                         Row{"", "bad chunk", chunked("x\r\n" + body), 400}}) {
+  for (const ConformanceCase& row :
+       {ConformanceCase{"", "too long", post("/echo", body), 413},
+        ConformanceCase{"", "malformed", "GET /hello\r\n\r\n" + body, 400},
+        ConformanceCase{"", "no such path", post("/nothing", body), 404},
+        ConformanceCase{"", "bad chunk", chunked("x\r\n" + body), 400}}) {
     SCOPED_TRACE(row.what);
     RawClient client = connect();
     client.send(row.bytes);

@@ -14,7 +14,7 @@
 
 namespace common {
 
-struct Row {
+struct ConformanceCase {
   std::string rule;  // the section
   std::string what;
   std::string bytes;
@@ -50,8 +50,8 @@ class ConformanceTest : public HttpServerTest {
   }
 
   // The connection stays usable, unless the response says that it is closed.
-  void expect_answered(const std::vector<Row>& rows) const {
-    for (const Row& row : rows) {
+  void expect_answered(const std::vector<ConformanceCase>& rows) const {
+    for (const ConformanceCase& row : rows) {
       SCOPED_TRACE(row.rule + ": " + row.what);
       tests::RawClient client = connect();
       const tests::RawAnswer answer = ask(client, row.bytes);
@@ -65,8 +65,8 @@ class ConformanceTest : public HttpServerTest {
   }
 
   // The connection is closed, also if another request follows.
-  void expect_refused(const std::vector<Row>& rows) const {
-    for (const Row& row : rows) {
+  void expect_refused(const std::vector<ConformanceCase>& rows) const {
+    for (const ConformanceCase& row : rows) {
       SCOPED_TRACE(row.rule + ": " + row.what);
       tests::RawClient client = connect();
       const tests::RawAnswer answer =

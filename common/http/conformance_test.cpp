@@ -145,7 +145,7 @@ TEST_F(ConformanceTest, AcceptsHosts) {
 }
 
 TEST_F(ConformanceTest, RefusesHosts) {
-  std::vector<Row> rows = {
+  std::vector<ConformanceCase> rows = {
       {"RFC 9112, 3.2", "none in HTTP/1.1", "GET /hello HTTP/1.1\r\n\r\n", 400},
       {"RFC 9112, 3.2", "none in HTTP/1.2", "GET /hello HTTP/1.2\r\n\r\n", 400},
       {"RFC 9112, 3.2", "none with absolute form", "GET http://h/hello HTTP/1.1\r\n\r\n", 400},

@@ -8,16 +8,10 @@
 namespace common {
 namespace {
 
-constexpr std::string_view kSpaces = " \t";
 constexpr std::size_t kUsualHeaders = 16;  // one allocation for their list
 
 bool is_token(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_token_character);
-}
-
-std::string_view trim(std::string_view text) {
-  text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));
-  return text.substr(0, text.find_last_not_of(kSpaces) + 1);
 }
 
 }  // namespace

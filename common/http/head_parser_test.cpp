@@ -48,7 +48,7 @@ std::pair<std::string, std::size_t> read_and_count(const std::string& input,
 }
 
 // The result of an input that must be consumed as a whole, if it is a head.
-std::string read(const std::string& input) {
+std::string read_head(const std::string& input) {
   const auto [result, consumed] = read_and_count(input);
   if (result.size() > 3) {
     EXPECT_EQ(consumed, input.size()) << testing::PrintToString(input);
@@ -57,17 +57,17 @@ std::string read(const std::string& input) {
 }
 
 const std::string kLine = "GET / HTTP/1.1\r\n";
-const std::string kHost = "Host: h\r\n";
+const std::string kHostField = "Host: h\r\n";
 
 TEST(HeadParser, ReadsRequestLineAndHeadersInTheirOrder) {
-  EXPECT_EQ(read("GET /a?b HTTP/1.1\r\nHost: h\r\nB: 2\r\na: 1\r\nB:3\r\n\r\n"),
+  EXPECT_EQ(read_head("GET /a?b HTTP/1.1\r\nHost: h\r\nB: 2\r\na: 1\r\nB:3\r\n\r\n"),
             "GET /a ?b 1.1 Host=h B=2 a=1 B=3");
-  EXPECT_EQ(read("a!#$%&'*+-.^_`|~9 * HTTP/1.1\r\nhOST:h\r\n\r\n"),
+  EXPECT_EQ(read_head("a!#$%&'*+-.^_`|~9 * HTTP/1.1\r\nhOST:h\r\n\r\n"),
             "a!#$%&'*+-.^_`|~9 * ? 1.1 hOST=h");
-  EXPECT_EQ(read("GET http://g/%69 HTTP/1.1\r\nHost: h\r\n\r\n"), "GET /i ? 1.1 Host=h");
-  EXPECT_EQ(read("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"),
+  EXPECT_EQ(read_head("GET http://g/%69 HTTP/1.1\r\nHost: h\r\n\r\n"), "GET /i ? 1.1 Host=h");
+  EXPECT_EQ(read_head("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"),
             "POST / ? 1.1 Host=h Content-Length=5 length 5");
-  EXPECT_EQ(read("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"),
+  EXPECT_EQ(read_head("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"),
             "POST / ? 1.1 Host=h Transfer-Encoding=chunked chunked");
 }
 
@@ -84,16 +84,16 @@ TEST(HeadParser, RemovesSpaceAroundValuesAndNothingElse) {
       {"A: %63", "%63"},
   };
   for (const auto& [header, value] : table) {
-    EXPECT_EQ(read(kLine + kHost + header + "\r\n\r\n"), "GET / ? 1.1 Host=h A=" + value);
+    EXPECT_EQ(read_head(kLine + kHostField + header + "\r\n\r\n"), "GET / ? 1.1 Host=h A=" + value);
   }
 }
 
 TEST(HeadParser, SkipsOneEmptyLineBeforeTheRequestLine) {
   // RFC 9112, section 2.2.
-  EXPECT_EQ(read("\r\n" + kLine + kHost + "\r\n"), "GET / ? 1.1 Host=h");
-  EXPECT_EQ(read("\r\n\r\n" + kLine + kHost + "\r\n"), "400");
-  EXPECT_EQ(read("\n" + kLine + kHost + "\r\n"), "400");
-  EXPECT_EQ(read(" \r\n" + kLine + kHost + "\r\n"), "400");
+  EXPECT_EQ(read_head("\r\n" + kLine + kHostField + "\r\n"), "GET / ? 1.1 Host=h");
+  EXPECT_EQ(read_head("\r\n\r\n" + kLine + kHostField + "\r\n"), "400");
+  EXPECT_EQ(read_head("\n" + kLine + kHostField + "\r\n"), "400");
+  EXPECT_EQ(read_head(" \r\n" + kLine + kHostField + "\r\n"), "400");
 }
 
 TEST(HeadParser, VersionIs10OrALater1) {
@@ -124,9 +124,9 @@ TEST(HeadParser, VersionIs10OrALater1) {
       {"", "400"},
   };
   for (const auto& [version, result] : table) {
-    EXPECT_EQ(read("GET / " + version + "\r\n" + kHost + "\r\n"), result) << version;
+    EXPECT_EQ(read_head("GET / " + version + "\r\n" + kHostField + "\r\n"), result) << version;
   }
-  EXPECT_EQ(read("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "505");  // RFC 9113, section 3.4
+  EXPECT_EQ(read_head("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "505");  // RFC 9113, section 3.4
 }
 
 TEST(HeadParser, RequestLineIsStrict) {
@@ -154,7 +154,7 @@ TEST(HeadParser, RequestLineIsStrict) {
         "GET /a#b HTTP/1.1"s,
         "CONNECT h:80 HTTP/1.1"s,
         "GET https://h/ HTTP/1.1"s}) {
-    EXPECT_EQ(read(line + "\r\n" + kHost + "\r\n"), "400") << line;
+    EXPECT_EQ(read_head(line + "\r\n" + kHostField + "\r\n"), "400") << line;
     HeadParser parser;
     parser.feed(line + "\r\n");
     EXPECT_EQ(take(parser), "400") << "at the end of its line: " << line;
@@ -163,7 +163,7 @@ TEST(HeadParser, RequestLineIsStrict) {
 
 TEST(HeadParser, LinesThatCouldBeReadInTwoWaysAreMalformed) {
   // RFC 9112, sections 2.2, 5 and 5.2; RFC 9110, section 5.5.
-  const std::string start = kLine + kHost;
+  const std::string start = kLine + kHostField;
   for (const std::string& input :
        {"GET / HTTP/1.1\nHost: h\n\n"s,                      // no CR
         "GET / HTTP/1.1\r\r\nHost: h\r\n\r\n"s,              //
@@ -177,7 +177,7 @@ TEST(HeadParser, LinesThatCouldBeReadInTwoWaysAreMalformed) {
         start + "Transfer-Encoding : chunked\r\n\r\n",       // space before the colon
         start + "A\t: b\r\n\r\n",                            //
         start + " Transfer-Encoding: chunked\r\n\r\n",       // space before the name
-        kLine + " \r\n" + kHost + "\r\n",                    //
+        kLine + " \r\n" + kHostField + "\r\n",               //
         start + "A: b\r\n Transfer-Encoding: chunked\r\n",   // a continued line
         start + "A: b\r\n\tc\r\n\r\n",                       //
         start + "no colon\r\n\r\n",                          //
@@ -190,7 +190,7 @@ TEST(HeadParser, LinesThatCouldBeReadInTwoWaysAreMalformed) {
         start + "A(: b\r\n\r\n",                             //
         start + "A b: c\r\n\r\n",                            //
         start + "\xC3\xA9: b\r\n\r\n"}) {
-    EXPECT_EQ(read(input), "400") << testing::PrintToString(input);
+    EXPECT_EQ(read_head(input), "400") << testing::PrintToString(input);
   }
 }
 
@@ -230,7 +230,7 @@ TEST(HeadParser, HostIsSingleAndValid) {
       std::string actual;
       for (const std::string version : {"1.1", "1.0"}) {
         const std::string result =
-            read("GET " + target + " HTTP/" + version + "\r\n" + headers + "\r\n");
+            read_head("GET " + target + " HTTP/" + version + "\r\n" + headers + "\r\n");
         actual += (actual.empty() ? "" : " ") + (result.size() > 3 ? "ok" : result);
       }
       EXPECT_EQ(actual, results) << target << " " << headers;
@@ -245,20 +245,20 @@ TEST(HeadParser, FramingIsUnambiguous) {
         "Content-Length: 5\r\nContent-Length: 6\r\n", "Content-Length: 5, 5\r\n",
         "Content-Length: +5\r\n", "Transfer-Encoding: gzip, chunked\r\n",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"}) {
-    EXPECT_EQ(read(kLine + kHost + headers + "\r\n"), "400") << headers;
+    EXPECT_EQ(read_head(kLine + kHostField + headers + "\r\n"), "400") << headers;
   }
-  EXPECT_EQ(read("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), "400");
+  EXPECT_EQ(read_head("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), "400");
 }
 
 TEST(HeadParser, HasAtMostAHundredHeaders) {
-  std::string lines = kHost;
+  std::string lines = kHostField;
   for (int i = 1; i < 100; ++i) lines += "A: b\r\n";
-  EXPECT_EQ(read(kLine + lines + "\r\n").substr(0, 18), "GET / ? 1.1 Host=h");
-  EXPECT_EQ(read(kLine + lines + "A: b\r\n\r\n"), "431");
+  EXPECT_EQ(read_head(kLine + lines + "\r\n").substr(0, 18), "GET / ? 1.1 Host=h");
+  EXPECT_EQ(read_head(kLine + lines + "A: b\r\n\r\n"), "431");
 }
 
 TEST(HeadParser, HasAtMostItsMaximumOfBytes) {
-  const std::string head = kLine + kHost + "A: b\r\n\r\n";
+  const std::string head = kLine + kHostField + "A: b\r\n\r\n";
   EXPECT_EQ(read_and_count(head, head.size()), std::pair("GET / ? 1.1 Host=h A=b"s, head.size()));
   for (std::size_t max = 1; max < head.size(); ++max) {
     EXPECT_EQ(read_and_count(head, max), std::pair(max < kLine.size() ? "414"s : "431"s, max));
@@ -267,7 +267,7 @@ TEST(HeadParser, HasAtMostItsMaximumOfBytes) {
 }
 
 TEST(HeadParser, LargestHeadIsTheDefaultLimit) {
-  const std::string begin = kLine + kHost + "A: ";
+  const std::string begin = kLine + kHostField + "A: ";
   const std::string value(kMaxHeadBytes - begin.size() - 4, 'x');
   HeadParser parser;
   EXPECT_EQ(parser.feed(begin + value + "\r\n\r\n"), kMaxHeadBytes);
@@ -280,7 +280,7 @@ TEST(HeadParser, LargestHeadIsTheDefaultLimit) {
 }
 
 TEST(HeadParser, NeedsMoreUntilTheEmptyLine) {
-  const std::string head = kLine + kHost + "\r\n";
+  const std::string head = kLine + kHostField + "\r\n";
   HeadParser parser;
   EXPECT_FALSE(parser.has_begun());
   EXPECT_EQ(parser.feed("\r\n"), 2U);

@@ -12,19 +12,19 @@
 namespace common {
 namespace {
 
-struct Row {
+struct Numbered {
   std::int64_t sequence;
 };
 
 // Rows with the sequences 10, 20, 30 and so on. Counts how often it is read.
-class Store {
+class Numbers {
  public:
-  explicit Store(std::size_t rows) : rows_(rows) {}
+  explicit Numbers(std::size_t rows) : rows_(rows) {}
 
   HttpResponse list() {
     return respond_in_chunks(json_array(
         [this](std::int64_t after, std::size_t limit) { return read(after, limit); },
-        [](std::string& json, const Row& row) { json += std::to_string(row.sequence); }));
+        [](std::string& json, const Numbered& row) { json += std::to_string(row.sequence); }));
   }
 
   int reads() const { return reads_; }
@@ -37,10 +37,10 @@ class Store {
   }
 
  private:
-  std::vector<Row> read(std::int64_t after, std::size_t limit) {
+  std::vector<Numbered> read(std::int64_t after, std::size_t limit) {
     if (fails_) throw std::runtime_error("gone");
     ++reads_;
-    std::vector<Row> page;
+    std::vector<Numbered> page;
     for (const std::int64_t sequence : sequences()) {
       if (sequence > after && page.size() < limit) page.push_back({sequence});
     }
@@ -54,19 +54,19 @@ class Store {
 
 TEST(JsonArray, OfOnePageHasAPlainBody) {
   for (const auto& [rows, body] : {std::pair(0U, "[]\n"), {1U, "[10]\n"}, {2U, "[10,20]\n"}}) {
-    const HttpResponse response = Store(rows).list();
+    const HttpResponse response = Numbers(rows).list();
     EXPECT_EQ(response.status, 200);
     EXPECT_EQ(response.content_type, "application/json");
     EXPECT_FALSE(response.next_chunk);
     EXPECT_EQ(response.body, body);
   }
-  EXPECT_FALSE(Store(kListPageRows - 1).list().next_chunk);
+  EXPECT_FALSE(Numbers(kListPageRows - 1).list().next_chunk);
 }
 
 TEST(JsonArray, OfMorePagesIsOneArrayInOneChunkPerPage) {
   for (const std::size_t rows :
        {kListPageRows, kListPageRows + 1, 2 * kListPageRows, 3 * kListPageRows - 1}) {
-    Store store(rows);
+    Numbers store(rows);
     const HttpResponse response = store.list();
     std::string body;
     std::size_t chunks = 0;
@@ -79,7 +79,7 @@ TEST(JsonArray, OfMorePagesIsOneArrayInOneChunkPerPage) {
 }
 
 TEST(JsonArray, ReadsAPageWhenItsChunkIsWanted) {
-  Store store(3 * kListPageRows);
+  Numbers store(3 * kListPageRows);
   const HttpResponse response = store.list();
   EXPECT_EQ(store.reads(), 1);
   response.next_chunk();
@@ -89,13 +89,13 @@ TEST(JsonArray, ReadsAPageWhenItsChunkIsWanted) {
 }
 
 TEST(JsonArray, ThrowsAtOnceWhenTheFirstPageCantBeRead) {
-  Store store(1);
+  Numbers store(1);
   store.fail();
   EXPECT_THROW(store.list(), std::runtime_error);
 }
 
 TEST(JsonArray, ThrowsInTheMiddleWhenALaterPageCantBeRead) {
-  Store store(2 * kListPageRows);
+  Numbers store(2 * kListPageRows);
   const HttpResponse response = store.list();
   store.fail();
   EXPECT_TRUE(response.next_chunk()->starts_with("[10,20"));

@@ -18,9 +18,7 @@ std::string_view next_part(std::string_view& text, char separator) {
 }
 
 std::string trimmed_lower(std::string_view text) {
-  constexpr std::string_view kSpaces = " \t";
-  text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));
-  std::string lower(text.substr(0, text.find_last_not_of(kSpaces) + 1));
+  std::string lower(trim(text));
   std::transform(lower.begin(), lower.end(), lower.begin(), to_lower);
   return lower;
 }

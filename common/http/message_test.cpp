@@ -71,10 +71,10 @@ TEST(HttpRequest, AsksForATypeThatItNamesAndPrefers) {
 }
 
 TEST(ParseContentType, ReadsTypeAndCharsetInLowerCase) {
-  struct Row {
+  struct ContentTypeCase {
     std::string_view value, media_type, charset;
   };
-  const std::vector<Row> table = {
+  const std::vector<ContentTypeCase> table = {
       {"application/json", "application/json", ""},
       {"Application/JSON", "application/json", ""},
       {"application/json; charset=utf-8", "application/json", "utf-8"},
@@ -93,7 +93,7 @@ TEST(ParseContentType, ReadsTypeAndCharsetInLowerCase) {
       {" ", "", ""},
       {";application/json", "", ""},
   };
-  for (const Row& row : table) {
+  for (const ContentTypeCase& row : table) {
     const ContentType type = parse_content_type(row.value);
     EXPECT_EQ(type.media_type, row.media_type) << row.value;
     EXPECT_EQ(type.charset, row.charset) << row.value;

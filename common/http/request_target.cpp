@@ -7,11 +7,10 @@
 #include <cstdint>
 
 #include "common/base/ascii.h"
+#include "common/http/base_url.h"
 
 namespace common {
 namespace {
-
-constexpr std::string_view kScheme = "http://";
 
 bool contains(std::string_view characters, char c) {
   return characters.find(c) != std::string_view::npos;
@@ -77,8 +76,8 @@ std::optional<RequestTarget> parse_request_target(std::string_view target) {
   if (target == "*") return RequestTarget{.path = "*"};
   const std::size_t path_end = std::min(target.find('?'), target.size());
   std::string_view path = target.substr(0, path_end);
-  if (equal_ignoring_case(path.substr(0, kScheme.size()), kScheme)) {
-    path.remove_prefix(kScheme.size());
+  if (equal_ignoring_case(path.substr(0, kHttpScheme.size()), kHttpScheme)) {
+    path.remove_prefix(kHttpScheme.size());
     const std::size_t slash = std::min(path.find('/'), path.size());
     if (!is_host_and_port(path.substr(0, slash))) return std::nullopt;
     path.remove_prefix(slash);

@@ -11,7 +11,7 @@ namespace {
 using std::string_literals::operator""s;
 
 // "PATH" or "PATH ? QUERY"; "refused".
-std::string read(std::string_view target) {
+std::string read_target(std::string_view target) {
   const auto parsed = parse_request_target(target);
   if (!parsed) return "refused";
   return parsed->path + (parsed->query.empty() ? "" : " ? " + parsed->query);
@@ -40,7 +40,7 @@ TEST(RequestTarget, HasThreeForms) {
       // RFC 9112, section 3.2.4: asterisk form.
       {"*", "*"},
   };
-  for (const auto& [target, parsed] : table) EXPECT_EQ(read(target), parsed) << target;
+  for (const auto& [target, parsed] : table) EXPECT_EQ(read_target(target), parsed) << target;
 }
 
 TEST(RequestTarget, IsPercentDecodedButForTheSlash) {
@@ -60,7 +60,7 @@ TEST(RequestTarget, IsPercentDecodedButForTheSlash) {
       {"/%2E%2e/../.", "/../../."},  // dot segments stay
       {"/a%41?%41%2f", "/aA ? %41%2f"},
   };
-  for (const auto& [target, parsed] : table) EXPECT_EQ(read(target), parsed) << target;
+  for (const auto& [target, parsed] : table) EXPECT_EQ(read_target(target), parsed) << target;
 }
 
 TEST(PercentDecode, DecodesEveryEscapeAndNothingElse) {
@@ -95,7 +95,7 @@ TEST(RequestTarget, OfAnotherFormIsRefused) {
                                    "http://[::1/",
                                    "http://a b/",
                                    "xhttp://h/"}) {
-    EXPECT_EQ(read(target), "refused") << target;
+    EXPECT_EQ(read_target(target), "refused") << target;
   }
 }
 
@@ -107,7 +107,7 @@ TEST(RequestTarget, WithOtherCharactersIsRefused) {
     if (c == '%' || c == '?') continue;
     const bool is_allowed = allowed.find(c) != std::string::npos;
     for (const std::string& target : {"/"s + c, "/a"s + c + 'b', "/?"s + c, "http://h/"s + c}) {
-      EXPECT_EQ(read(target) != "refused", is_allowed) << target << " " << byte;
+      EXPECT_EQ(read_target(target) != "refused", is_allowed) << target << " " << byte;
     }
   }
 }
@@ -115,12 +115,12 @@ TEST(RequestTarget, WithOtherCharactersIsRefused) {
 TEST(RequestTarget, WithABadPercentEscapeIsRefused) {
   for (const std::string escape : {"%", "%2", "%zz", "%u0069", "%0g", "%g0", "%+1", "%-1", "% 1",
                                    "%1 ", "%%", "%0x1", "%2%46"}) {
-    EXPECT_EQ(read("/" + escape), "refused") << escape;
-    EXPECT_EQ(read("/a" + escape + "/b?c"), "refused") << escape;
-    EXPECT_EQ(read("/?" + escape), "refused") << escape;
-    EXPECT_EQ(read("http://h" + escape + "/"), "refused") << escape;
+    EXPECT_EQ(read_target("/" + escape), "refused") << escape;
+    EXPECT_EQ(read_target("/a" + escape + "/b?c"), "refused") << escape;
+    EXPECT_EQ(read_target("/?" + escape), "refused") << escape;
+    EXPECT_EQ(read_target("http://h" + escape + "/"), "refused") << escape;
   }
-  EXPECT_EQ(read("/%0\0"s), "refused");
+  EXPECT_EQ(read_target("/%0\0"s), "refused");
 }
 
 TEST(HostAndPort, AreAsInRfc3986) {

@@ -17,7 +17,7 @@ Payable read(const std::string& json, const PayableNames& names = kNames) {
 }
 
 // Why the object is refused; "" if it is not.
-std::string refusal(const std::string& json) {
+std::string payable_refusal(const std::string& json) {
   try {
     read(json);
     return "";
@@ -39,7 +39,7 @@ TEST(ReadPayable, ReadsIdAndExactAmount) {
 TEST(ReadPayable, UsesTheGivenNames) {
   const Payable payable = read(R"({"id":"I1","value":10,"currency":"JPY"})", kPaymentNames);
   EXPECT_EQ(payable.amount, (Money{10, *Currency::find("JPY")}));
-  EXPECT_EQ(refusal(R"({"id":"I1","value":10,"currency":"JPY"})"), "InvoiceId is missing");
+  EXPECT_EQ(payable_refusal(R"({"id":"I1","value":10,"currency":"JPY"})"), "InvoiceId is missing");
 }
 
 TEST(ReadPayable, IgnoresOtherMembersAndTheOrder) {
@@ -51,7 +51,7 @@ TEST(ReadPayable, IgnoresOtherMembersAndTheOrder) {
 TEST(ReadPayable, AcceptsIdsOfTheAllowedCharacters) {
   for (const std::string& id : {std::string("a"), std::string("."), std::string("-"),
                                 std::string("AZaz09._-"), std::string(64, 'x')}) {
-    EXPECT_EQ(refusal(with('"' + id + '"', "1", R"("EUR")")), "") << id;
+    EXPECT_EQ(payable_refusal(with('"' + id + '"', "1", R"("EUR")")), "") << id;
   }
 }
 
@@ -61,9 +61,9 @@ TEST(ReadPayable, RefusesOtherIds) {
   for (const std::string id : {R"("")", R"(" ")", R"("a b")", R"("a/b")", R"("a\\b")", R"("a\"b")",
                                R"("a:b")", R"("a,b")", R"("a%20b")", R"("é")", R"("a\n")",
                                R"("a\u007f")", "1", "null", "true", R"(["I1"])", "{}"}) {
-    EXPECT_EQ(refusal(with(id, "1", R"("EUR")")), expected) << id;
+    EXPECT_EQ(payable_refusal(with(id, "1", R"("EUR")")), expected) << id;
   }
-  EXPECT_EQ(refusal(with('"' + std::string(65, 'x') + '"', "1", R"("EUR")")), expected);
+  EXPECT_EQ(payable_refusal(with('"' + std::string(65, 'x') + '"', "1", R"("EUR")")), expected);
 }
 
 TEST(ReadPayable, SaysWhatIsWrongWithTheValue) {
@@ -79,14 +79,14 @@ TEST(ReadPayable, SaysWhatIsWrongWithTheValue) {
       {"[1]", "Value must be a number, like 12.15"},
   };
   for (const auto& [value, expected] : table) {
-    EXPECT_EQ(refusal(with(R"("I1")", value, R"("EUR")")), expected) << value;
+    EXPECT_EQ(payable_refusal(with(R"("I1")", value, R"("EUR")")), expected) << value;
   }
 }
 
 TEST(ReadPayable, RefusesInvalidCurrencies) {
   for (const std::string currency : {R"("")", R"("eur")", R"("XXX")", R"("XAU")", R"("EURO")",
                                      R"("€")", "978", "null", R"(["EUR"])"}) {
-    EXPECT_EQ(refusal(with(R"("I1")", "1", currency)),
+    EXPECT_EQ(payable_refusal(with(R"("I1")", "1", currency)),
               "Currency must be an active ISO 4217 code in upper case, like \"EUR\"")
         << currency;
   }
@@ -94,23 +94,23 @@ TEST(ReadPayable, RefusesInvalidCurrencies) {
 
 TEST(ReadPayable, ReadsWithdrawnCurrenciesOnlyIfTheCallerFindsThem) {
   const std::string levs = R"({"InvoiceId":"I1","Value":12.15,"Currency":"BGN"})";
-  EXPECT_NE(refusal(levs), "");
+  EXPECT_NE(payable_refusal(levs), "");
   EXPECT_EQ(read_payable(read_json(levs), kNames, Currency::find_any).amount,
             (Money{1215, *Currency::find_any("BGN")}));
 }
 
 TEST(ReadPayable, SaysWhatIsMissing) {
-  EXPECT_EQ(refusal("{}"), "InvoiceId is missing");
-  EXPECT_EQ(refusal(R"({"Value":1,"Currency":"EUR"})"), "InvoiceId is missing");
-  EXPECT_EQ(refusal(R"({"InvoiceId":"I1","Currency":"EUR"})"), "Value is missing");
-  EXPECT_EQ(refusal(R"({"InvoiceId":"I1","Value":1})"), "Currency is missing");
-  EXPECT_EQ(refusal(R"({"invoiceId":"I1","Value":1,"Currency":"EUR"})"),
+  EXPECT_EQ(payable_refusal("{}"), "InvoiceId is missing");
+  EXPECT_EQ(payable_refusal(R"({"Value":1,"Currency":"EUR"})"), "InvoiceId is missing");
+  EXPECT_EQ(payable_refusal(R"({"InvoiceId":"I1","Currency":"EUR"})"), "Value is missing");
+  EXPECT_EQ(payable_refusal(R"({"InvoiceId":"I1","Value":1})"), "Currency is missing");
+  EXPECT_EQ(payable_refusal(R"({"invoiceId":"I1","Value":1,"Currency":"EUR"})"),
             "InvoiceId is missing; \"invoiceId\" has another case");
 }
 
 TEST(ReadPayable, AcceptsOnlyObjects) {
   for (const std::string json : {"null", "1", "true", R"("I1")", "[]", "[{}]"}) {
-    EXPECT_EQ(refusal(json), "expected a JSON object") << json;
+    EXPECT_EQ(payable_refusal(json), "expected a JSON object") << json;
   }
 }
 

@@ -17,7 +17,7 @@ namespace {
 using std::chrono::steady_clock;
 
 template <typename Work>
-auto guarded(const std::string& name, Work work) {
+auto as_unavailable(const std::string& name, Work work) {
   try {
     return work();
   } catch (const PostgresError& error) {
@@ -45,18 +45,18 @@ class SqliteCopy final : public CopyTransaction {
  public:
   SqliteCopy(const std::string& path, const SqliteSchema& schema, Access access)
       : path_(path), schema_(schema), connection_(open(path, access)) {
-    guarded(path_, [&] { connection_->begin(steady_clock::now() + kLongestLockWait); });
+    as_unavailable(path_, [&] { connection_->begin(steady_clock::now() + kLongestLockWait); });
   }
 
   std::optional<int> schema_version() override {
-    return guarded(path_, [&]() -> std::optional<int> {
+    return as_unavailable(path_, [&]() -> std::optional<int> {
       const auto found = read_schema_version(*connection_, schema_);
       return found ? std::optional(found->version) : std::nullopt;
     });
   }
 
   std::vector<Row> run(const std::string& sql, std::optional<std::int64_t> value) override {
-    return guarded(path_, [&] {
+    return as_unavailable(path_, [&] {
       SQLite::Statement& statement = connection_->query(kept(sql));
       if (value) statement.bind(1, *value);
       std::vector<Row> rows;
@@ -68,7 +68,7 @@ class SqliteCopy final : public CopyTransaction {
 
   // SQLite converts the texts of numbers exactly, because the tables are STRICT.
   void insert(const CopiedTable& table, const std::vector<Row>& rows) override {
-    guarded(path_, [&] {
+    as_unavailable(path_, [&] {
       const char* sql = kept(insertion(table, [](const std::string& /*type*/, int number) {
         return '?' + std::to_string(number);
       }));
@@ -90,12 +90,12 @@ class SqliteCopy final : public CopyTransaction {
   void complete() override {}
 
   void commit() override {
-    guarded(path_, [&] { connection_->commit("copy"); });
+    as_unavailable(path_, [&] { connection_->commit("copy"); });
   }
 
  private:
   static std::unique_ptr<SqliteConnection> open(const std::string& path, Access access) {
-    return guarded(path, [&] {
+    return as_unavailable(path, [&] {
       return std::make_unique<SqliteConnection>(path,
                                                 access == Access::kRead
                                                     ? SqliteConnection::Access::kRead
@@ -130,7 +130,7 @@ class PostgresCopy final : public CopyTransaction {
  public:
   PostgresCopy(const DatabaseUrl& database, const CopiedData& data, Access access)
       : name_(database.description), data_(data), access_(to_postgres(access)) {
-    guarded(name_, [&] {
+    as_unavailable(name_, [&] {
       connection_ = std::make_unique<PostgresConnection>(PostgresParameters(database.location));
       connection_->begin(access_, deadline(), kLongestStatement);
       // While this connection waits for the other database.
@@ -151,7 +151,7 @@ class PostgresCopy final : public CopyTransaction {
   }
 
   std::vector<Row> run(const std::string& sql, std::optional<std::int64_t> value) override {
-    return guarded(name_, [&] {
+    return as_unavailable(name_, [&] {
       connection_->set_deadline(deadline());
       const auto found = value ? connection_->run(sql, *value) : connection_->run(sql);
       std::vector<Row> rows(static_cast<std::size_t>(found.size()));
@@ -166,7 +166,7 @@ class PostgresCopy final : public CopyTransaction {
   }
 
   void insert(const CopiedTable& table, const std::vector<Row>& rows) override {
-    guarded(name_, [&] {
+    as_unavailable(name_, [&] {
       connection_->set_deadline(deadline());
       std::vector<PostgresValue> arrays;
       for (std::size_t i = 0; i < table.columns.size(); ++i) {
@@ -191,7 +191,7 @@ class PostgresCopy final : public CopyTransaction {
   }
 
   void commit() override {
-    guarded(name_, [&] { connection_->commit(access_, "copy", deadline()); });
+    as_unavailable(name_, [&] { connection_->commit(access_, "copy", deadline()); });
   }
 
  private:

@@ -12,28 +12,11 @@
 
 #include "common/base/unavailable.h"
 #include "common/storage/sqlite_database.h"
+#include "common/storage/sqlite_fixture.h"
 #include "tests/support/temporary_directory.h"
 
 namespace common {
 namespace {
-
-constexpr SqliteMigration kMigrations[] = {{"CREATE TABLE numbers (n INTEGER PRIMARY KEY)"}};
-constexpr SqliteSchema kSchema{0x74657374, kMigrations};
-
-void insert(SqliteDatabase& database, int n) {
-  database.write("test", [n](SqliteConnection& connection) {
-    connection.run("INSERT INTO numbers VALUES (?1)", n);
-  });
-}
-
-std::vector<int> all(SqliteDatabase& database) {
-  return database.read([](SqliteConnection& connection) {
-    std::vector<int> numbers;
-    SQLite::Statement& query = connection.query("SELECT n FROM numbers ORDER BY n");
-    while (query.executeStep()) numbers.push_back(query.getColumn(0).getInt());
-    return numbers;
-  });
-}
 
 class SqliteVersionTest : public testing::Test {
  protected:
@@ -41,7 +24,7 @@ class SqliteVersionTest : public testing::Test {
   std::string journal() const { return path() + "-journal"; }
 
   std::unique_ptr<SqliteDatabase> open() const {
-    return std::make_unique<SqliteDatabase>(path(), kSchema);
+    return std::make_unique<SqliteDatabase>(path(), kOldSchema);
   }
   // A connection of another program: without our settings, and without waiting for locks.
   SQLite::Database foreign() const { return {path(), SQLite::OPEN_READWRITE}; }

@@ -304,11 +304,11 @@ TEST_P(InvoiceStoreContract, TheAuditThatBeganLastIsKept) {
 // Invoices are added, requested in both ways, claimed and settled by concurrent processes. Each is
 // paid once, and none that was requested is forgotten.
 TEST_P(InvoiceStoreContract, ConcurrentRequestsAreAllPaid) {
-  constexpr int kThreads = 4;
+  constexpr int kStores = 4;
   constexpr int kRounds = 15;
   std::atomic<int> times = 0;  // each is 1 ms later than the one before
   std::vector<std::thread> threads;
-  for (int thread = 0; thread < kThreads; ++thread) {
+  for (int thread = 0; thread < kStores; ++thread) {
     threads.emplace_back([&, thread] {
       const auto store = open_();
       for (int round = 0; round < kRounds; ++round) {
@@ -335,7 +335,7 @@ TEST_P(InvoiceStoreContract, ConcurrentRequestsAreAllPaid) {
   const auto totals = store_->totals();
   ASSERT_EQ(totals.size(), 1U);
   EXPECT_EQ(totals[0].state, State::kPaid);
-  EXPECT_EQ(totals[0].count, kThreads * kRounds);
+  EXPECT_EQ(totals[0].count, kStores * kRounds);
 }
 
 }  // namespace
