@@ -56,7 +56,7 @@ cd "$(dirname "$0")"
 . scripts/deploy-secrets.sh
 
 readonly services='payment-provider invoice-app' # deployed in this order: invoice-app calls payment-provider
-readonly overlay=k8s/overlays/postgresql
+readonly overlay=overlays/postgresql
 readonly ours='app.kubernetes.io/part-of=invoice-payments'
 readonly rollout_timeout=${ROLLOUT_TIMEOUT:-300s}
 
@@ -276,7 +276,7 @@ deploy() {
 
   step "Namespaces and token" "Check the rights of this context: kubectl${context:+ --context $context} auth can-i create namespaces"
   changing=1
-  k apply -f k8s/namespaces.yaml
+  k apply -f k8s/00-namespaces.yaml
   make_token
   if [[ $database == postgresql ]]; then provide_databases; fi
   for name in $services; do apply_service "$name"; done
@@ -331,7 +331,7 @@ delete() {
     [[ $answer == yes ]] || fail "Nothing was removed."
   fi
   hint="See the output of kubectl above. kubectl get namespaces shows what is left."
-  k delete -f k8s/namespaces.yaml --ignore-not-found --timeout=180s
+  k delete -f k8s/00-namespaces.yaml --ignore-not-found --timeout=180s
 }
 
 wrong_usage() {

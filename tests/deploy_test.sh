@@ -72,7 +72,7 @@ installed() {
 copy_sources() {
   mkdir "$1"
   # shellcheck disable=SC2046  # a list
-  (cd "$here/.." && tar -cf - deploy.sh k8s scripts .dockerignore Dockerfile.invoice Dockerfile.payment \
+  (cd "$here/.." && tar -cf - deploy.sh k8s overlays scripts .dockerignore Dockerfile.invoice Dockerfile.payment \
     $(sed -n 's/^!//p' .dockerignore)) | tar -xf - -C "$1"
 }
 
@@ -411,7 +411,7 @@ test_postgresql_of_given_secrets() {
   given_secrets
   deploy 0 --postgresql
   calls_not evaluation
-  prints "k8s/overlays/postgresql/common/networkpolicy.yaml must allow connections"
+  prints "overlays/postgresql/common/networkpolicy.yaml must allow connections"
   rm "$STATE/objects/payments.Secret.database"
   deploy 1 --postgresql
   prints "The Secret named database is missing"
@@ -510,7 +510,7 @@ kubectl *get deployments,persistentvolumeclaims *|Secrets of the databases
 kubectl *-n payments create -f -|Secrets of the databases
 kubectl *apply --kustomize */evaluation/payments|PostgreSQL in payments
 kubectl *-n invoicing rollout status statefulset/database*|PostgreSQL in invoicing
-kubectl *kustomize k8s/overlays/postgresql/invoice-app *|Applying k8s/invoice-app
+kubectl *kustomize overlays/postgresql/invoice-app *|Applying k8s/invoice-app
 END
   rm "$STATE/fail"
   deploy 0 --postgresql
@@ -537,7 +537,7 @@ docker build --file Dockerfile.payment *|Building the images with docker
 docker build --file Dockerfile.invoice *|Building the images with docker
 docker save *|Delivering the images
 minikube * image load *|Delivering the images
-kubectl *apply -f k8s/namespaces.yaml|Namespaces and token
+kubectl *apply -f k8s/00-namespaces.yaml|Namespaces and token
 kubectl *-n payments get secret provider-token*name|Namespaces and token
 kubectl *create secret *|Namespaces and token
 kubectl *go-template*|Namespaces and token
@@ -815,7 +815,7 @@ test_delete() {
   prints "make undeploy FORCE=1"
   calls_not "kubectl --context=minikube delete"
   FORCE=1 deploy 0 --delete
-  calls "delete -f k8s/namespaces.yaml"
+  calls "delete -f k8s/00-namespaces.yaml"
   deploy 0 --delete --force
 }
 

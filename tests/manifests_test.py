@@ -42,11 +42,23 @@ class Files(Check):
             self.assertEqual(sorted(o["kind"] for o in service.objects), sorted(all_kinds))
         self.assertEqual(
             sorted({path.split("/")[1] for path in self.repository.paths("k8s")}),
-            ["invoice-app", "namespaces.yaml", "overlays", "payment-provider"],
+            ["00-namespaces.yaml", "invoice-app", "payment-provider"],
         )
 
+    def test_kubectl_can_apply_them_all_in_the_order_of_their_paths(self):
+        """As "kubectl apply -R -f k8s" does."""
+        there = set()
+        for path in self.repository.paths("k8s"):
+            if not path.endswith((".yaml", ".yml", ".json")):
+                continue
+            for object_ in self.repository.documents(path):
+                if object_["kind"] == "Namespace":
+                    there.add(object_["metadata"]["name"])
+                else:
+                    self.assertIn(object_["metadata"]["namespace"], there, path)
+
     def test_namespaces_admit_restricted_pods_only(self):
-        namespaces = self.repository.documents("k8s/namespaces.yaml")
+        namespaces = self.repository.documents("k8s/00-namespaces.yaml")
         self.assertEqual(
             [(n["kind"], n["metadata"]["name"]) for n in namespaces],
             [("Namespace", name) for name in [service.namespace for service in self.services]],

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks k8s/overlays/postgresql as kubectl renders it. Without kubectl, checks only that its files
+"""Checks overlays/postgresql as kubectl renders it. Without kubectl, checks only that its files
 belong together.
 
     python3 tests/overlay_test.py
@@ -62,12 +62,12 @@ class Files(Check):
     """Without kubectl."""
 
     def kustomizations(self):
-        for path in self.repository.paths("k8s"):
+        for path in self.repository.paths("k8s") + self.repository.paths("overlays"):
             if pathlib.Path(path).name in ("Kustomization", "kustomization.yaml"):
                 yield pathlib.Path(path).parent, yaml.safe_load(self.repository.read(path))
 
     def test_all_are_named_by_the_kustomization_of_their_folder(self):
-        paths = self.repository.paths("k8s")
+        paths = self.repository.paths("k8s") + self.repository.paths("overlays")
         for folder, kustomization in self.kustomizations():
             named = kustomization.get("resources", []) + kustomization.get("components", [])
             named += [patch["path"] for patch in kustomization.get("patches", []) if "path" in patch]
@@ -265,7 +265,7 @@ class Evaluation(Rendered):
             self.assertLess(2 * log, amount(claim["spec"]["resources"]["requests"]["storage"]))
 
     def test_creates_roles_for_plain_urls_only(self):
-        script = self.repository.read("k8s/overlays/postgresql/evaluation/database/databases.sh")
+        script = self.repository.read("overlays/postgresql/evaluation/database/databases.sh")
         for url, accepted in (
             ("postgresql://payments:a-Z_9@database/payments", True),
             ("postgresql://payments:a%40b@database/payments", False),
@@ -346,7 +346,7 @@ class MovingData(Check):
 
     def test_is_admitted_and_may_reach_the_database(self):
         policy = yaml.safe_load(
-            self.repository.read("k8s/overlays/postgresql/common/networkpolicy.yaml")
+            self.repository.read("overlays/postgresql/common/networkpolicy.yaml")
         )
         for _, pod in self.jobs():
             self.assertEqual(pod_security.broken_rules(pod["spec"]), [])

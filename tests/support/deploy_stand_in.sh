@@ -285,8 +285,8 @@ kubectl() {
     "get pods --selector app.kubernetes.io/name="*" --output name")
       if [[ ! -e $STATE/stopped ]]; then echo "pod/${4#*=}-0"; fi
       ;;
-    "kustomize k8s/overlays/postgresql/"*" --output /"*) "$REAL_KUBECTL" "$@" ;;
-    "apply --kustomize k8s/overlays/postgresql/evaluation/"*)
+    "kustomize overlays/postgresql/"*" --output /"*) "$REAL_KUBECTL" "$@" ;;
+    "apply --kustomize overlays/postgresql/evaluation/"*)
       "$REAL_KUBECTL" kustomize "$3" | apply_file
       ;;
     "rollout status statefulset/database --timeout="*)
@@ -301,7 +301,7 @@ kubectl() {
         read -r _ <"$STATE/rollout-ends"
       fi
       ;;
-    "delete -f k8s/namespaces.yaml --ignore-not-found --timeout="*) rm -f "$STATE"/objects/* ;;
+    "delete -f k8s/00-namespaces.yaml --ignore-not-found --timeout="*) rm -f "$STATE"/objects/* ;;
     *) unexpected ;;
   esac
 }

@@ -648,7 +648,7 @@ def fill():
     (CLUSTER / "token").write_text(TOKEN, encoding="utf-8")
     repository = Repository()
     services = repository.on_postgresql if ON_POSTGRESQL else repository.services
-    for o in repository.documents("k8s/namespaces.yaml"):
+    for o in repository.documents("k8s/00-namespaces.yaml"):
         put(o)
     for o in [o for service in services for o in service.objects]:
         put(o)

@@ -12,7 +12,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 KUBECTL = os.environ.get("REAL_KUBECTL") or shutil.which("kubectl")  # the former if the latter is a fake
-OVERLAY = "k8s/overlays/postgresql"
+OVERLAY = "overlays/postgresql"
 NAME = "app.kubernetes.io/name"
 INSTANCE = "app.kubernetes.io/instance"
 
@@ -67,7 +67,7 @@ class Repository:
     def rendered(self, folder):
         """The objects of a kustomization, as kubectl renders them."""
         with tempfile.TemporaryDirectory() as copy:
-            for path in self.paths("k8s"):
+            for path in self.paths("k8s") + self.paths("overlays"):
                 target = pathlib.Path(copy, path)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(self.read(path), encoding="utf-8")

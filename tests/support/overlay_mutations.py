@@ -1,8 +1,8 @@
-"""Mistakes in k8s/overlays/postgresql that its checks must find, as in mutations.py."""
+"""Mistakes in overlays/postgresql that its checks must find, as in mutations.py."""
 
-COMMON = "overlays/postgresql/common/"
-INVOICE_APP = "overlays/postgresql/invoice-app/"
-DATABASE = "overlays/postgresql/evaluation/database/"
+COMMON = "/overlays/postgresql/common/"
+INVOICE_APP = "/overlays/postgresql/invoice-app/"
+DATABASE = "/overlays/postgresql/evaluation/database/"
 
 MUTATIONS = [
     # Files
@@ -10,7 +10,7 @@ MUTATIONS = [
      "test_all_are_named_by_the_kustomization_of_their_folder"),
     (COMMON + "forgotten.yaml", None, "kind: ConfigMap\n",
      "test_all_are_named_by_the_kustomization_of_their_folder"),
-    (INVOICE_APP + "kustomization.yaml", "../../../invoice-app", "../../../invoice",
+    (INVOICE_APP + "kustomization.yaml", "../../../k8s/invoice-app", "../../../k8s/invoice",
      "test_all_are_named_by_the_kustomization_of_their_folder"),
     ("invoice-app/kustomization.yaml", None, "kind: Kustomization\n",
      "test_plain_manifests_can_be_applied_without_kustomize"),
@@ -79,7 +79,7 @@ MUTATIONS = [
     ),
     # The databases for evaluation
     (DATABASE + "statefulset.yaml", "replicas: 1", "replicas: 2", "test_is_one_in_each_namespace"),
-    ("overlays/postgresql/evaluation/payments/kustomization.yaml", "namespace: payments",
+    ("/overlays/postgresql/evaluation/payments/kustomization.yaml", "namespace: payments",
      "namespace: invoicing", "test_is_one_in_each_namespace"),
     (DATABASE + "statefulset.yaml", "runAsUser: 999", "runAsUser: 0",
      "test_meets_the_restricted_pod_security_standard"),
@@ -100,7 +100,7 @@ MUTATIONS = [
     (DATABASE + "service.yaml", "  clusterIP: None\n", "", "test_is_found_by_its_name"),
     (DATABASE + "statefulset.yaml", "memory: 512Mi", "memory: 768Mi",
      "test_fits_into_the_quota_beside_the_service"),
-    ("overlays/postgresql/payment-provider/kustomization.yaml", "limits.memory: 3Gi",
+    ("/overlays/postgresql/payment-provider/kustomization.yaml", "limits.memory: 3Gi",
      "limits.memory: 2Gi", "test_fits_into_the_quota_beside_the_service"),
     (DATABASE + "statefulset.yaml", "[pg_isready, --host=127.0.0.1]", "[pg_isready]",
      "test_counts_as_ready_when_its_database_exists"),
