@@ -17,8 +17,9 @@ cluster of kubectl's current context.
   --context NAME      use the cluster of this kubectl context
   --registry HOST[/PATH]
                       push the images to this registry; the cluster pulls them from there
-  --tag TAG           tag of the images, instead of a hash of what they are built from; existing
-                      images with this tag are not built again, except to load them into several nodes
+  --tag TAG           tag of the images, instead of a hash of what they are built from and the nodes'
+                      architecture; existing images with this tag are not built again, except to load
+                      them into several nodes
   --postgresql        use PostgreSQL, with pods on several nodes. The URLs are in the Secrets named
                       "database" of both namespaces. For a new deployment without such Secrets, one
                       PostgreSQL is started in each namespace, FOR EVALUATION ONLY
@@ -39,6 +40,8 @@ containerd of this machine if it is the only node. Other clusters must have the 
 Environment:
   DEPLOY_CONTEXT, REGISTRY, IMAGE_TAG, FORCE=1
                       same as the options; for example make deploy REGISTRY=registry.example.com/team
+  ARCHITECTURE        of the images: amd64, arm64 or another one of Kubernetes. By default that of the
+                      nodes; for --print-tag, that of this machine
   HTTPLIB_DOWNLOAD    OFF builds with Debian's cpp-httplib instead of the pinned release
   JOBS                how many compilers run at once; by default as many as CPUs and memory allow
   ROLLOUT_TIMEOUT     how long to wait until a service is ready (default 300s)
@@ -64,6 +67,7 @@ action=deploy
 context=${DEPLOY_CONTEXT:-}
 registry=${REGISTRY:-}
 tag=${IMAGE_TAG:-}
+architecture=${ARCHITECTURE:-}
 force=${FORCE:-}
 database= # sqlite or postgresql
 switch=
@@ -145,8 +149,8 @@ advice() {
       ;;
     *CrashLoop* | *' Error '*)
       echo "A program ends at its start; its logs above say why. Settings are in" \
-        "k8s/*/configmap.yaml. \"exec format error\" in the logs: the images are for another processor than" \
-        "the node's; build them on a machine like the node."
+        "k8s/*/configmap.yaml. \"exec format error\" in the logs: the images are not for the node's" \
+        "architecture. deploy.sh builds those without --tag."
       ;;
     *CreateContainer* | *Pending* | *ContainerCreating*)
       echo "A pod can't start; the events above say why. Often there is no default storage class" \
@@ -270,6 +274,7 @@ deploy() {
   work=$(mktemp -d "${TMPDIR:-/tmp}/deploy.XXXXXX")
   if [[ -n $on_minikube ]]; then start_minikube; fi
   reach_cluster
+  choose_architecture
   choose_database
   warn_of_volumes
   provide_images
@@ -370,9 +375,9 @@ parse_options() {
 
 main() {
   parse_options "$@"
-  if [[ -z $tag ]]; then tag=$(content_tag); fi
   if [[ $action == print-tag ]]; then
-    echo "$tag"
+    architecture=${architecture:-$(own_architecture)}
+    echo "${tag:-$(content_tag)}"
     exit 0
   fi
 

@@ -2,9 +2,10 @@
 # The images of deploy.sh: their tag, their build, and their delivery to the nodes of the cluster.
 # deploy.sh sources this file, which uses its variables. Works in bash 3.2.
 #
-#   content_tag       prints a hash of everything that the images are built from
-#   image_of NAME     prints the name of an image for the Deployment
-#   provide_images    makes sure that the cluster has both images
+#   content_tag          prints a hash of everything that the images are built from, and the architecture
+#   choose_architecture  sets the architecture and the tag of the images, if the user has not
+#   image_of NAME        prints the name of an image for the Deployment
+#   provide_images       makes sure that the cluster has both images
 
 httplib_download=${HTTPLIB_DOWNLOAD:-ON}
 
@@ -12,16 +13,38 @@ sha256=(sha256sum)
 if ! command -v sha256sum >/dev/null; then sha256=(shasum -a 256); fi # macOS
 
 # The same sources get the same tag on every machine. So an existing image need not be built, and a
-# Deployment with the same tag does not change.
+# Deployment with the same tag does not change. Machines with other processors can share a registry.
 content_tag() {
-  local inputs
+  local inputs hash
   inputs=$(sed -n 's/^!//p' .dockerignore)
-  {
+  hash=$({
     echo "$httplib_download"
     # shellcheck disable=SC2086  # a list
     find Dockerfile.invoice Dockerfile.payment $inputs -type f | LC_ALL=C sort | tr '\n' '\0' |
       xargs -0 "${sha256[@]}"
-  } | "${sha256[@]}" | cut -c 1-12
+  } | "${sha256[@]}" | cut -c 1-12)
+  echo "$hash-$architecture"
+}
+
+# Kubernetes' name of this machine's architecture.
+own_architecture() {
+  case $(uname -m) in
+    x86_64) echo amd64 ;;
+    aarch64) echo arm64 ;;
+    *) uname -m ;;
+  esac
+}
+
+choose_architecture() {
+  local found
+  if [[ -z $architecture ]]; then
+    found=$(k get nodes --output jsonpath='{.items[*].status.nodeInfo.architecture}' | tr ' ' '\n' | sort -u)
+    architecture=${found:-$(own_architecture)}
+    [[ -n $tag || $architecture != *[[:space:]]* ]] ||
+      fail "The nodes have different architectures: $(tr '\n' ' ' <<<"$architecture"). Push images for all of them
+  under one tag, and pass it with --tag; or choose one with ARCHITECTURE, and let only those nodes run pods"
+  fi
+  tag=${tag:-$(content_tag)}
 }
 
 image_of() { echo "${registry:+$registry/}$1:$tag"; }
@@ -118,6 +141,8 @@ See the output of the build above.
   - If debian:trixie-slim can't be pulled, a local copy is used. To make one on Debian, as root:
     debootstrap --variant=minbase trixie build/trixie && tar -C build/trixie -c . | ${engine:-docker} import - debian:trixie-slim
   - If the download of cpp-httplib hangs: HTTPLIB_DOWNLOAD=OFF make deploy
+  - If programs of another architecture can't run ("exec format error"), the engine needs an emulator
+    (QEMU): build on a machine like the nodes, or install one
   - If a compiler was killed ("Killed"), the memory did not suffice: make deploy JOBS=1
   - If a "Release file is not valid yet", the clock of the builder is late, as after the sleep of a laptop:
     start Docker or minikube anew
@@ -125,13 +150,16 @@ END
 }
 
 build_with_engine() {
-  local name
+  local name platform=
   step "Building the images with $engine" "$(build_hint)"
+  if [[ $architecture != "$(own_architecture)" && $architecture != *[[:space:]]* ]]; then
+    platform=linux/$architecture # the engine emulates it
+  fi
   for name in $services; do
     # Without attestations: not every node can import them.
     BUILDX_NO_DEFAULT_ATTESTATIONS=1 "$engine" build --file "Dockerfile.${name%%-*}" \
       --build-arg HTTPLIB_DOWNLOAD="$httplib_download" ${JOBS:+--build-arg JOBS="$JOBS"} \
-      --tag "$(full_name_of "$name")" .
+      ${platform:+--platform "$platform"} --tag "$(full_name_of "$name")" .
   done
 }
 

@@ -84,6 +84,7 @@ main() {
   have_base
   install_packages
   scripts/install-node-packages.sh
+  # shellcheck disable=SC2016  # the bash in the container expands it
   # The exclusion does not match build/node_modules, which does not begin with a dot.
   tar -cf - --exclude=./build --exclude=./.git . build/node_modules |
     in_container bash -euc '

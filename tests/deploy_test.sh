@@ -31,7 +31,7 @@ RENDERED=$work/rendered
 export REAL_KUBECTL PYTHON RENDERED
 mkdir "$RENDERED"
 
-unset DEPLOY_CONTEXT REGISTRY IMAGE_TAG FORCE HTTPLIB_DOWNLOAD ROLLOUT_TIMEOUT
+unset DEPLOY_CONTEXT REGISTRY IMAGE_TAG ARCHITECTURE FORCE HTTPLIB_DOWNLOAD ROLLOUT_TIMEOUT
 unset MINIKUBE_PROFILE MINIKUBE_CPUS MINIKUBE_MEMORY
 
 # All that deploy.sh may use beside what is stood in for, so that a tool of this machine is never
@@ -737,6 +737,21 @@ test_containerd_of_another_machine_is_left_alone() {
   printf 'name elsewhere\naddress 192.0.2.8\nruntime containerd://2.1.4\n' >"$STATE/node"
   deploy 0
   calls_not "images import"
+}
+
+test_architecture_of_the_nodes() {
+  local registry=registry.example.com/team
+  other_machine production docker
+  echo 'architecture riscv64' >>"$STATE/node"
+  deploy 0 --registry "$registry"
+  calls "--platform linux/riscv64 --tag $registry/invoice-app:$(ARCHITECTURE=riscv64 tag) ."
+  ARCHITECTURE=riscv64 is_deployed "$registry/"
+  echo 'architecture amd64' >>"$STATE/node"
+  deploy 1 --registry "$registry"
+  prints "The nodes have different architectures: amd64 riscv64"
+  calls_not apply
+  deploy 0 --registry "$registry" --tag 2.0
+  calls_not "--platform"
 }
 
 test_registry() {

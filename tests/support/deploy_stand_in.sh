@@ -226,6 +226,9 @@ kubectl() {
     "get nodes --output jsonpath={.items[*].status.addresses[*].address}")
       sed -n 's/^\(name\|address\) //p' "$STATE/node" | tr '\n' ' '
       ;;
+    "get nodes --output jsonpath={.items[*].status.nodeInfo.architecture}")
+      sed -n 's/^architecture //p' "$STATE/node" | tr '\n' ' '
+      ;;
     "get nodes --output jsonpath={.items[0]"*InternalIP*) sed -n 's/^address //p' "$STATE/node" ;;
     "get nodes --output jsonpath="*"containerRuntimeVersion}") sed -n 's/^runtime //p' "$STATE/node" ;;
     "get nodes --output jsonpath={.items[*].status.images[*].names[*]}")
