@@ -1,8 +1,8 @@
 // Whether payment-provider can be used: GET /provider.
 //
-// A check is GET /payments/{id} with a new connection. As a payment, it needs the network, the token
-// and the provider's database, but it changes nothing. No worker waits for it: a thread makes the
-// checks, and all requests that come during a check get its result.
+// A check is GET /payments/{id} with a new connection. As a payment, it needs the network, the
+// token and the provider's database, but it changes nothing. No worker waits for it: a thread makes
+// the checks, and all requests that come during a check get its result.
 
 #ifndef INVOICE_APP_PROVIDER_CHECK_H_
 #define INVOICE_APP_PROVIDER_CHECK_H_

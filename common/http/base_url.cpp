@@ -9,7 +9,6 @@
 namespace common {
 namespace {
 
-
 std::optional<int> to_port(std::string_view text) {
   int port = 0;
   const char* end = text.data() + text.size();

@@ -175,9 +175,10 @@ SqliteDatabase::SqliteDatabase(std::string path, const SqliteSchema& schema, Ope
     rethrow();
   }
   if (const auto file_system = network_file_system(path_)) {
-    log_warn("the database is on a network file system, where locks may not work; use a local disk, "
-             "or PostgreSQL",
-             {{"database", path_}, {"file_system", *file_system}});
+    log_warn(
+        "the database is on a network file system, where locks may not work; use a local disk, "
+        "or PostgreSQL",
+        {{"database", path_}, {"file_system", *file_system}});
   }
   fault_point("before-migration");
   write("migrate", [&](SqliteConnection& connection) { migrate(connection, schema); });
