@@ -5,6 +5,7 @@ belong together.
     python3 tests/overlay_test.py
 """
 
+import copy
 import json
 import pathlib
 import re
@@ -19,7 +20,7 @@ sys.dont_write_bytecode = True
 import manifests_test as plain  # noqa: E402
 from support import audit_checks, linters, manifest_checks, network, pod_security  # noqa: E402
 from support.manifest_checks import Check  # noqa: E402
-from support.manifests import KUBECTL, NAME, ROOT, amount, selects  # noqa: E402
+from support.manifests import KUBECTL, NAME, OPENSHIFT, ROOT, amount, selects  # noqa: E402
 from support.network import Party  # noqa: E402
 from support.overlay_mutations import MUTATIONS  # noqa: E402
 
@@ -215,6 +216,33 @@ class Overlay(Rendered):
         return next(o for o in self.repository.evaluation if o["kind"] == "StatefulSet")
 
 
+class OpenShift(Rendered):
+    USERS = ("runAsUser", "runAsGroup", "fsGroup")
+
+    def test_differs_only_in_users_and_dns(self):
+        rendered = {(o["kind"], o["metadata"]["name"], o["metadata"]["namespace"]): o
+                    for o in self.repository.rendered(OPENSHIFT)}  # fmt: skip
+        for service in (self.repository.invoice_app, self.repository.payment_provider):
+            for path, (o,) in service.files.items():
+                expected = copy.deepcopy(o)
+                key = (o["kind"], o["metadata"]["name"], o["metadata"]["namespace"])
+                found = rendered.pop(key)
+                if o["kind"] in ("Deployment", "CronJob"):
+                    spec = expected["spec"].get("jobTemplate", expected)["spec"]
+                    for field in self.USERS:
+                        del spec["template"]["spec"]["securityContext"][field]
+                elif o["kind"] == "NetworkPolicy" and o["spec"].get("egress"):
+                    dns = found["spec"]["egress"].pop()
+                    (peer,) = dns["to"]
+                    self.assertEqual(list(peer), ["namespaceSelector"])
+                    labels = {"kubernetes.io/metadata.name": "openshift-dns"}
+                    self.assertEqual(peer["namespaceSelector"], {"matchLabels": labels})
+                    ports = {(port["protocol"], port["port"]) for port in dns["ports"]}
+                    self.assertEqual(ports, {("UDP", 5353), ("TCP", 5353)})
+                self.assertEqual(found, expected, path)
+        self.assertEqual(rendered, {})
+
+
 class Evaluation(Rendered):
     """The databases for evaluation."""
 
@@ -386,7 +414,7 @@ class MovingData(Check):
 
 class Mutations(manifest_checks.Mutations):
     mutations = MUTATIONS
-    classes = (Files, Overlay, Evaluation)
+    classes = (Files, Overlay, OpenShift, Evaluation)
 
 
 if __name__ == "__main__":

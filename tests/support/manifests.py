@@ -13,6 +13,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 KUBECTL = os.environ.get("REAL_KUBECTL") or shutil.which("kubectl")  # the former if the latter is a fake
 OVERLAY = "overlays/postgresql"
+OPENSHIFT = "overlays/openshift"
 NAME = "app.kubernetes.io/name"
 INSTANCE = "app.kubernetes.io/instance"
 

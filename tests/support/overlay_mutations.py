@@ -5,6 +5,8 @@ INVOICE_APP = "/overlays/postgresql/invoice-app/"
 DATABASE = "/overlays/postgresql/evaluation/database/"
 
 MUTATIONS = [
+    ("/overlays/openshift/kustomization.yaml", "5353, protocol: UDP", "53, protocol: UDP",
+     "test_differs_only_in_users_and_dns"),
     # Files
     ("invoice-app/Kustomization", "  - pdb.yaml\n", "",
      "test_all_are_named_by_the_kustomization_of_their_folder"),
