@@ -55,11 +55,12 @@ full_name_of() { echo "${registry:-docker.io/library}/$1:$tag"; }
 
 # --- Ways to deliver ---
 
-engine=   # docker or podman, if one of them works
+engine=   # docker or podman, if one of them works; nerdctl for some clusters
 ctr=()    # command for the containerd of this machine
 delivery= # registry, minikube, kind, k3d, containerd, shared (nodes use the engine's images), none
 
 find_engine() {
+  if [[ -n $engine ]]; then return; fi
   for engine in docker podman; do
     if have "$engine" && "$engine" ps >/dev/null 2>&1; then return; fi
   done
@@ -100,6 +101,12 @@ choose_delivery() {
   elif [[ $context == k3d-* ]] && have k3d; then
     delivery=k3d
   elif [[ $context == docker-desktop || $(runtimes) == docker://* ]]; then
+    delivery=shared
+  elif [[ $context == rancher-desktop || $context == colima* ]]; then
+    # With containerd. nerdctl builds where Kubernetes looks for images.
+    have nerdctl || fail "Images get into ${context%-*} by nerdctl, which is missing. Its settings can install it, or choose docker"
+    engine=nerdctl
+    export CONTAINERD_NAMESPACE=k8s.io
     delivery=shared
   elif this_machine_is_the_only_node && find_containerd; then
     delivery=containerd

@@ -696,6 +696,20 @@ test_node_that_shares_the_engine() {
   is_deployed ''
 }
 
+test_nerdctl_where_containerd_is_in_a_virtual_machine() {
+  other_machine rancher-desktop docker nerdctl
+  echo nerdctl >>"$STATE/engines"
+  deploy 0
+  calls "nerdctl build"
+  calls_not "docker build"
+  calls_not "save"
+  is_deployed ''
+  other_machine colima docker
+  deploy 1
+  prints "nerdctl, which is missing"
+  calls_not apply
+}
+
 # A machine that is the only node of its cluster.
 own_node() {
   other_machine kubernetes ctr docker

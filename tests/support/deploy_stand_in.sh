@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stands in for minikube, kubectl, docker, podman, kind, k3d and ctr, under whose names
+# Stands in for minikube, kubectl, docker, podman, nerdctl, kind, k3d and ctr, under whose names
 # tests/deploy_test.sh links it. Their state is in files of the directory $STATE:
 #
 #   calls              every call, one per line
@@ -7,7 +7,7 @@
 #   contexts           contexts of kubectl
 #   minikube-runs      exists while minikube runs
 #   minikube-host      the state of minikube's machine; without it, there is none
-#   engines            those of docker and podman that work
+#   engines            those of docker, podman and nerdctl that work
 #   engine-images, node-images, registry-images
 #   loses-images       calls with this word exit with 0, but their image never arrives
 #   node               name, address and container runtime of the node
@@ -76,6 +76,7 @@ minikube() {
 
 engine() {
   lists engines "$tool" || say_no "cannot connect to the daemon"
+  [[ $tool != nerdctl || ${CONTAINERD_NAMESPACE:-} == k8s.io ]] || unexpected
   case "$*" in
     ps) ;;
     "build --file Dockerfile."@(invoice|payment)" --build-arg HTTPLIB_DOWNLOAD="*" --tag "*" .")
@@ -312,7 +313,7 @@ kubectl() {
 case $tool in
   minikube) minikube "$@" ;;
   kubectl) kubectl "$@" ;;
-  docker | podman) engine "$@" ;;
+  docker | podman | nerdctl) engine "$@" ;;
   ctr) ctr "$@" ;;
   kind)
     [[ "$1 $2 $4 $5" == "load image-archive --name trial" ]] || unexpected
