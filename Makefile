@@ -6,8 +6,8 @@ JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 # Of "make run", "make demo" and "make crash": sqlite, or postgresql for temporary servers. "make deploy"
 # keeps that of an existing deployment, or takes sqlite; with postgresql it is ./deploy.sh --postgresql.
 export DATABASE ?= sqlite
-POSTGRESQL = $(filter postgresql,$(DATABASE))
-$(if $(filter-out sqlite postgresql,$(DATABASE)),$(error DATABASE is $(DATABASE), not sqlite or postgresql))
+POSTGRESQL = $(filter postgresql,$(DATABASE))$(if \
+  $(filter-out sqlite postgresql,$(DATABASE)),$(error DATABASE is $(DATABASE), not sqlite or postgresql))
 
 # How many trials "make crash" makes, of which seed, and from which one.
 TRIALS ?= 100
@@ -65,7 +65,7 @@ run: build ## Run both services until Ctrl-C (data in build/run)
 	@scripts/run.sh
 
 .PHONY: demo
-demo: build ## Show in a few seconds what the services do
+demo: build ## Show what the services do, in a few seconds (and some minutes for the first build)
 	@scripts/install-packages.sh run $(POSTGRESQL)
 	@scripts/demo.sh
 
@@ -172,5 +172,5 @@ undeploy: ## Remove both services from Kubernetes, with all their data (FORCE=1:
 	@./deploy.sh --delete $(ARGS)
 
 .PHONY: clean
-clean: ## Remove build/, with the data of "make run"
+clean: ## Remove build/, with the data of "make run" and the secrets of Docker Compose
 	rm -rf build

@@ -2,7 +2,7 @@
 #
 # 1. HTTPLIB_INCLUDE_DIR, a directory with an httplib.h
 # 2. the pinned release, downloaded into HTTPLIB_DOWNLOAD_DIR and checked against its SHA-256
-# 3. the distribution's package, which is older (a warning says what that costs)
+# 3. the distribution's package, which is older (a note says what that costs)
 #
 # The code builds and passes its tests with all three.
 
@@ -71,11 +71,12 @@ function(httplib_use_package)
                         ${HTTPLIB_PACKAGE_STATIC_LIBRARIES} Threads::Threads)
   message(STATUS "cpp-httplib: the distribution's package, ${HTTPLIB_PACKAGE_VERSION}")
   if(HTTPLIB_PACKAGE_VERSION VERSION_LESS HTTPLIB_VERSION)
-    message(WARNING
-      "cpp-httplib is the distribution's ${HTTPLIB_PACKAGE_VERSION} instead of ${HTTPLIB_VERSION}: "
-      "about 40 % less throughput on small requests, and fewer of the library's own caps on chunked "
-      "bodies and header counts. For ${HTTPLIB_VERSION}, configure where ${HTTPLIB_URL} can be "
-      "reached, or pass -DHTTPLIB_INCLUDE_DIR=<directory of a copy>.")
+    message(NOTICE
+      "Note: cpp-httplib is the distribution's ${HTTPLIB_PACKAGE_VERSION} instead of ${HTTPLIB_VERSION}. "
+      "All works, with about 40 % less throughput on small requests, and fewer of the library's own "
+      "caps on chunked bodies and header counts. For ${HTTPLIB_VERSION}, configure where "
+      "${HTTPLIB_URL} can be reached, or pass the directory of a copy: "
+      "make HTTPLIB_INCLUDE_DIR=DIR, cmake -DHTTPLIB_INCLUDE_DIR=DIR")
   endif()
 endfunction()
 

@@ -36,9 +36,10 @@ show() {
 }
 
 export SEED_INVOICES=true
-unset PROVIDER_TOKEN_FILE  # the commands below have no token
+# The commands below have no token, and the invoices have three currencies.
+unset PROVIDER_TOKEN_FILE ACCEPTED_CURRENCIES
 start_pair "$directory"
-echo "The page is at $INVOICE_URL/ while this runs. \"make run\" keeps it running."
+echo "The page is at $INVOICE_URL/ for the second that this runs. To use it: make run"
 
 show "Three invoices, none of them paid" GET "$INVOICE_URL/invoices"
 show "Pay all invoices" POST "$INVOICE_URL/invoices/pay"

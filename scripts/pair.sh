@@ -104,6 +104,7 @@ pair_use_database() {
 
 start_pair() {
   local directory=$1 name
+  unset DATABASE_URL_FILE # it would replace DATABASE_URL
   for name in invoice-app payment-provider; do
     [[ -x $BIN_DIR/$name ]] || {
       pair_fail "there is no $BIN_DIR/$name: run \"make build\" first"

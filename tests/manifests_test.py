@@ -244,6 +244,15 @@ class Network(Check):
             f"http://{meta['name']}.{meta['namespace']}.svc.cluster.local:{port}",
         )
 
+    def test_a_call_outlasts_lost_responses_of_dns(self):
+        limits = self.repository.read("common/http/limits.h")
+        (call_ms,) = re.findall(r"kCallTimeout\{([\d']+)\}", limits)
+        for workload in self.invoice_app.workloads:
+            options = {o["name"]: int(o["value"]) for o in workload.pod["dnsConfig"]["options"]}
+            self.assertGreaterEqual(options["attempts"], 2)
+            seconds = options["timeout"] * options["attempts"]
+            self.assertLess(1000 * seconds, int(call_ms.replace("'", "")))
+
     def test_everything_is_denied_unless_a_policy_allows_it(self):
         for service in self.services:
             (deny,) = [p for p in service.all("NetworkPolicy") if p["spec"]["podSelector"] == {}]

@@ -16,6 +16,7 @@ case ${1:-} in
 esac
 BIN_DIR=$(cd "$1" && pwd)
 export BIN_DIR
+export DATABASE_URL_FILE=/of/another/database # must not be used
 export INVOICE_APP_PORT=0 INVOICE_APP_ADMIN_PORT=0 PAYMENT_PROVIDER_PORT=0 PAYMENT_PROVIDER_ADMIN_PORT=0
 
 cd "$(dirname "$0")/.."

@@ -137,6 +137,8 @@ MUTATIONS = [
      "test_only_invoice_app_can_be_reached_from_outside"),
     ("payment-provider/resourcequota.yaml", 'services.nodeports: "0"', 'services.nodeports: "1"',
      "test_only_invoice_app_can_be_reached_from_outside"),
+    ("invoice-app/cronjob.yaml", "name: timeout\n                value: \"1\"",
+     "name: timeout\n                value: \"5\"", "test_a_call_outlasts_lost_responses_of_dns"),
     ("invoice-app/configmap.yaml", ".svc.cluster.local:8082", ".svc.cluster.local:8081",
      "test_invoice_app_knows_where_the_provider_is"),
     ("invoice-app/configmap.yaml", "provider.payments.svc", "provider.invoicing.svc",
