@@ -71,7 +71,7 @@ good_cluster() {
   says good 'ok       each invoice is paid once when all pods die .* \(of 20000; .* ended with (000|202|503)\)'
   says good 'ok       the audit finds no difference \([0-9]* paid invoices, [0-9]* payments .*\)'
   says good '  I1  12\.15 EUR'
-  ends good 'test.sh: PASS: 23 checks passed, 0 failed, 0 skipped'
+  ends good 'test.sh: PASS: [1-9][0-9]* checks passed, 0 failed, 0 skipped'
   left_nothing good
 
   # The same cluster again, now with a network like many a developer's.
@@ -79,7 +79,7 @@ good_cluster() {
   says again 'ok       invoice-app can be reached .*, a forwarded port: .*'
   says again 'SKIPPED  .*: .* does NOT enforce NetworkPolicies: .* its result is still: reachable'
   says again 'ok       a stranger gets 401 from the provider'
-  ends again 'test.sh: PASS: 22 checks passed, 0 failed, 1 skipped; SKIPPED .* NOT enforce .*'
+  ends again 'test.sh: PASS: [1-9][0-9]* checks passed, 0 failed, 1 skipped; SKIPPED .* NOT enforce .*'
   left_nothing again
 }
 
@@ -94,7 +94,7 @@ on_postgresql() {
   says postgresql 'ok       the pods of payment-provider are spread over the nodes .*'
   says postgresql "ok       a stranger can't connect to the provider"
   says postgresql 'ok       each invoice is paid once when all pods die .*'
-  ends postgresql 'test.sh: PASS: 25 checks passed, 0 failed, 0 skipped'
+  ends postgresql 'test.sh: PASS: [1-9][0-9]* checks passed, 0 failed, 0 skipped'
   left_nothing postgresql
 
   FAULT=unspread KILL_INVOICES=1 tests unspread 1
@@ -117,7 +117,7 @@ faults_of_pods_and_objects() {
   says objects 'FAILED   invoices and ledger are unchanged after .*: GET /invoices has changed'
   says objects 'FAILED   each invoice .*: not exactly one payment .* for: I2 .*10\.25.*: \[\].*'
   says objects 'FAILED   the audit .*: its Job failed: .*"Result":"different".*"PaidWithoutPayment":[1-9].*'
-  ends objects 'test.sh: FAIL: 13 checks passed, 10 failed, 0 skipped; first: payment-provider has not .*'
+  ends objects 'test.sh: FAIL: [1-9][0-9]* checks passed, 10 failed, 0 skipped; first: payment-provider has not .*'
   left_nothing objects
 }
 
@@ -128,7 +128,7 @@ faults_of_the_token() {
   says token 'FAILED   both namespaces have the same token .*: namespace payments: .*NotFound.*'
   says token 'FAILED   the provider requires .*: GET .*/payments.limit=1 gave 200 instead of 401.*'
   says token 'FAILED   a stranger gets 401 from the provider: .* got: reachable'
-  ends token 'test.sh: FAIL: 19 checks passed, 3 failed, 1 skipped; first: both namespaces .*'
+  ends token 'test.sh: FAIL: [1-9][0-9]* checks passed, 3 failed, 1 skipped; first: both namespaces .*'
   left_nothing token
 }
 
