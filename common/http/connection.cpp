@@ -349,9 +349,11 @@ asio::awaitable<void> HttpConnection::close_lingering() {
 
 void HttpConnection::check_deadline(SteadyTime now) {
   if (now < deadline_) return;
+  asio::error_code ignored;
+  // The client has sent something, but this thread was too late to read it: it does so next.
+  if (part_ == Part::kNone && socket_.available(ignored) > 0) return;
   clear_timeout();
   has_expired_ = true;
-  asio::error_code ignored;
   socket_.cancel(ignored);
 }
 

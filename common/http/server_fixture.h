@@ -99,8 +99,9 @@ class HttpServerTest : public testing::Test {
   }
 
   HttpServerOptions options_ = {.host = "127.0.0.1", .workers = 4, .limits = kPatientLimits};
-  std::atomic<int> waiting_ = 0;      // handlers that wait for release()
-  std::atomic<int> max_waiting_ = 0;  // at one time
+  std::atomic<bool> release_ = false;  // handlers stop waiting
+  std::atomic<int> waiting_ = 0;       // handlers that wait for release()
+  std::atomic<int> max_waiting_ = 0;   // at one time
   std::atomic<int> echoed_ = 0;
   std::promise<HttpRespond> deferred_;  // of GET /deferred; one request per test
   prometheus::Registry registry_;
@@ -168,8 +169,6 @@ class HttpServerTest : public testing::Test {
     };
     return response;
   }
-
-  std::atomic<bool> release_ = false;
 };
 
 // The soft limit of descriptors while this lives.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <span>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -203,6 +204,36 @@ TEST_F(HttpServerStopTest, MayBeCalledAtAnyTimeAndAgain) {
   server_->stop();
   server_->stop();
   EXPECT_TRUE(is_refused());
+}
+
+TEST_F(HttpServerStopTest, AnswersWhatWasSentBeforeAlsoIfTheIoThreadIsLate) {
+  constexpr int kClients = 300;
+  const auto late = [this](const HttpRequest&) {
+    ++waiting_;
+    eventually([&] { return release_.load(); });
+    // All together take much longer than the grace of the stop.
+    std::this_thread::sleep_for(milliseconds(3));
+    return text("late");
+  };
+  start([&](HttpRouter& router) { router.get("/late", late, HttpRouter::Access::kGuarded, late); });
+  std::vector<RawClient> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.push_back(connect());
+    EXPECT_EQ(clients.back().ask(kHello).status, 200);
+  }
+  clients.front().send(request("GET /late"));
+  ASSERT_TRUE(eventually_waiting(1));  // on the I/O thread
+  // It will look at the deadlines as soon as it has served some of the others.
+  const auto check = steady_clock::now() + 2 * kDeadlineCheck;
+  ASSERT_TRUE(eventually([&] { return steady_clock::now() > check; }));
+  for (RawClient& client : std::span(clients).subspan(1)) client.send(request("GET /late"));
+  auto stopped = std::async(std::launch::async, [this] { server_->stop(); });
+  EXPECT_FALSE(is_ready(stopped, milliseconds(100)));
+  release();
+  for (RawClient& client : clients) {
+    EXPECT_EQ(client.read_answer().value_or(RawAnswer{}).body, "late");
+  }
+  EXPECT_TRUE(is_ready(stopped));
 }
 
 // On new connections, also those that are not accepted yet, and on kept ones.
