@@ -7,16 +7,6 @@
 
 include(GoogleTest)
 
-# project_test_code(name): for a target that has only code of tests.
-function(project_test_code name)
-  # GoogleTest's macros take twice as long to compile with optimisation.
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Debug>:-O0>)
-  # So they do with UndefinedBehaviorSanitizer, which is to look at the programs and not at the tests.
-  if(SANITIZE MATCHES "undefined")
-    target_compile_options(${name} PRIVATE -fno-sanitize=undefined)
-  endif()
-endfunction()
-
 function(project_test name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "TIMEOUT;SHARDS" "LIBRARIES")
   if(NOT ARG_TIMEOUT)
@@ -24,7 +14,12 @@ function(project_test name)
   endif()
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gtest_main project_warnings)
-  project_test_code(${name})
+  # GoogleTest's macros take twice as long to compile with optimisation.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Debug>:-O0>)
+  # So they do with UndefinedBehaviorSanitizer, which is to look at the programs and not at the tests.
+  if(SANITIZE MATCHES "undefined")
+    target_compile_options(${name} PRIVATE -fno-sanitize=undefined)
+  endif()
   if(ARG_SHARDS)
     foreach(shard RANGE 1 ${ARG_SHARDS})
       math(EXPR index "${shard} - 1")
