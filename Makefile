@@ -82,8 +82,8 @@ fmt: ## Format the C++ sources
 .PHONY: lint
 lint: ## Check format, clang-tidy's findings and the scripts
 	@scripts/install-packages.sh build test lint
-	$(CONFIGURE) lint
-	JOBS=$(JOBS) scripts/lint.sh build/lint
+	$(CONFIGURE) dev
+	JOBS=$(JOBS) scripts/lint.sh build/dev
 
 .PHONY: asan
 asan: ## Run the tests with AddressSanitizer and UndefinedBehaviorSanitizer

@@ -20,5 +20,6 @@ function(project_embed target file namespace name)
     "}  // namespace ${namespace}\n")
   file(CONFIGURE OUTPUT "${source}" CONTENT "@content@" @ONLY)
   target_sources(${target} PRIVATE "${source}")
+  set_source_files_properties("${source}" PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)  # not ours to lint
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
 endfunction()

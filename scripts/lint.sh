@@ -35,6 +35,8 @@ database=$1
   exit 2
 }
 
+# Unity sources include sources.
+readonly checks=--checks=-bugprone-suspicious-include
 failed=()
 
 echo "shellcheck"
@@ -50,25 +52,38 @@ if sources '*.h' '*.cpp' | xargs grep -nE '^[^/]*((if|while) *\([^)]*co_await|\?
   failed+=("co_await in a condition: use a variable")
 fi
 
-# Prints the sources that the build compiles, without tests: GoogleTest's macros take four times as
-# long and give useless findings. Headers are checked with the sources that include them; headers that
-# only tests include, on their own.
+# Prints the options and the name of each file for clang-tidy: what the build compiles, and a source
+# with the headers that only tests include. Not tests and fuzz targets: GoogleTest's macros take four
+# times as long and give useless findings, and a fuzz target has a few lines. The build compiles the
+# sources of a target together (CMake's unity build), so headers are read once for all of them.
 tidy_inputs() {
   local file
-  sources '*.cpp' | grep -v '_test\.cpp$' | while read -r file; do
-    if grep -qF "\"$PWD/${file#./}\"" "$database/compile_commands.json"; then echo "$file"; fi
-  done
+  sed -n 's/^ *"file": "\(.*\)".*/\1/p' "$database/compile_commands.json" | sort -u |
+    while read -r file; do
+      file=${file#"$PWD"/}
+      case $file in
+        *_tests.dir/* | *_testing.dir/* | *_test.cpp | */embedded/* | */replay-*) ;;
+        */tests/* | */testing/* | */bench/*) echo "$checks,-clang-analyzer-* $file" ;;
+        *) echo "$checks $file" ;;
+      esac
+    done
+
   sources '*.h' | grep -E '/(tests|testing)/' | while read -r file; do
-    [[ -e ${file%.h}.cpp ]] || echo "$file"
-  done
+    [[ -e ${file%.h}.cpp ]] || echo "#include \"$PWD/$file\""
+  done >"$database/test_headers.cpp"
+  echo "$checks,-clang-analyzer-* $database/test_headers.cpp"
 }
 
-# The database is for g++, and clang does not know all of its warnings. clang's analyzer is shallow,
-# because it takes most of the time: it enters fewer of the functions that a function calls.
+# The database is for g++: clang does not know all of its warnings, and finds more shadowed names.
+# clang's analyzer takes most of the time. So it looks at the programs only, and is shallow: it enters
+# fewer of the functions that a function calls. For it, the sources that a unity source includes are
+# headers.
 echo "clang-tidy"
-tidy_inputs | xargs -P "${JOBS:-2}" -n 1 clang-tidy -p "$database" --quiet \
-  --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wthread-safety \
+tidy_inputs | xargs -P "${JOBS:-2}" -n 2 clang-tidy -p "$database" --quiet --warnings-as-errors='*' \
+  --extra-arg="-I$PWD" --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-shadow \
+  --extra-arg=-Wthread-safety \
   --extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang --extra-arg=mode=shallow \
+  --extra-arg=-Xclang --extra-arg=-analyzer-opt-analyze-headers \
   2> >(grep -Ev '^[0-9]+ warnings? generated' >&2) ||
   failed+=(clang-tidy)
 
