@@ -10,6 +10,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/fault_point.h"
+#include "common/http/address_lookup.h"
 #include "common/http/base_url.h"
 #include "common/http/connected_socket.h"
 #include "common/http/httplib_stream.h"
@@ -68,11 +69,15 @@ class CallStream final : public HttplibStream {
 // versions don't limit heads.
 class LimitedClient : public httplib::ClientImpl {
  public:
-  LimitedClient(const std::string& host, int port, std::chrono::milliseconds idle_timeout)
-      : ClientImpl(host, port), idle_timeout_(idle_timeout) {}
+  LimitedClient(const BaseUrl& url, const HttpClientOptions& options)
+      : ClientImpl(url.host, url.port),
+        connect_timeout_(options.connect_timeout),
+        idle_timeout_(options.idle_timeout),
+        lookup_(url.host, options.resolve) {}
 
   // What happened to the connection during a call.
   struct Trace {
+    bool has_no_address = false;  // of the server
     bool was_stale = false;  // the kept connection was unusable and is closed; nothing was sent
     bool has_sent = false;   // a part of the request may have been sent
     bool has_ended = false;  // the server closed its side, which ended the response
@@ -92,6 +97,22 @@ class LimitedClient : public httplib::ClientImpl {
 
  private:
   using Call = std::function<bool(httplib::Stream&)>;
+
+  // The library's hook. The library's own lookup has no time limit.
+  bool create_and_connect_socket(Socket& socket, httplib::Error& error) override {
+    const AddressLookup::Addresses addresses = lookup_.find(limits_.deadline);
+    trace_.has_no_address = addresses.empty();
+    for (const std::string& address : addresses) {
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(limits_.deadline - steady_clock::now());
+      if (left.count() <= 0) break;
+      set_connection_timeout(std::min(connect_timeout_, left));
+      set_hostname_addr_map({{host_, address}});
+      if (ClientImpl::create_and_connect_socket(socket, error)) return true;
+    }
+    error = httplib::Error::Connection;
+    return false;
+  }
 
   // The library's hook. Its parameters depend on the version.
   // NOLINTBEGIN(modernize-use-override, performance-unnecessary-value-param)
@@ -117,7 +138,9 @@ class LimitedClient : public httplib::ClientImpl {
     return done;
   }
 
+  const std::chrono::milliseconds connect_timeout_;
   const std::chrono::milliseconds idle_timeout_;
+  AddressLookup lookup_;
   steady_clock::time_point last_call_end_;
   CallLimits limits_;
   Trace trace_;
@@ -130,12 +153,11 @@ class HttpClient::Impl {
   explicit Impl(HttpClientOptions options)
       : options_(std::move(options)),
         url_(require_base_url(options_.base_url)),
-        client_(url_.host, url_.port, options_.idle_timeout) {
+        client_(url_, options_) {
     client_.set_keep_alive(true);
     client_.set_tcp_nodelay(true);
     client_.set_follow_location(false);
     client_.set_decompress(false);
-    client_.set_connection_timeout(options_.connect_timeout);
   }
 
   HttpResult send(const std::string& method, const std::string& path, const HttpHeaders& headers,
@@ -167,8 +189,9 @@ class HttpClient::Impl {
     fault_point("after-call");
     if (!result) {
       if (!client_.trace().has_sent) {
-        return HttpFailure{.kind = HttpFailure::Kind::kNotSent,
-                           .message = "can't connect to " + authority(url_)};
+        const std::string what =
+            client_.trace().has_no_address ? "can't find the address of " : "can't connect to ";
+        return HttpFailure{.kind = HttpFailure::Kind::kNotSent, .message = what + authority(url_)};
       }
       if (steady_clock::now() >= limits.deadline) return no_answer("timed out");
       return no_answer(is_too_large ? "too large" : httplib::to_string(result.error()));

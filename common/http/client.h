@@ -3,7 +3,7 @@
 //
 // It does not follow redirects and does not retry: the caller decides what a response means. Before
 // it sends a request, it replaces the kept connection if the server has closed it, or if it was
-// idle for too long.
+// idle for too long. It tries all addresses of a host.
 // Not thread-safe: give each thread its own.
 
 #ifndef COMMON_HTTP_CLIENT_H_
@@ -16,6 +16,7 @@
 #include <string>
 #include <variant>
 
+#include "common/http/address_lookup.h"
 #include "common/http/limits.h"
 #include "common/http/message.h"
 
@@ -27,6 +28,7 @@ struct HttpClientOptions {
   std::chrono::milliseconds call_timeout = kCallTimeout;  // the whole call
   std::chrono::milliseconds idle_timeout = kClientIdleTimeout;
   std::size_t max_response_bytes = kMaxResponseBytes;
+  AddressLookup::Resolve resolve = AddressLookup::resolve_host;
 };
 
 struct HttpReply {

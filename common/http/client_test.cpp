@@ -11,7 +11,9 @@
 #include <cerrno>
 #include <chrono>
 #include <functional>
+#include <future>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -19,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/http/address_lookup.h"
 #include "common/http/base_url.h"
 #include "common/http/connected_socket.h"
 #include "tests/support/eventually.h"
@@ -247,6 +250,37 @@ TEST(HttpClient, StopsWaitingForAConnection) {
   EXPECT_EQ(text_of(post_payment(client)), "not sent");
   EXPECT_GE(steady_clock::now() - begin, milliseconds(100));
   EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(5));  // the system's own is minutes
+}
+
+TEST(HttpClient, TriesEachAddressOfAHost) {
+  FakeProvider server([](const auto&) { return http_answer("200 OK", "text/plain", "ok"); });
+  const std::string authority = "provider.test" + server.url().substr(server.url().rfind(':'));
+  HttpClient client({.base_url = "http://" + authority, .resolve = [](const std::string&) {
+                       return AddressLookup::Addresses{"127.0.0.2", "127.0.0.1"};
+                     }});
+  EXPECT_EQ(text_of(client.get("/")), "200 ok");
+  ASSERT_EQ(server.requests().size(), 1U);
+  const std::string head = server.requests()[0].head + "\r\n";
+  EXPECT_NE(head.find("\r\nHost: " + authority + "\r\n"), std::string::npos) << head;
+}
+
+TEST(HttpClient, ACallEndsAtItsTimeAlsoDuringALookup) {
+  FakeProvider server([](const auto&) { return http_answer("200 OK", "text/plain", "ok"); });
+  std::promise<std::optional<AddressLookup::Addresses>> dns;
+  HttpClient client(
+      {.base_url = "http://provider.test" + server.url().substr(server.url().rfind(':')),
+       .call_timeout = milliseconds(100),
+       .resolve = [answer = dns.get_future().share()](const std::string&) {
+         return answer.get();
+       }});
+  const auto begin = steady_clock::now();
+  const HttpResult result = client.get("/");
+  EXPECT_LT(steady_clock::now() - begin, kPatience);
+  ASSERT_EQ(text_of(result), "not sent");
+  EXPECT_TRUE(std::get<HttpFailure>(result).message.starts_with("can't find the address of "));
+
+  dns.set_value(AddressLookup::Addresses{"127.0.0.1"});
+  EXPECT_TRUE(eventually([&] { return text_of(client.get("/")) == "200 ok"; }));
 }
 
 // Each sends without end what keeps a limit per read from ever being reached.

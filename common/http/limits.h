@@ -127,8 +127,10 @@ inline constexpr std::chrono::milliseconds kEventSilence{15'000};
 // ---- The client. A call fails at a limit. ----
 
 inline constexpr std::chrono::milliseconds kConnectTimeout{1'000};
-// The whole call, with connecting. It cannot interrupt the resolution of the host's name.
+// The whole call, with the lookup of the host's addresses and connecting.
 inline constexpr std::chrono::milliseconds kCallTimeout{5'000};
+// Known addresses are used if a lookup takes longer.
+inline constexpr std::chrono::milliseconds kLookupWait{500};
 // A check of whether the provider can be used, for people who wait to see the result.
 inline constexpr std::chrono::milliseconds kProviderCheckTimeout{1'000};
 inline constexpr std::chrono::milliseconds kProviderCheckInterval{2'000};  // at most one in it
@@ -142,7 +144,8 @@ inline constexpr std::size_t kMaxChunkOverhead = 8;
 inline constexpr std::size_t kMaxRefusalBytes = 500;  // of the provider's reason; the rest is cut
 
 static_assert(kClientIdleTimeout < kIdleTimeout, "otherwise calls cross with the server's close");
-static_assert(kConnectTimeout < kCallTimeout, "otherwise no time is left for the response");
+static_assert(kLookupWait + kConnectTimeout < kCallTimeout,
+              "otherwise no time is left for the response");
 static_assert(kMaxRefusalBytes < kMaxResponseBytes);
 static_assert(kMaxBatchPayments * kMaxRefusalBytes < kMaxBatchResponseBytes);
 
