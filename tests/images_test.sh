@@ -131,7 +131,7 @@ check_files() {
   if awk '$1 ~ /^[-d].......w/ { print; found = 1 } END { exit !found }' "$work/files"; then
     fail "$name has files that everyone may write, see above"
   fi
-  grep -q '^d.* 65532/65532 .* data/$' "$work/files" || fail "$name has no /data of its user's"
+  grep -q '^drwxrwx--- 65532/0 .* data/$' "$work/files" || fail "$name has no /data of its user's"
   grep -q ' etc/ssl/certs/ca-certificates.crt$' "$work/files" || fail "$name has no certificates"
 }
 
@@ -158,7 +158,7 @@ value() {
     <"k8s/$1/$2.yaml"
 }
 
-# start NAME REPLICA [OPTION...]: with the settings that it has on Kubernetes.
+# start NAME REPLICA [OPTION...]: with the settings that it has on Kubernetes, but without a volume.
 start() {
   local name=$1 replica=$2 port
   shift 2
@@ -168,7 +168,7 @@ start() {
     --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 256 \
     --memory "$(value "$name" deployment \
       'o["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"]')" \
-    --volume "$run-$name:/data" --volume "$work/token:/etc/provider-token:ro" \
+    --volume "$work/token:/etc/provider-token:ro" \
     --env-file "$work/$name.env" --env PROVIDER_TOKEN_FILE=/etc/provider-token/token \
     --publish "127.0.0.1::$port" --publish "127.0.0.1::$((port + 1000))" "$@" "$name:$run" >/dev/null
 }
@@ -178,7 +178,7 @@ start_all() {
   "$docker" network create "$run" >/dev/null
   for name in $programs; do
     value "$name" configmap '"\n".join(f"{k}={v}" for k, v in o["data"].items())' >"$work/$name.env"
-    for replica in $replicas; do start "$name" "$replica"; done
+    for replica in $replicas; do start "$name" "$replica" --volume "$run-$name:/data"; done
   done
   await_ready "$replicas"
 }
@@ -219,6 +219,14 @@ check_rights() {
   grep -qE '^NoNewPrivs:\s1$' "$status" || fail "$name can get new privileges"
 }
 
+# As OpenShift does: as any user of the group root. Without a volume, so in the image's /data.
+check_runs_as_any_user() {
+  local name
+  for name in $programs; do start "$name" any --user 12345:0 --read-only=false; done
+  await_ready any
+  for name in $programs; do "$docker" rm --force "$run-$name-any" >/dev/null; done
+}
+
 check_refuses_without_token() {
   local status
   status=$(curl -sS -o /dev/null -w '%{http_code}' "$(url_of payment-provider 1)/payments")
@@ -228,7 +236,7 @@ check_refuses_without_token() {
 # One that gets fewer threads than it wants doesn't start, and says why.
 check_says_that_threads_lack() {
   local container=$run-payment-provider-4 status
-  start payment-provider 4 --pids-limit 8
+  start payment-provider 4 --volume "$run-payment-provider:/data" --pids-limit 8
   status=$(timeout 60 "$docker" wait "$container") || fail "it runs with 8 threads"
   [[ $status == 1 ]] || fail "with 8 threads it ended with $status, not 1"
   "$docker" logs "$container" >"$work/threads.log" 2>&1
@@ -365,6 +373,7 @@ main() {
   for name in $programs; do check_rights "$name"; done
   check_refuses_without_token
   check_says_that_threads_lack
+  check_runs_as_any_user
   test_pair 1
   check_all_have_the_same
   check_restart

@@ -23,9 +23,9 @@ MUTATIONS = [
      "test_kubectl_can_apply_them_all_in_the_order_of_their_paths"),
     ("00-namespaces.yaml", "enforce: restricted", "enforce: baseline",
      "test_namespaces_admit_restricted_pods_only"),
-    ("invoice-app/deployment.yaml", "image: invoice-app:0.1.0", "image: invoice-app:0.0.9",
+    ("invoice-app/deployment.yaml", "image: invoice-app:", "image: invoice-app:9",
      "test_versions_are_the_projects"),
-    ("/Dockerfile.payment", "ARG VERSION=0.1.0", "ARG VERSION=0.0.9",
+    ("/Dockerfile.payment", "ARG VERSION=", "ARG VERSION=9",
      "test_versions_are_the_projects"),
     # Exemptions from the linters
     *(
@@ -121,9 +121,9 @@ MUTATIONS = [
      "test_have_time_to_drain_and_to_finish"),
     ("invoice-app/configmap.yaml", 'DRAIN_SECONDS: "10"', 'DRAIN_SECONDS: "0"',
      "test_have_time_to_drain_and_to_finish"),
-    ("invoice-app/deployment.yaml", "image: invoice-app:0.1.0", "image: invoice-app:latest",
+    ("invoice-app/deployment.yaml", "image: invoice-app:", "image: invoice-app:latest # ",
      "test_take_images_that_are_tagged_and_already_there"),
-    ("invoice-app/deployment.yaml", "image: invoice-app:0.1.0", "image: invoice-app",
+    ("invoice-app/deployment.yaml", "image: invoice-app:", "image: invoice-app # ",
      "test_take_images_that_are_tagged_and_already_there"),
     # Network
     ("payment-provider/service.yaml", SELECTOR + "payment-provider", SELECTOR + "provider",
@@ -247,9 +247,9 @@ MUTATIONS = [
             ("memory: 256Mi", "memory: 2Gi", "test_ask_for_resources_and_limit_memory_and_storage"),
             ("podAffinity:", "podAntiAffinity:",
              "test_of_a_service_stay_on_the_node_of_their_volume"),
-            ("image: invoice-app:0.1.0", "image: invoice-app:0.0.9",
+            ("image: invoice-app:", "image: invoice-app:9",
              "test_versions_are_the_projects"),
-            ("image: invoice-app:0.1.0", "image: invoice-app:latest",
+            ("image: invoice-app:", "image: invoice-app:latest # ",
              "test_take_images_that_are_tagged_and_already_there"),
         )
     ),
