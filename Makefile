@@ -53,7 +53,7 @@ build: ## Build build/bin/invoice-app and build/bin/payment-provider
 
 .PHONY: test
 test: ## Build with warnings as errors and run all tests
-	@scripts/install-packages.sh build run test postgresql
+	@scripts/install-packages.sh build run test tools postgresql
 	@scripts/install-node-packages.sh
 	$(CONFIGURE) dev
 	$(BUILD) dev
@@ -81,7 +81,7 @@ fmt: ## Format the C++ sources
 
 .PHONY: lint
 lint: ## Check format, clang-tidy's findings and the scripts
-	@scripts/install-packages.sh build test lint
+	@scripts/install-packages.sh build test tools lint
 	$(CONFIGURE) dev
 	JOBS=$(JOBS) scripts/lint.sh build/dev
 
@@ -153,7 +153,6 @@ images-test: ## Build both images and test three containers of each (with Docker
 
 .PHONY: debian13-test
 debian13-test: ## Run the tests of the programs and the demo in a container of Debian 13 (with Docker, or as root)
-	@scripts/install-packages.sh test
 	@tests/debian13_test.sh
 
 # The options of deploy.sh, which are also environment variables: ./deploy.sh --help

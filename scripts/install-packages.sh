@@ -7,8 +7,8 @@ usage() {
   cat <<'END'
 Usage: scripts/install-packages.sh [USE...]
 
-Installs the packages of packages.txt for these uses: build, run, test, lint, fuzz, load, monitor,
-postgresql, images. Without a USE, for all except images, which would install a container engine.
+Installs the packages of packages.txt for these uses: build, run, test, tools, lint, fuzz, load,
+monitor, postgresql, images. Without a USE, for all except images, which would install a container engine.
 END
 }
 
@@ -22,11 +22,11 @@ uses=()
 for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit 0 ;;
-    build | run | test | lint | fuzz | load | monitor | postgresql | images) uses+=("$argument") ;;
+    build | run | test | tools | lint | fuzz | load | monitor | postgresql | images) uses+=("$argument") ;;
     *) usage >&2; exit 2 ;;
   esac
 done
-[[ ${#uses[@]} -gt 0 ]] || uses=(build run test lint fuzz load monitor postgresql)
+[[ ${#uses[@]} -gt 0 ]] || uses=(build run test tools lint fuzz load monitor postgresql)
 
 [[ $(uname -s) == Linux ]] ||
   fail "this runs only on Linux. Here, use containers: docker compose up --build, or make deploy"

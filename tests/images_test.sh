@@ -351,7 +351,7 @@ main() {
   work=$(mktemp -d "${TMPDIR:-/tmp}/images-test.XXXXXX")
   chmod 711 "$work" # containers look into token/, nobody lists the rest
 
-  scripts/install-packages.sh run test
+  scripts/install-packages.sh run test tools
   # The distribution's first: its package python3-yaml is for that one.
   if [[ -x /usr/bin/python3 ]]; then python=/usr/bin/python3; fi
   open_engine
