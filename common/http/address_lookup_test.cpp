@@ -68,9 +68,10 @@ Addresses find(AddressLookup& lookup, steady_clock::duration within) {
 TEST(AddressLookup, FindsTheAddressesOfAHost) {
   AddressLookup lookup("localhost");
   const Addresses found = find(lookup, kLong);
-  EXPECT_TRUE(found == Addresses{"127.0.0.1"} || found == (Addresses{"::1", "127.0.0.1"}) ||
-              found == Addresses{"::1"})
-      << found.size();
+  EXPECT_FALSE(found.empty());
+  for (const std::string& address : found) {
+    EXPECT_TRUE(address == "127.0.0.1" || address == "::1") << address;
+  }
 }
 
 TEST(AddressLookup, DoesNotAskForNumericAddresses) {
