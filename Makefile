@@ -152,7 +152,7 @@ images-test: ## Build both images and test three containers of each (with Docker
 	@tests/images_test.sh
 
 .PHONY: debian13-test
-debian13-test: ## Run the tests of the programs and the demo in a container of Debian 13 (with Docker, or as root)
+debian13-test: ## Do "make asan" and the demo in a container of Debian 13 (with Docker, or as root)
 	@tests/debian13_test.sh
 
 # The options of deploy.sh, which are also environment variables: ./deploy.sh --help

@@ -22,7 +22,7 @@ using common::JsonValue;
 using common::kIdempotencyKeyName;
 using common::kPaymentNames;
 
-// The deadline of a call includes connecting. Name resolution has no limit of ours.
+// The deadline of a call includes the lookup of the provider's addresses and connecting.
 static_assert(common::kCallTimeout <= PaymentCallerOptions{}.longest_call);
 
 static_assert(BatchSizeOptions{}.max <= common::kMaxBatchPayments);
@@ -126,7 +126,9 @@ BatchAnswer interpret_batch(const common::HttpResult& result, std::span<const Cl
     return {.answers = {claims.size(), {PaymentAnswer::Kind::kUnknown, reason}}};
   };
   if (const auto* failure = std::get_if<common::HttpFailure>(&result)) {
-    return unknown(failure->message);
+    BatchAnswer answer = unknown(failure->message);
+    answer.is_sent = failure->kind != common::HttpFailure::Kind::kNotSent;
+    return answer;
   }
   const auto& reply = std::get<common::HttpReply>(result);
   // They are about every call to the provider, so single payments would get them too.

@@ -238,7 +238,11 @@ TEST(InterpretBatch, IsUnknownForAllWithoutAResponseOfTheProvider) {
     EXPECT_EQ(answer.not_taken, std::nullopt) << reason;
     EXPECT_EQ(kinds_of(answer), "uu") << reason;
     EXPECT_EQ(answer.answers.at(1).reason, reason);
+    EXPECT_TRUE(answer.is_sent) << reason;
   }
+  EXPECT_FALSE(interpret_batch(failure(common::HttpFailure::Kind::kNotSent, "can't connect"),
+                               claims({"I1", "I2"}))
+                   .is_sent);
 }
 
 TEST(InterpretBatch, IsNotTakenIfTheResponseIsNoResultOfABatch) {

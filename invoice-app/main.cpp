@@ -14,6 +14,8 @@
 #include "common/base/clock.h"
 #include "common/base/fault_point.h"
 #include "common/base/random.h"
+#include "common/http/address_lookup.h"
+#include "common/http/base_url.h"
 #include "common/http/limits.h"
 #include "common/metrics/queried.h"
 #include "common/service/run.h"
@@ -51,14 +53,16 @@ constexpr common::About kAbout = {
         "result could not be recorded. It uses DATABASE_URL, PAYMENT_PROVIDER_URL,\n"
         "PROVIDER_TOKEN_FILE and AUDIT_GRACE_MINUTES.\n\n"};
 
-// Of calls with the longest responses.
+// Of all calls of the process, which share the provider's addresses. For the longest responses.
 common::HttpClientOptions client_options(const Config& config) {
-  return {.base_url = config.payment_provider_url,
-          .max_response_bytes = common::kMaxBatchResponseBytes};
+  const std::string& url = config.payment_provider_url;
+  return {.base_url = url,
+          .max_response_bytes = common::kMaxBatchResponseBytes,
+          .addresses = std::make_shared<common::AddressLookup>(common::parse_base_url(url)->host)};
 }
 
-PaymentGatewayFactory gateways(const Config& config) {
-  return [options = client_options(config), token = config.service.provider_token] {
+PaymentGatewayFactory gateways(const common::HttpClientOptions& options, const Config& config) {
+  return [options, token = config.service.provider_token] {
     return std::make_unique<HttpPaymentGateway>(options, token);
   };
 }
@@ -104,12 +108,13 @@ void serve(const Config& config) {
       [reader = InvoiceMetrics(store, *storage.clock)]() mutable { return reader.read(); });
   service.add_metrics(invoice_metrics);
   PayMetrics metrics(service.registry());
-  PaymentWorkers workers(store, gateways(config), *storage.clock, metrics, worker_options());
+  const common::HttpClientOptions calls = client_options(config);
+  PaymentWorkers workers(store, gateways(calls, config), *storage.clock, metrics, worker_options());
   PayInvoices pay_invoices(store, workers, {.longest_wait = config.pay_wait});
   PayAndWatch pay_and_watch(store, workers);
   Routes routes(store, pay_invoices, pay_and_watch, {service.registry(), "add"});
   routes.add_to(service.router());
-  ProviderCheck provider_check(config.payment_provider_url, config.service.provider_token);
+  ProviderCheck provider_check(calls, config.service.provider_token);
   provider_check.add_to(service.router());
   add_page_to(service.router());
 

@@ -73,7 +73,7 @@ void PaymentCaller::report(const BatchAnswer& answer, std::size_t size,
                        {{"payments", size}, {"reason", *answer.not_taken}});
     }
   } else if (known == answer.answers.end()) {
-    batch_size_.on_failure(size, duration, now);
+    if (answer.is_sent) batch_size_.on_failure(size, duration, now);
     if (breaker_.on_failure(now, answer.answers.front().reason, duration)) {
       common::log_error("payment-provider fails; calls stop, except for one trial at a time",
                         {{"reason", answer.answers.front().reason}});

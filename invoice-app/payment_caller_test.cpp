@@ -122,6 +122,20 @@ TEST_F(PaymentCallerTest, MakesRetriesWaitThatExceedTheBudget) {
   EXPECT_EQ(retry_at(), clock_.now() + 3s);
 }
 
+// Without a connection, no provider has been slow with a payment.
+TEST_F(PaymentCallerTest, ABatchThatWasNotSentSaysNothingAboutBatches) {
+  class Unconnected : public PaymentGateway {
+    PaymentAnswer pay(const Claim&) override { return {Kind::kUnknown, "can't connect"}; }
+    BatchAnswer pay_batch(std::span<const Claim> claims) override {
+      return {.answers = {claims.size(), {Kind::kUnknown, "can't connect"}}, .is_sent = false};
+    }
+  };
+  Unconnected gateway;
+  const std::size_t limit = caller_.batch_limit();
+  caller_.pay(gateway, claims(2), clock_.now() + 10s);
+  EXPECT_EQ(caller_.batch_limit(), limit);
+}
+
 TEST_F(PaymentCallerTest, TakesAnExceptionOfTheGatewayForAnUnknownOutcome) {
   gateways_.answer_with(
       [](const Claim&, int) -> PaymentAnswer { throw std::runtime_error("out of sockets"); });

@@ -30,11 +30,13 @@ struct BatchAnswer {
   std::vector<PaymentAnswer> answers = {};
   // Set if the provider does not take batches, or not this one: pay one by one. For logs.
   std::optional<std::string> not_taken = {};
+  // False if the provider got nothing of it, because there was no connection.
+  bool is_sent = true;
 };
 
 // Not thread-safe: each thread has its own, with its own connection. A call takes at most
-// PaymentCallerOptions::longest_call. Exception: the resolution of the provider's name has no limit
-// of ours. If the provider or the network fails, the answers are kUnknown; no function throws then.
+// PaymentCallerOptions::longest_call. If the provider or the network fails, the answers are
+// kUnknown; no function throws then.
 class PaymentGateway {
  public:
   virtual ~PaymentGateway() = default;

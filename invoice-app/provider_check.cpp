@@ -24,6 +24,13 @@ common::HttpResponse to_response(const ProviderProblem& problem) {
   return response;
 }
 
+common::HttpClientOptions with_timeout(common::HttpClientOptions options,
+                                       std::chrono::milliseconds timeout) {
+  options.connect_timeout = timeout;
+  options.call_timeout = timeout;
+  return options;
+}
+
 }  // namespace
 
 ProviderProblem interpret_provider_check(const common::HttpResult& result) {
@@ -38,11 +45,11 @@ ProviderProblem interpret_provider_check(const common::HttpResult& result) {
   return "HTTP " + std::to_string(status);
 }
 
-ProviderCheck::ProviderCheck(const std::string& provider_url,
+ProviderCheck::ProviderCheck(common::HttpClientOptions options,
                              const std::optional<std::string>& bearer_token,
                              std::chrono::milliseconds timeout, std::chrono::milliseconds interval)
     : interval_(interval),
-      client_({.base_url = provider_url, .connect_timeout = timeout, .call_timeout = timeout}),
+      client_(with_timeout(std::move(options), timeout)),
       headers_({{"X-Request-Id", "check-" + common::random_hex(16)}, {"Connection", "close"}}) {
   common::add_bearer_token(headers_, bearer_token);
   thread_ = std::thread([this] { run(); });

@@ -31,7 +31,8 @@ ProviderProblem interpret_provider_check(const common::HttpResult& result);
 class ProviderCheck {
  public:
   // After a check, the next one begins at the first request after `interval`.
-  ProviderCheck(const std::string& provider_url, const std::optional<std::string>& bearer_token,
+  // The options of other calls to the provider; `timeout` replaces their timeouts.
+  ProviderCheck(common::HttpClientOptions options, const std::optional<std::string>& bearer_token,
                 std::chrono::milliseconds timeout = common::kProviderCheckTimeout,
                 std::chrono::milliseconds interval = common::kProviderCheckInterval);
   // Waits for a check that is running, and responds to its requests.

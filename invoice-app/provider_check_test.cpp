@@ -36,7 +36,7 @@ class Checked {
   explicit Checked(const std::string& url, std::chrono::milliseconds interval = kNoInterval,
                    const std::optional<std::string>& token = {},
                    std::chrono::milliseconds timeout = 5s)
-      : check_(url, token, timeout, interval) {
+      : check_({.base_url = url}, token, timeout, interval) {
     check_.add_to(client_.router());
   }
 

@@ -79,6 +79,7 @@ class Files(Check):
                 self.assertEqual(workload.container["image"], f"{service.name}:{version}")
             dockerfile = self.repository.read(DOCKERFILES[service.name])
             self.assertIn(f"\nARG VERSION={version}\n", dockerfile)
+            self.assertIn(f" image: {service.name}:{version}\n", self.repository.read("docker-compose.yml"))
 
     def test_exemptions_from_the_linters_have_their_reason_in_the_docs(self):
         exempted = set()

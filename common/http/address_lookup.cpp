@@ -10,9 +10,13 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/mutex.h"
 #include "common/http/limits.h"
 
 namespace common {
+
+using std::chrono::steady_clock;
+
 namespace {
 
 struct FreeAddresses {
@@ -43,38 +47,53 @@ std::optional<AddressLookup::Addresses> get_addresses(const std::string& host, i
 
 }  // namespace
 
+struct AddressLookup::State {
+  void end_lookup(std::optional<Addresses> answer) {
+    const MutexLock lock(mutex);
+    if (answer) known = std::move(*answer);
+    is_asking = false;
+    ++answers;
+    changed.notify_all();
+  }
+
+  Mutex mutex;
+  CondVar changed;
+  Addresses known GUARDED_BY(mutex);
+  bool is_asking GUARDED_BY(mutex) = false;
+  int answers GUARDED_BY(mutex) = 0;  // ended lookups
+  steady_clock::time_point asked_at GUARDED_BY(mutex);
+};
+
 AddressLookup::AddressLookup(std::string host, Resolve resolve)
-    : host_(std::move(host)), resolve_(std::move(resolve)) {}
+    : host_(std::move(host)), resolve_(std::move(resolve)), state_(std::make_shared<State>()) {}
 
 std::optional<AddressLookup::Addresses> AddressLookup::resolve_host(const std::string& host) {
   return get_addresses(host, 0);
 }
 
-AddressLookup::Addresses AddressLookup::find(std::chrono::steady_clock::time_point deadline) {
+AddressLookup::Addresses AddressLookup::find(steady_clock::time_point deadline) {
   if (auto numeric = get_addresses(host_, AI_NUMERICHOST); numeric && !numeric->empty())
     return std::move(*numeric);
-  try {
-    if (!answer_.valid()) answer_ = begin();
-  } catch (const std::system_error&) {  // no thread can be started
-    return known_;
-  }
-  const auto enough = known_.empty()
-                          ? deadline
-                          : std::min(deadline, std::chrono::steady_clock::now() + kLookupWait);
-  if (answer_.wait_until(enough) == std::future_status::ready) {
-    if (auto addresses = answer_.get()) known_ = std::move(*addresses);
-  }
-  return known_;
-}
 
-// The thread is detached, because nothing can end getaddrinfo().
-AddressLookup::Answer AddressLookup::begin() const {
-  std::promise<std::optional<Addresses>> promise;
-  Answer answer = promise.get_future();
-  std::thread([promise = std::move(promise), resolve = resolve_, host = host_]() mutable {
-    promise.set_value(resolve(host));
-  }).detach();
-  return answer;
+  MutexLock lock(state_->mutex);
+  if (!state_->is_asking) {
+    try {
+      // Detached, because nothing can end getaddrinfo().
+      std::thread([state = state_, resolve = resolve_, host = host_] {
+        state->end_lookup(resolve(host));
+      }).detach();
+    } catch (const std::system_error&) {  // no thread can be started
+      return state_->known;
+    }
+    state_->is_asking = true;
+    state_->asked_at = steady_clock::now();
+  }
+  const auto enough =
+      state_->known.empty() ? deadline : std::min(deadline, state_->asked_at + kLookupWait);
+  state_->changed.wait_until(lock, enough, [&, before = state_->answers]() REQUIRES(state_->mutex) {
+    return state_->answers != before;
+  });
+  return state_->known;
 }
 
 }  // namespace common

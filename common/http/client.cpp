@@ -73,7 +73,8 @@ class LimitedClient : public httplib::ClientImpl {
       : ClientImpl(url.host, url.port),
         connect_timeout_(options.connect_timeout),
         idle_timeout_(options.idle_timeout),
-        lookup_(url.host, options.resolve) {}
+        addresses_(options.addresses ? options.addresses
+                                     : std::make_shared<AddressLookup>(url.host)) {}
 
   // What happened to the connection during a call.
   struct Trace {
@@ -100,13 +101,14 @@ class LimitedClient : public httplib::ClientImpl {
 
   // The library's hook. The library's own lookup has no time limit.
   bool create_and_connect_socket(Socket& socket, httplib::Error& error) override {
-    const AddressLookup::Addresses addresses = lookup_.find(limits_.deadline);
+    const AddressLookup::Addresses addresses = addresses_->find(limits_.deadline);
     trace_.has_no_address = addresses.empty();
+    auto untried = static_cast<std::ptrdiff_t>(addresses.size());
     for (const std::string& address : addresses) {
       const auto left =
           std::chrono::ceil<std::chrono::milliseconds>(limits_.deadline - steady_clock::now());
       if (left.count() <= 0) break;
-      set_connection_timeout(std::min(connect_timeout_, left));
+      set_connection_timeout(std::min(connect_timeout_, left / untried--));
       set_hostname_addr_map({{host_, address}});
       if (ClientImpl::create_and_connect_socket(socket, error)) return true;
     }
@@ -140,7 +142,7 @@ class LimitedClient : public httplib::ClientImpl {
 
   const std::chrono::milliseconds connect_timeout_;
   const std::chrono::milliseconds idle_timeout_;
-  AddressLookup lookup_;
+  const std::shared_ptr<AddressLookup> addresses_;
   steady_clock::time_point last_call_end_;
   CallLimits limits_;
   Trace trace_;

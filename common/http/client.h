@@ -28,7 +28,7 @@ struct HttpClientOptions {
   std::chrono::milliseconds call_timeout = kCallTimeout;  // the whole call
   std::chrono::milliseconds idle_timeout = kClientIdleTimeout;
   std::size_t max_response_bytes = kMaxResponseBytes;
-  AddressLookup::Resolve resolve = AddressLookup::resolve_host;
+  std::shared_ptr<AddressLookup> addresses = {};  // of the host; one of its own if null
 };
 
 struct HttpReply {

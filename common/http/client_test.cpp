@@ -72,9 +72,10 @@ class ScriptedServer {
 // A port whose connections are never made: it lets one wait to be accepted, and that one is there.
 class FullPort {
  public:
-  FullPort() {
+  explicit FullPort(int port = 0) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     auto* generic = reinterpret_cast<sockaddr*>(&address);
     socklen_t length = sizeof address;
@@ -255,13 +256,28 @@ TEST(HttpClient, StopsWaitingForAConnection) {
 TEST(HttpClient, TriesEachAddressOfAHost) {
   FakeProvider server([](const auto&) { return http_answer("200 OK", "text/plain", "ok"); });
   const std::string authority = "provider.test" + server.url().substr(server.url().rfind(':'));
-  HttpClient client({.base_url = "http://" + authority, .resolve = [](const std::string&) {
+  HttpClient client({.base_url = "http://" + authority,
+                     .addresses = std::make_shared<AddressLookup>("provider.test", [](const auto&) {
                        return AddressLookup::Addresses{"127.0.0.2", "127.0.0.1"};
-                     }});
+                     })});
   EXPECT_EQ(text_of(client.get("/")), "200 ok");
   ASSERT_EQ(server.requests().size(), 1U);
   const std::string head = server.requests()[0].head + "\r\n";
   EXPECT_NE(head.find("\r\nHost: " + authority + "\r\n"), std::string::npos) << head;
+}
+
+TEST(HttpClient, AnAddressThatDoesNotAnswerLeavesTimeForTheNext) {
+  FakeProvider server([](const auto&) { return http_answer("200 OK", "text/plain", "ok"); },
+                      "127.0.0.2");
+  const std::string port = server.url().substr(server.url().rfind(':') + 1);
+  const FullPort full(std::stoi(port));
+  HttpClient client({.base_url = "http://provider.test:" + port,
+                     .connect_timeout = milliseconds(500),
+                     .call_timeout = milliseconds(500),
+                     .addresses = std::make_shared<AddressLookup>("provider.test", [](const auto&) {
+                       return AddressLookup::Addresses{"127.0.0.1", "127.0.0.2"};
+                     })});
+  EXPECT_TRUE(eventually([&] { return text_of(client.get("/")) == "200 ok"; }));
 }
 
 TEST(HttpClient, ACallEndsAtItsTimeAlsoDuringALookup) {
@@ -270,9 +286,9 @@ TEST(HttpClient, ACallEndsAtItsTimeAlsoDuringALookup) {
   HttpClient client(
       {.base_url = "http://provider.test" + server.url().substr(server.url().rfind(':')),
        .call_timeout = milliseconds(100),
-       .resolve = [answer = dns.get_future().share()](const std::string&) {
-         return answer.get();
-       }});
+       .addresses = std::make_shared<AddressLookup>(
+           "provider.test",
+           [answer = dns.get_future().share()](const std::string&) { return answer.get(); })});
   const auto begin = steady_clock::now();
   const HttpResult result = client.get("/");
   EXPECT_LT(steady_clock::now() - begin, kPatience);

@@ -18,7 +18,7 @@ std::optional<DatabaseUrl> DatabaseUrl::parse(const std::string& text) {
   }
   if (!text.starts_with(kSqlite)) return std::nullopt;
   std::string path = text.substr(kSqlite.size());
-  if (path.empty() || path.front() == ':') return std::nullopt;
+  if (path.empty() || path.front() == ':' || path.starts_with("file:")) return std::nullopt;
   return DatabaseUrl{Kind::kSqlite, path, path};
 }
 

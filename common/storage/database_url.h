@@ -22,7 +22,8 @@ struct DatabaseUrl {
   std::string description;  // for logs: has no secrets
 
   // Reads "sqlite:PATH", or "postgresql://..." as libpq documents it ("Connection URIs"). nullopt
-  // if it is neither. Not "sqlite::memory:": each connection would have a database of its own.
+  // if it is neither. Not "sqlite::memory:": each connection would have a database of its own. Not
+  // "sqlite:file:...", SQLite's URIs: they can be in memory, or without locks.
   static std::optional<DatabaseUrl> parse(const std::string& text);
 };
 

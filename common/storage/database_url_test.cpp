@@ -31,9 +31,10 @@ TEST(DatabaseUrl, IsDescribedWithoutItsSecrets) {
 }
 
 TEST(DatabaseUrl, MustBeComplete) {
-  for (const char* text : {"", "invoices.db", "sqlite:", "sqlite::memory:", "mysql://h/d",
-                           "postgresql:", "postgresql://h:port/d?nonsense=1",
-                           "postgresql://h/d?nonsense=1", "postgresql://[::1/d"}) {
+  for (const char* text :
+       {"", "invoices.db", "sqlite:", "sqlite::memory:", "sqlite:file:a.db?nolock=1", "mysql://h/d",
+        "postgresql:", "postgresql://h:port/d?nonsense=1", "postgresql://h/d?nonsense=1",
+        "postgresql://[::1/d"}) {
     EXPECT_FALSE(DatabaseUrl::parse(text)) << text;
   }
 }
