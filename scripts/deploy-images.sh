@@ -36,14 +36,16 @@ own_architecture() {
 }
 
 choose_architecture() {
-  local found
   if [[ -z $architecture ]]; then
-    found=$(k get nodes --output jsonpath='{.items[*].status.nodeInfo.architecture}' | tr ' ' '\n' | sort -u)
-    architecture=${found:-$(own_architecture)}
-    [[ -n $tag || $architecture != *[[:space:]]* ]] ||
-      fail "The nodes have different architectures: $(tr '\n' ' ' <<<"$architecture"). Push images for all of them
+    architecture=$(k get nodes --output jsonpath='{.items[*].status.nodeInfo.architecture}' | tr ' ' '\n' | sort -u)
+    if [[ $architecture == *$'\n'* ]]; then
+      [[ -n $tag ]] ||
+        fail "The nodes have different architectures: $(tr '\n' ' ' <<<"$architecture"). Push images for all of them
   under one tag, and pass it with --tag; or choose one with ARCHITECTURE, and let only those nodes run pods"
+      architecture= # what is built for the tag is for this machine
+    fi
   fi
+  architecture=${architecture:-$(own_architecture)}
   tag=${tag:-$(content_tag)}
 }
 
@@ -59,12 +61,11 @@ engine=   # docker or podman, if one of them works; nerdctl for some clusters
 ctr=()    # command for the containerd of this machine
 delivery= # registry, minikube, kind, k3d, containerd, shared (nodes use the engine's images), none
 
-find_engine() {
-  if [[ -n $engine ]]; then return; fi
-  for engine in docker podman; do
-    if have "$engine" && "$engine" ps >/dev/null 2>&1; then return; fi
+working_engine() {
+  local tool
+  for tool in docker podman; do
+    if have "$tool" && "$tool" ps >/dev/null 2>&1; then echo "$tool"; return; fi
   done
-  engine=
 }
 
 # Finds a containerd that has a cluster's images and that this user may access.
@@ -92,6 +93,7 @@ this_machine_is_the_only_node() {
 runtimes() { k get nodes --output jsonpath='{.items[*].status.nodeInfo.containerRuntimeVersion}'; }
 
 choose_delivery() {
+  engine=$(working_engine)
   if [[ -n $registry ]]; then
     delivery=registry
   elif [[ -n $on_minikube ]]; then
@@ -159,9 +161,7 @@ END
 build_with_engine() {
   local name platform=
   step "Building the images with $engine" "$(build_hint)"
-  if [[ $architecture != "$(own_architecture)" && $architecture != *[[:space:]]* ]]; then
-    platform=linux/$architecture # the engine emulates it
-  fi
+  if [[ $architecture != "$(own_architecture)" ]]; then platform=linux/$architecture; fi # the engine emulates it
   for name in $services; do
     # Without attestations: not every node can import them.
     BUILDX_NO_DEFAULT_ATTESTATIONS=1 "$engine" build --file "Dockerfile.${name%%-*}" \
@@ -211,7 +211,6 @@ deliver_images() {
 provide_images() {
   local where='on the node'
   choose_delivery
-  find_engine
   step "Images: $(image_of payment-provider), $(image_of invoice-app)" "See the output above."
   if [[ $delivery == registry ]]; then
     where="in $registry"
