@@ -17,7 +17,8 @@
 #   rollouts           each change of a Deployment
 #   pods               the table of the pods
 #
-# and in $RENDERED, $REAL_KUBECTL, $PYTHON: see patch_locally.
+# $REAL_KUBECTL changes and renders manifests. Its results are kept in $RENDERED; the overlays of both services
+# are there from the start.
 set -euo pipefail
 shopt -s extglob nullglob
 
@@ -66,7 +67,7 @@ minikube() {
       ;;
     update-context) echo minikube >>"$STATE/contexts" ;;
     "image ls") cat "$STATE/node-images" ;;
-    "image build --file Dockerfile."@(invoice|payment)" --build-opt "*)
+    "image build --file Dockerfile."@("invoice "*/invoice-app:*|"payment "*/payment-provider:*)" .")
       add_image node "$(value_of --tag "$@")"
       ;;
     "image load "/*) add_image node "$(<"$3")" ;;
@@ -79,7 +80,7 @@ engine() {
   [[ $tool != nerdctl || ${CONTAINERD_NAMESPACE:-} == k8s.io ]] || unexpected
   case "$*" in
     ps) ;;
-    "build --file Dockerfile."@(invoice|payment)" --build-arg HTTPLIB_DOWNLOAD="*" --tag "*" .")
+    "build --file Dockerfile."@("invoice "*/invoice-app:*|"payment "*/payment-provider:*)" .")
       add_image engine "$(value_of --tag "$@")"
       ;;
     "save "*) lists engine-images "$2" && echo "$2" ;;
@@ -99,41 +100,23 @@ ctr() {
 
 # --- kubectl ---
 
-# Changes a manifest as "kubectl patch --local" does: by kubectl itself, where there is one, else as far as
-# deploy.sh needs it. What has been asked before is in $RENDERED.
-patch_locally() {
-  local merge command=("$REAL_KUBECTL")
-  local file=$RENDERED/${*//[^A-Za-z0-9]/}
-  merge='
-import json, sys, yaml
-
-def merge(into, patch):
-    for key, value in patch.items():
-        if key == "containers":
-            for container in value:
-                next(c for c in into[key] if c["name"] == container["name"]).update(container)
-        elif isinstance(value, dict):
-            merge(into.setdefault(key, {}), value)
-        else:
-            into[key] = value
-
-assert sys.argv[1:4] == ["patch", "--local", "-f"] and sys.argv[5:8] == ["--output", "yaml", "--patch"]
-manifest = yaml.safe_load(open(sys.argv[4]))
-merge(manifest, json.loads(sys.argv[8]))
-print(yaml.safe_dump(manifest), end="")'
-  if [[ -z $REAL_KUBECTL ]]; then command=("$PYTHON" -c "$merge"); fi
-  if [[ $4 == /* ]]; then # rendered, under another name each time
-    "$REAL_KUBECTL" "$@"
-    return
-  fi
-  if [[ ! -e $file ]]; then "${command[@]}" "$@" >"$file.$$" && mv "$file.$$" "$file"; fi
+# once NAME COMMAND...: prints what the command has printed when it was first called under this name. The
+# manifests that kubectl changes or renders are the same in all tests.
+once() {
+  local file=$RENDERED/${1//[^A-Za-z0-9]/}
+  shift
+  if [[ ! -e $file ]]; then "$@" >"$file.$$" && mv "$file.$$" "$file"; fi
   cat "$file"
 }
 
-# Takes an object, and says what "kubectl apply" would. $object is its text; the others are of it.
+# Takes an object, and says what "kubectl apply" would.
 apply_object() {
-  local file=$STATE/objects/$namespace.$kind.$name was=''
-  [[ -n $kind && -n $name ]] || say_no "no objects passed to apply"
+  local object=$1 kind name='' namespace='' file was=''
+  [[ $'\n'$object =~ $'\n'"kind: "([A-Za-z]+) ]] || say_no "no objects passed to apply"
+  kind=${BASH_REMATCH[1]}
+  if [[ $object =~ $'\n'"  name: "([a-z0-9-]+) ]]; then name=${BASH_REMATCH[1]}; fi
+  if [[ $object =~ $'\n'"  namespace: "([a-z0-9-]+) ]]; then namespace=${BASH_REMATCH[1]}; fi
+  file=$STATE/objects/$namespace.$kind.$name
   [[ -z $namespace || -e $STATE/objects/.Namespace.$namespace ]] ||
     say_no "namespaces \"$namespace\" not found"
   if [[ -e $file ]]; then was=$(<"$file"); fi
@@ -146,28 +129,20 @@ apply_object() {
   printf '%s\n' "$object" >"$file"
 }
 
-apply_file() {
-  local line object='' kind='' name='' namespace=''
-  while IFS= read -r line; do
-    case $line in
-      ---)
-        apply_object
-        object='' kind='' name='' namespace=''
-        continue
-        ;;
-      'kind: '*) kind=${line#kind: } ;;
-      '  name: '*) name=${name:-${line#  name: }} ;; # the first is the object's
-      '  namespace: '*) namespace=${line#  namespace: } ;;
-    esac
-    object+=${object:+$'\n'}$line
+# The objects of a text.
+apply_all() {
+  local separator=$'\n---\n' rest=$1
+  while [[ $rest == *"$separator"* ]]; do
+    apply_object "${rest%%"$separator"*}"
+    rest=${rest#*"$separator"}
   done
-  apply_object
+  apply_object "$rest"
 }
 
 apply() {
   while [[ $# -gt 0 ]]; do
     [[ $1 == -f ]] || unexpected
-    if [[ $2 == - ]]; then apply_file; else apply_file <"$2"; fi
+    if [[ $2 == - ]]; then apply_all "$(cat)"; else apply_all "$(<"$2")"; fi
     shift 2
   done
 }
@@ -242,7 +217,7 @@ kubectl() {
       ;;
     "get events "*) echo "EVENTS of $namespace" ;;
     "logs --selector "*) echo "LOGS of $namespace" ;;
-    "patch --local "*) patch_locally "$@" ;;
+    "patch --local -f "*" --output yaml --patch "*) once "${4##*/deploy.??????/} $8" "$REAL_KUBECTL" "$@" ;;
     "apply -f "*)
       shift
       apply "$@"
@@ -289,9 +264,11 @@ kubectl() {
     "get pods --selector app.kubernetes.io/name="*" --output name")
       if [[ ! -e $STATE/stopped ]]; then echo "pod/${4#*=}-0"; fi
       ;;
-    "kustomize overlays/postgresql/"*" --output /"*) "$REAL_KUBECTL" "$@" ;;
+    "kustomize overlays/postgresql/"@(invoice-app|payment-provider)" --output /"*)
+      cp "$RENDERED/${2##*/}"/* "$4"
+      ;;
     "apply --kustomize overlays/postgresql/evaluation/"*)
-      "$REAL_KUBECTL" kustomize "$3" | apply_file
+      apply_all "$(once "$3" "$REAL_KUBECTL" kustomize "$3")"
       ;;
     "rollout status statefulset/database --timeout="*)
       [[ -e $STATE/objects/$namespace.StatefulSet.database ]] || say_no "not found"
