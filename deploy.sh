@@ -253,9 +253,9 @@ apply_service() {
   local name=$1 manifests file files=()
   step "Applying k8s/$name" "See the output of kubectl above."
   manifests=$(manifests_of "$name")
-  for file in "$manifests"/*.yaml; do
-    grep -Eq '^kind: (Deployment|CronJob)' "$file" || files+=(-f "$file")
-  done
+  while IFS= read -r file; do
+    files+=(-f "$file")
+  done < <(grep -LE '^kind: (Deployment|CronJob)' "$manifests"/*.yaml)
   k apply "${files[@]}"
   apply_workload Deployment "$name" "$manifests"
   step "Waiting until $name is ready" ''
