@@ -1,25 +1,26 @@
 #!/usr/bin/env python3
-"""A fake Kubernetes cluster, for the test of test.sh. Its pods are those of k8s/, as real processes of
-the two programs. They share two SQLite files, on one node, or, with FAKE_DATABASE=postgresql, two databases
-of a PostgreSQL server, on three nodes.
+"""A fake Kubernetes cluster, for the test of test.sh. Its objects are those of k8s/, and its pods are real
+processes of the two programs. They share two SQLite files, on one node, or, with FAKE_DATABASE=postgresql,
+two databases of a PostgreSQL server, on three nodes.
 
-    fake_cluster.py up     starts it, in the directory FAKE_CLUSTER
-    fake_cluster.py down   ends it
-
-fake_kubectl.sh is its kubectl.
+It runs until SIGTERM, in the directory FAKE_CLUSTER. When all pods are ready, the file "port" is there.
+fake_kubectl.sh is its kubectl. "kubectl left" prints what test.sh should have removed.
 
 Environment: BIN_DIR has the programs. FAULT has words for the faults of this cluster; search for a
 word to see its effect.
 """
 
+import argparse
 import base64
 import contextlib
+import copy
 import io
+import itertools
 import json
 import os
 import pathlib
 import re
-import shutil
+import select
 import signal
 import socket
 import sqlite3
@@ -30,101 +31,62 @@ import time
 import urllib.parse
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support.manifests import ROOT, Repository  # noqa: E402
+from support.network import Party  # noqa: E402
+from support.pod_security import broken_rules  # noqa: E402
 
 CLUSTER = pathlib.Path(os.environ["FAKE_CLUSTER"])
 ON_POSTGRESQL = os.environ.get("FAKE_DATABASE") == "postgresql"
 NODES = ["node-0", "node-1", "node-2"] if ON_POSTGRESQL else ["node"]
-OBJECTS = CLUSTER / "objects"  # NAMESPACE/KIND/NAME.json; "-" for objects without a namespace
 FAULTS = set(os.environ.get("FAULT", "").split())
 TOKEN = "a-token-that-nobody-guesses"
+OUTSIDE = None  # a caller that is no pod
 CLUSTER_SCOPED = {"Namespace", "Node", "CustomResourceDefinition"}
-KINDS = {
-    "configmap": "ConfigMap",
-    "cronjob": "CronJob",
-    "customresourcedefinition": "CustomResourceDefinition",
-    "deployment": "Deployment",
-    "ingress": "Ingress",
-    "job": "Job",
-    "namespace": "Namespace",
-    "node": "Node",
-    "pod": "Pod",
-    "secret": "Secret",
-    "service": "Service",
-    "serviceaccount": "ServiceAccount",
-}
+KINDS = CLUSTER_SCOPED | {"ConfigMap", "CronJob", "Deployment", "Ingress", "Job", "Pod", "Secret",
+                          "Service", "ServiceAccount"}  # fmt: skip
+
+objects = {}  # by kind, namespace (None for objects without one) and name
+processes = {}  # of the pods, by namespace and name
+forwards = set()  # the clients of port-forward
+postgres = []  # the process of the server, if there is one
+looks = itertools.count(1)
 
 
 # --- Objects ---
 
 
-def path_of(kind, namespace, name):
-    return OBJECTS / ("-" if kind in CLUSTER_SCOPED else namespace) / kind / f"{name}.json"
-
-
 def put(o):
-    meta = o["metadata"]
-    path = path_of(o["kind"], meta.get("namespace"), meta["name"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(o), encoding="utf-8")
-    partial.rename(path)
+    objects[o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]] = o
 
 
-def load(path):
-    return json.loads(path.read_text(encoding="utf-8"))
+def listed(kind, namespace=None, labels=None):
+    return [
+        o
+        for (o_kind, o_namespace, _), o in list(objects.items())
+        if o_kind == kind
+        and namespace in (None, o_namespace)
+        and (labels or {}).items() <= o["metadata"].get("labels", {}).items()
+    ]
 
 
-def listed(kind, namespace="*", labels=None):
-    found = []
-    folder = "-" if kind in CLUSTER_SCOPED else namespace
-    for path in sorted(OBJECTS.glob(f"{folder}/{kind}/*.json")):
-        try:
-            o = load(path)
-        except FileNotFoundError:  # deleted meanwhile
-            continue
-        has = o["metadata"].get("labels", {})
-        if all(has.get(key) == value for key, value in (labels or {}).items()):
-            found.append(o)
-    return found
+def key_of(pod):
+    return pod["metadata"]["namespace"], pod["metadata"]["name"]
 
 
-# --- Processes ---
+# --- Pods ---
 
 
-def birth(pid):
-    """When a process began. Distinguishes it from a later one with the same number."""
-    try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return int(stat.rpartition(")")[2].split()[19])
-
-
-def spawn(arguments, log, **options):
-    """Starts a process; returns its number and birth."""
-    process = subprocess.Popen(
-        arguments,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        **options,
-    )
-    started = process.pid, birth(process.pid)
-    with open(CLUSTER / "processes", "a", encoding="utf-8") as processes:
-        processes.write(json.dumps(started) + "\n")
-    return started
-
-
-def kill(process):
-    pid, born = process
-    if born is not None and birth(pid) == born:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+def wait_for(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        if time.monotonic() > deadline:
+            sys.exit("fake_cluster.py: a condition did not become true in time")
+        time.sleep(0.02)
 
 
 def folder_of(pod):
-    return CLUSTER / "pods" / pod["metadata"]["namespace"] / pod["metadata"]["name"]
+    return CLUSTER.joinpath("pods", *key_of(pod))
 
 
 def port_of(pod, container_port):
@@ -152,16 +114,6 @@ def is_ready(pod):
         return False
 
 
-def environment_of(pod):
-    container = pod["spec"]["containers"][0]
-    environment = {}
-    for source in container.get("envFrom", []):
-        name = source["configMapRef"]["name"]
-        environment |= load(path_of("ConfigMap", pod["metadata"]["namespace"], name))["data"]
-    environment |= {variable["name"]: variable["value"] for variable in container["env"]}
-    return environment
-
-
 def data_folder(pod):
     """The folder of the volume: shared by all pods of the claim, or the pod's own."""
     (volume,) = [v for v in pod["spec"]["volumes"] if v["name"] == "data"]
@@ -169,138 +121,98 @@ def data_folder(pod):
     last_replica = pod["metadata"]["name"].endswith("-2")
     if "persistentVolumeClaim" in volume and not ("replica" in FAULTS and last_replica):
         folder = CLUSTER / volume["persistentVolumeClaim"]["claimName"]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     return folder
 
 
-def start_route(source, namespace, service, port):
-    """Starts a process that forwards a port of this machine to a Service, for one caller."""
-    log = CLUSTER / f"route-{time.monotonic_ns()}.log"
-    with open(log, "wb") as out:
-        process = spawn([sys.executable, __file__, "route", source, namespace, service, port], out)
-    return process, int(wait_for(lambda: log.read_text(encoding="utf-8").strip()))
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + 30
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            sys.exit("fake_cluster.py: a condition did not become true in time")
-        time.sleep(0.02)
-    return value
-
-
-def start_pod(pod, wrapper=()):
-    folder = folder_of(pod)
-    folder.mkdir(parents=True)
-    environment = environment_of(pod)
-    processes = []
-    environment |= {"PORT": "0", "ADMIN_PORT": "0", "FAKE_CLUSTER": str(CLUSTER)}
-    environment["PORT_FILE"] = str(folder / "ports")
+def environment_of(pod):
+    """What its manifest says, with paths, ports and the provider of this machine."""
+    container, namespace = pod["spec"]["containers"][0], pod["metadata"]["namespace"]
+    environment = {}
+    for source in container.get("envFrom", []):
+        name = source["configMapRef"]["name"]
+        environment |= objects["ConfigMap", namespace, name]["data"]
+    environment |= {variable["name"]: variable["value"] for variable in container["env"]}
+    environment |= {"PORT": "0", "ADMIN_PORT": "0", "PORT_FILE": str(folder_of(pod) / "ports")}
     if "DATABASE_URL_FILE" in environment:
-        environment["DATABASE_URL_FILE"] = str(CLUSTER / f"{pod['metadata']['namespace']}-url")
+        environment["DATABASE_URL_FILE"] = str(CLUSTER / f"{namespace}-url")
     else:
         database = environment["DATABASE_URL"].rsplit("/", 1)[1]
         environment["DATABASE_URL"] = f"sqlite:{data_folder(pod)}/{database}"
-    container = pod["spec"]["containers"][0]
-    program = container["image"].split(":")[0]
     if "PROVIDER_TOKEN_FILE" in environment:
         environment["PROVIDER_TOKEN_FILE"] = str(CLUSTER / "token")
-        if "no-token-demanded" in FAULTS and program == "payment-provider":
+        if "no-token-demanded" in FAULTS and container["image"].startswith("payment-provider:"):
             del environment["PROVIDER_TOKEN_FILE"]
     if "PAYMENT_PROVIDER_URL" in environment:
-        source = "{namespace}/{name}".format(**pod["metadata"])
         url = urllib.parse.urlsplit(environment["PAYMENT_PROVIDER_URL"])
         service, namespace = url.hostname.split(".")[:2]
-        process, local_port = start_route(source, namespace, service, str(url.port))
-        environment["PAYMENT_PROVIDER_URL"] = f"http://127.0.0.1:{local_port}{url.path}"
-        processes.append(process)
-    command = [*wrapper, os.path.join(os.environ["BIN_DIR"], program), *container.get("args", [])]
-    with open(folder / "log", "wb") as log:
-        processes.append(spawn(command, log, env=environment))
-    pod["status"] = {"phase": "Running", "processes": processes}
+        port = start_route(key_of(pod), namespace, service, url.port)
+        environment["PAYMENT_PROVIDER_URL"] = f"http://127.0.0.1:{port}{url.path}"
+    return environment
+
+
+def start_pod(pod):
     put(pod)
+    folder_of(pod).mkdir(parents=True)
+    container = pod["spec"]["containers"][0]
+    program = os.path.join(os.environ["BIN_DIR"], container["image"].split(":")[0])
+    with open(folder_of(pod) / "log", "wb") as log:
+        processes[key_of(pod)] = subprocess.Popen(
+            [program, *container.get("args", [])],
+            env=environment_of(pod),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    pod["status"] = {"phase": "Running"}
 
 
-def start_job(args):
-    """Runs the pod of a CronJob once. The exit status goes to a file."""
-    name, namespace = args.words[2], args.namespace
-    cronjob = load(path_of("CronJob", namespace, args.options["from"].split("/")[1]))
-    pod = cronjob["spec"]["jobTemplate"]["spec"]["template"] | {"kind": "Pod"}
-    pod["metadata"] |= {"name": name, "namespace": namespace}
-    pod["metadata"]["labels"]["job-name"] = name
-    put({"kind": "Job", "metadata": {"name": name, "namespace": namespace}})
-    start_pod(pod, [sys.executable, __file__, "job", str(folder_of(pod) / "exit-status")])
-
-
-def job(status_file, *command):
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # which serve() ignores
-    status = subprocess.run(command, check=False).returncode
-    pathlib.Path(status_file).write_text(f"{status}\n", encoding="utf-8")
-
-
-def job_status(o):
-    pod = load(path_of("Pod", o["metadata"]["namespace"], o["metadata"]["name"]))
-    try:
-        status = (folder_of(pod) / "exit-status").read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return {}
-    condition = {"": [], "0": [{"type": "Complete"}]}.get(status, [{"type": "Failed"}])
-    return {"conditions": condition, "succeeded": int(status == "0")}
-
-
-def start_replicas(deployment):
-    meta, spec = deployment["metadata"], deployment["spec"]
-    generation = time.monotonic_ns()
-    for replica in range(spec["replicas"]):
-        template = json.loads(json.dumps(spec["template"]))
-        template["kind"] = "Pod"
-        template["metadata"] |= {
-            "name": f"{meta['name']}-{generation}-{replica}",
-            "namespace": meta["namespace"],
+def start_replicas(deployment, generation):
+    name = deployment["metadata"]["name"]
+    for replica in range(deployment["spec"]["replicas"]):
+        pod = copy.deepcopy(deployment["spec"]["template"]) | {"kind": "Pod"}
+        pod["metadata"] |= {
+            "name": f"{name}-{generation}-{replica}",
+            "namespace": deployment["metadata"]["namespace"],
         }
-        template["spec"]["nodeName"] = NODES[replica % len(NODES)]
-        start_pod(template)
+        pod["spec"]["nodeName"] = NODES[replica % len(NODES)]
+        start_pod(pod)
 
 
 def delete_pod(pod):
     # Another process may get its ports, and must not be taken for it.
     (folder_of(pod) / "ports").unlink(missing_ok=True)
-    for process in pod["status"]["processes"]:
-        kill(process)
-    path_of("Pod", pod["metadata"]["namespace"], pod["metadata"]["name"]).unlink()
+    process = processes.pop(key_of(pod))
+    process.kill()
+    process.wait()
+    del objects["Pod", *key_of(pod)]
 
 
 # --- The network ---
 
 
-def policies_admit(source, pods, port):
-    """Whether the policies let the source (NAMESPACE/NAME of a pod, or "outside") call the pods."""
-    from support.network import Party
-
+def policies_admit(caller, pods, port):
+    """Whether the policies let the caller (the key of a pod, or OUTSIDE) call the pods."""
+    source = Party("203.0.113.1")
+    if caller is not OUTSIDE:
+        labels = objects["Pod", *caller]["metadata"]["labels"]
+        source = Party("10.0.0.1", caller[0], labels)
     if "policies-ignored" in FAULTS:
         return True
     policies = listed("NetworkPolicy")
     if "policy-open" in FAULTS:
         policies = [p for p in policies if p["metadata"]["namespace"] != "payments"]
-    caller = Party("203.0.113.1")
-    if source != "outside":
-        namespace, name = source.split("/")
-        labels = load(path_of("Pod", namespace, name))["metadata"]["labels"]
-        caller = Party("10.0.0.1", namespace, labels)
     called = [Party("10.0.0.2", p["metadata"]["namespace"], p["metadata"]["labels"]) for p in pods]
     return all(
-        caller.lets(policies, "egress", party, "TCP", port)
-        and party.lets(policies, "ingress", caller, "TCP", port)
+        source.lets(policies, "egress", party, "TCP", port)
+        and party.lets(policies, "ingress", source, "TCP", port)
         for party in called
     )
 
 
 def pods_behind(namespace, service):
-    path = path_of("Service", namespace, service)
-    if not path.exists():
-        return []
-    return listed("Pod", namespace, load(path)["spec"]["selector"])
+    found = objects.get(("Service", namespace, service))
+    return listed("Pod", namespace, found["spec"]["selector"]) if found else []
 
 
 def pump(source, target):
@@ -329,7 +241,7 @@ def join(client, pod, container_port):
     return True
 
 
-def listen(port):
+def listen(port=0):
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
@@ -337,76 +249,72 @@ def listen(port):
     return listener
 
 
-def route(source, namespace, service, port):
-    """Refuses connections, by not listening, while the policies forbid them."""
+def start_route(caller, namespace, service, port):
+    """Forwards a port of this machine, which it returns, to a Service, for one caller."""
     reservation = socket.socket()  # of the port while nobody listens on it
     reservation.bind(("127.0.0.1", 0))
     reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # lets the listener have it
-    local_port = reservation.getsockname()[1]
-    listener = listen(local_port)
-    print(local_port, flush=True)
-    while True:
-        pods = pods_behind(namespace, service)
-        try:
-            admitted = policies_admit(source, pods, int(port))
-        except FileNotFoundError:  # the caller does not exist yet, or no longer
-            admitted = False
-        if admitted and listener is None:
-            listener = listen(local_port)
-        if not admitted and listener is not None:
-            listener.close()
-            listener = None
-        accept_for(
-            0.3, listener, lambda client: any(join(client, pod, int(port)) for pod in pods[:1])
-        )
+    arguments = (reservation, caller, namespace, service, port)
+    threading.Thread(target=route, args=arguments, daemon=True).start()
+    return reservation.getsockname()[1]
 
 
-def accept_for(seconds, listener, use):
-    deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
-        if listener is None:
-            time.sleep(left)
+def route(reservation, caller, namespace, service, port):
+    """Refuses connections, by not listening, while the policies forbid them. Ends when the caller is gone."""
+    listener = None
+    with contextlib.suppress(KeyError), reservation:
+        while True:
+            pods = pods_behind(namespace, service)
+            admitted = policies_admit(caller, pods, port)
+            if listener and not admitted:
+                listener.close()
+                listener = None
+            if admitted and not listener:
+                listener = listen(reservation.getsockname()[1])
+            if not listener:
+                time.sleep(0.3)
+            elif select.select([listener], [], [], 0.3)[0]:
+                client = listener.accept()[0]
+                if not pods or not join(client, pods[0], port):
+                    client.close()
+
+
+def port_forward(client, args):
+    """Ends with the client, which is kubectl, or if the pod has ended."""
+    kind, name = args.words[1].split("/")
+    port = int(args.words[2].lstrip(":"))
+    if kind == "service":
+        pods = [p for p in pods_behind(args.namespace, name) if is_ready(p)]
+    else:
+        pods = [p for p in listed("Pod", args.namespace) if p["metadata"]["name"] == name]
+    with client:
+        if not pods:
+            client.sendall(f"error: no pod for {args.words[1]}\n".encode())
             return
-        listener.settimeout(left)
-        try:
-            client = listener.accept()[0]
-        except TimeoutError:
-            return
-        client.settimeout(None)
-        if not use(client):
-            client.close()
+        forwards.add(client)
+        with listen() as listener:
+            local = listener.getsockname()[1]
+            client.sendall(f"Forwarding from 127.0.0.1:{local} -> {port}\n".encode())
+            while client not in select.select([client, listener], [], [])[0]:
+                if not join(listener.accept()[0], pods[0], port):
+                    break
+        forwards.remove(client)
 
 
 # --- The calls of kubectl ---
 
 
-def with_status(pod):
-    """The pod as the API server shows it."""
-    first = pod["metadata"]["name"].endswith("-0") and (CLUSTER / "first-pods").exists()
-    of_invoice_app = pod["metadata"]["name"].startswith("invoice-app-")
-    ready = is_ready(pod) and not ("unready" in FAULTS and first and of_invoice_app)
-    restarts, exit_code = 0, 255  # of what a restart of the node has stopped
-    if first and "crashed" in FAULTS and not of_invoice_app:
-        restarts, exit_code = 1, 139
-    if first and "node-restarted" in FAULTS:
-        restarts = 1
-    if first and "restarts" in FAULTS and of_invoice_app:  # between any two looks
-        restarts = len(list(CLUSTER.glob("look-*")))
-        (CLUSTER / f"look-{restarts}").touch()
-    pod["status"]["conditions"] = [{"type": "Ready", "status": "True" if ready else "False"}]
-    last = {"terminated": {"reason": "Error", "exitCode": exit_code}} if restarts else {}
-    pod["status"]["containerStatuses"] = [{"restartCount": restarts, "state": {}, "lastState": last}]
-    return pod
-
-
 def shown(o):
-    if o["kind"] == "Pod":
-        if "unspread" in FAULTS:
-            o["spec"]["nodeName"] = NODES[0]
-        return with_status(o)
-    if o["kind"] == "Job":
-        o["status"] = job_status(o)
+    """The object as the API server shows it."""
+    o = copy.deepcopy(o)
     name = o["metadata"]["name"]
+    if o["kind"] == "Pod":
+        show_status(o, name.startswith("invoice-app-"), name.endswith("-0-0"))
+    if o["kind"] == "Job":
+        status = processes[key_of(o)].poll()
+        if status is not None:
+            o["status"] = {"conditions": [{"type": "Failed" if status else "Complete"}]}
+            o["status"]["succeeded"] = int(status == 0)
     if (o["kind"], name) == ("Service", "payment-provider") and "node-port" in FAULTS:
         o["spec"] |= {"type": "NodePort", "ports": [{"port": 8082, "nodePort": 30082}]}
     if o["kind"] == "Node" and "no-way-to-node" in FAULTS:
@@ -414,36 +322,51 @@ def shown(o):
     return o
 
 
+def show_status(pod, of_invoice_app, first):
+    """`first`: of the pods that were there before test.sh deleted any."""
+    if "unspread" in FAULTS and of_invoice_app:
+        pod["spec"]["nodeName"] = NODES[0]
+    ready = is_ready(pod) and not ("unready" in FAULTS and first and of_invoice_app)
+    restarts, exit_code = 0, 255  # of what a restart of the node has stopped
+    if first and "crashed" in FAULTS and not of_invoice_app:
+        restarts, exit_code = 1, 139
+    if first and "restarts" in FAULTS and of_invoice_app:  # before the first look, and between any two
+        restarts = next(looks)
+    pod["status"]["conditions"] = [{"type": "Ready", "status": "True" if ready else "False"}]
+    last = {"terminated": {"reason": "Error", "exitCode": exit_code}} if restarts else {}
+    pod["status"]["containerStatuses"] = [{"restartCount": restarts, "state": {}, "lastState": last}]
+
+
+def labels_of(args):
+    return dict(pair.split("=") for pair in args.labels.split(",")) if args.labels else {}
+
+
 def get(args):
     if args.raw:
-        if not path_of("Deployment", "invoicing", "invoice-app").exists():
+        if ("Deployment", "invoicing", "invoice-app") not in objects:
             sys.exit("Error from server (NotFound): there is no such resource")
         print("{}")
         return
-    kind = next(KINDS[k] for k in KINDS if re.fullmatch(k + "(s|es)?", args.words[1]))
-    labels = dict(pair.split("=") for pair in args.labels.split(",")) if args.labels else None
-    objects = listed(kind, args.namespace or "*", labels)
+    kind = next(k for k in KINDS if re.fullmatch(k + "(s|es)?", args.words[1], re.IGNORECASE))
+    found = listed(kind, args.namespace, labels_of(args))
     if len(args.words) > 2:
-        objects = [o for o in objects if o["metadata"]["name"] == args.words[2]]
-        if not objects and not args.ignore_not_found:
+        found = [o for o in found if o["metadata"]["name"] == args.words[2]]
+        if not found and not args.ignore_not_found:
             sys.exit(f'Error from server (NotFound): {args.words[1]} "{args.words[2]}" not found')
-    objects = [shown(o) for o in objects]
     if args.output == "name":
-        for o in objects:
+        for o in found:
             print(f"{kind.lower()}/{o['metadata']['name']}")
     elif len(args.words) > 2:
-        print(json.dumps(objects[0]))
+        print(json.dumps(shown(found[0])))
     else:
-        print(json.dumps({"kind": "List", "items": objects}))
+        print(json.dumps({"kind": "List", "items": [shown(o) for o in found]}))
 
 
-def create(args):
-    from support.pod_security import broken_rules
-
+def create(args, text):
     if args.words[1:2] == ["job"]:
-        start_job(args)
+        start_job(args.words[2], args.namespace, args.source.split("/")[1])
         return
-    document = json.loads(args.input)
+    document = json.loads(text)
     for o in document["items"] if document["kind"] == "List" else [document]:
         if o["kind"] not in CLUSTER_SCOPED:
             o["metadata"]["namespace"] = args.namespace
@@ -452,78 +375,67 @@ def create(args):
             account = {"name": "default", "namespace": o["metadata"]["name"]}
             put({"kind": "ServiceAccount", "metadata": account})
         if o["kind"] == "Pod":
-            namespace = load(path_of("Namespace", None, args.namespace))
+            namespace = objects["Namespace", None, args.namespace]
             mode = namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
             if mode != "restricted" or broken_rules(o["spec"]):
                 sys.exit("Error from server (Forbidden): violates PodSecurity")
             start_pod(o)
 
 
-def spoil_data():
-    """Loses data, as must not happen when pods die."""
-    if "loses-invoice" in FAULTS:
-        invoices = CLUSTER / "invoice-app-data" / "invoices.db"
-        with sqlite3.connect(invoices, timeout=30) as database:
-            database.execute("DELETE FROM invoices WHERE id = 'I1'")
-    if "loses-payment" in FAULTS:
-        payments = CLUSTER / "payment-provider-data" / "payments.db"
-        with sqlite3.connect(payments, timeout=30) as database:
-            database.execute("DELETE FROM payments WHERE invoice_id = 'I2'")
+def start_job(name, namespace, cronjob):
+    """Runs the pod of a CronJob once."""
+    template = objects["CronJob", namespace, cronjob]["spec"]["jobTemplate"]["spec"]["template"]
+    pod = copy.deepcopy(template) | {"kind": "Pod"}
+    pod["metadata"] |= {"name": name, "namespace": namespace}
+    pod["metadata"]["labels"]["job-name"] = name
+    start_pod(pod)
+    put({"kind": "Job", "metadata": {"name": name, "namespace": namespace}})
 
 
 def delete(args):
-    if args.words[1] == "namespace":
-        for pod in listed("Pod", args.words[2]):
-            delete_pod(pod)
-        shutil.rmtree(OBJECTS / args.words[2], ignore_errors=True)
-        path_of("Namespace", None, args.words[2]).unlink(missing_ok=True)
+    kind = args.words[1]
+    if kind == "pods":
+        delete_pods(args)
         return
-    if args.words[1] == "job":
-        delete_pod(load(path_of("Pod", args.namespace, args.words[2])))
-        path_of("Job", args.namespace, args.words[2]).unlink()
+    name = args.words[2]
+    if kind == "job":
+        delete_pod(objects["Pod", args.namespace, name])
+        del objects["Job", args.namespace, name]
         return
-    label, name = args.labels.split("=")
-    (CLUSTER / "first-pods").unlink(missing_ok=True)
-    for pod in listed("Pod", args.namespace, {label: name}):
+    for pod in listed("Pod", name):
         delete_pod(pod)
-    if FAULTS and (args.namespace == "invoicing" or args.grace_period):
-        spoil_data()
-    start_replicas(load(path_of("Deployment", args.namespace, name)))
+    for key in [key for key in objects if key[1] == name] + [("Namespace", None, name)]:
+        objects.pop(key, None)
+
+
+def delete_pods(args):
+    """Deletes the pods of a Deployment, which get new ones."""
+    pods = listed("Pod", args.namespace, labels_of(args))
+    for pod in pods:
+        delete_pod(pod)
+    if args.namespace == "invoicing" or args.grace_period:
+        lose_data()
+    generation = int(pods[0]["metadata"]["name"].split("-")[-2]) + 1
+    name = labels_of(args)["app.kubernetes.io/name"]
+    start_replicas(objects["Deployment", args.namespace, name], generation)
+
+
+def lose_data():
+    """As must not happen when pods die."""
+    for fault, file, statement in (
+        ("loses-invoice", "invoice-app-data/invoices.db", "DELETE FROM invoices WHERE id = 'I1'"),
+        ("loses-payment", "payment-provider-data/payments.db",
+         "DELETE FROM payments WHERE invoice_id = 'I2'"),
+    ):  # fmt: skip
+        if fault in FAULTS:
+            with sqlite3.connect(CLUSTER / file, timeout=30) as database:
+                database.execute(statement)
 
 
 def logs(args):
-    label, name = args.labels.split("=")
-    for pod in listed("Pod", args.namespace, {label: name}):
+    for pod in listed("Pod", args.namespace, labels_of(args)):
         lines = (folder_of(pod) / "log").read_text(encoding="utf-8").splitlines()
         print(*lines[-int(args.tail) :], sep="\n")
-
-
-def show_context(_):
-    print("fake")
-
-
-def port_forward(*arguments):
-    """In a process of its own. While it runs, the cluster's directory has a file for it."""
-    args = Arguments(("port-forward", *arguments))
-    kind, name = args.words[1].split("/")
-    port = int(args.words[2].lstrip(":"))
-    if kind == "service":
-        pods = [p for p in pods_behind(args.namespace, name) if is_ready(p)]
-    else:
-        pods = [p for p in listed("Pod", args.namespace) if p["metadata"]["name"] == name]
-    if not pods:
-        sys.exit(f"error: no pod for {args.words[1]}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    running = CLUSTER / f"forward-{os.getpid()}"
-    running.touch()
-    try:
-        listener = listen(0)
-        print(f"Forwarding from 127.0.0.1:{listener.getsockname()[1]} -> {port}", flush=True)
-        while join(listener.accept()[0], pods[0], port):
-            pass
-        sys.exit("error: lost connection to pod")
-    finally:
-        running.unlink()
 
 
 def can_i(args):
@@ -532,7 +444,7 @@ def can_i(args):
     if args.subresource:
         resource += "/" + args.subresource
     roles = [
-        load(path_of("Role", args.namespace, binding["roleRef"]["name"]))
+        objects["Role", args.namespace, binding["roleRef"]["name"]]
         for binding in listed("RoleBinding", args.namespace)
         if args.as_group in [subject["name"] for subject in binding["subjects"]]
     ]
@@ -548,46 +460,35 @@ def can_i(args):
     sys.exit(0 if allowed else 1)
 
 
-class Arguments:
-    """kubectl's arguments: words, options with a value, and flags."""
-
-    SHORT = {"-n": "namespace", "-l": "labels", "-o": "output", "-f": "file"}
-    FLAGS = {"ignore-not-found"}
-
-    def __init__(self, arguments, text=""):
-        self.input = text
-        self.words = []
-        self.options = {}
-        rest = list(arguments)
-        while rest:
-            argument = rest.pop(0)
-            if not argument.startswith("-"):
-                self.words.append(argument)
-                continue
-            option, equals, value = self.SHORT.get(argument, argument.lstrip("-")).partition("=")
-            if option in self.FLAGS:
-                value = True
-            elif not equals:
-                value = rest.pop(0)
-            self.options[option.replace("-", "_")] = value
-
-    def __getattr__(self, option):
-        return self.options.get(option)
+def left(_):
+    names = [name for kind, _, name in objects if kind in ("Job", "Namespace")]
+    names += ["port-forward"] * len(forwards)
+    print(*[name for name in names if name not in ("invoicing", "payments")])
 
 
-def kubectl(arguments, text=""):
-    args = Arguments(arguments, text)
+def parser():
+    options = argparse.ArgumentParser(allow_abbrev=False)
+    options.add_argument("words", nargs="+")
+    options.add_argument("--ignore-not-found", action="store_true")
+    options.add_argument("--from", dest="source")
+    for short, name in (("-n", "namespace"), ("-l", "labels"), ("-o", "output"), ("-f", "file")):
+        options.add_argument(short, dest=name)
+    for name in ("address", "as", "as-group", "context", "grace-period", "raw", "request-timeout",
+                 "subresource", "tail", "wait"):  # fmt: skip
+        options.add_argument("--" + name)
+    return options
+
+
+def kubectl(args, text):
     if not args.request_timeout:
         sys.exit("error: a call without a time limit")
-    verbs = {
-        "auth": can_i,
-        "config": show_context,
-        "create": create,
-        "delete": delete,
-        "get": get,
-        "logs": logs,
-    }
-    verbs[args.words[0]](args)
+    verb = args.words[0]
+    if verb == "create":
+        create(args, text)
+        return
+    verbs = {"auth": can_i, "delete": delete, "get": get, "left": left, "logs": logs}
+    verbs["config"] = lambda _: print("fake")
+    verbs[verb](args)
 
 
 def answer(client):
@@ -597,15 +498,16 @@ def answer(client):
     def line():
         return stream.readline().decode().rstrip("\n")
 
-    os.environ["FAULT"] = line()
-    FAULTS.clear()
-    FAULTS.update(os.environ["FAULT"].split())
     arguments = [line() for _ in range(int(line()))]
     text = stream.read(int(line())).decode()
     out, result = io.StringIO(), 0
     try:
+        args = parser().parse_intermixed_args(arguments)
+        if args.words[0] == "port-forward":
+            threading.Thread(target=port_forward, args=(client, args), daemon=True).start()
+            return
         with contextlib.redirect_stdout(out):
-            kubectl(arguments, text)
+            kubectl(args, text)
     except SystemExit as end:
         result = end.code
     status, error = (result, "") if isinstance(result, int) else (1, result)
@@ -614,37 +516,26 @@ def answer(client):
     client.close()
 
 
+# --- Start ---
+
+
 def start_postgres():
     """A server with a database for each namespace."""
-    from support.manifests import ROOT
-
-    with socket.socket() as any_port:
-        any_port.bind(("127.0.0.1", 0))
+    with listen() as any_port:
         port = any_port.getsockname()[1]
-    folder = CLUSTER / "postgres"
     databases = ["--database", "invoicing", "--database", "payments"]
-    command = [str(ROOT / "scripts" / "postgres.sh"), *databases, str(folder), f"port={port}"]
+    command = [ROOT / "scripts/postgres.sh", *databases, CLUSTER / "postgres", f"port={port}"]
     with open(CLUSTER / "postgres.log", "wb") as log:
-        spawn(command, log)
+        postgres.append(subprocess.Popen(command, stdout=log, stderr=log))
     for namespace in ("invoicing", "payments"):
         url = f"postgresql://postgres@127.0.0.1:{port}/{namespace}"
         (CLUSTER / f"{namespace}-url").write_text(url, encoding="utf-8")
-    wait_for(lambda: "".join(postmaster()[7:8]).strip() == "ready")
-
-
-def postmaster():
-    """What the server has written about itself: its process first, its state last."""
-    try:
-        return (CLUSTER / "postgres/data/postmaster.pid").read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
+    state = CLUSTER / "postgres/data/postmaster.pid"
+    wait_for(lambda: state.exists() and state.read_text(encoding="utf-8").rstrip().endswith("ready"))
 
 
 def fill():
     """Creates the objects that deploy.sh would create."""
-    from support.manifests import Repository
-
-    (CLUSTER / "first-pods").touch()
     (CLUSTER / "token").write_text(TOKEN, encoding="utf-8")
     repository = Repository()
     services = repository.on_postgresql if ON_POSTGRESQL else repository.services
@@ -660,55 +551,37 @@ def fill():
     addresses = [{"type": "InternalIP", "address": "127.0.0.1"}]
     for node in NODES:
         put({"kind": "Node", "metadata": {"name": node}, "status": {"addresses": addresses}})
-    service = load(path_of("Service", "invoicing", "invoice-app"))
-    _, node_port = start_route("outside", "invoicing", "invoice-app", "8081")
+    service = objects["Service", "invoicing", "invoice-app"]
+    node_port = start_route(OUTSIDE, "invoicing", "invoice-app", 8081)
     service["spec"]["ports"][0]["nodePort"] = node_port
-    put(service)
     for deployment in listed("Deployment"):
-        start_replicas(deployment)
+        start_replicas(deployment, 0)
     wait_for(lambda: all(is_ready(pod) for pod in listed("Pod")))
 
 
 def serve():
     if ON_POSTGRESQL:
         start_postgres()
-    # No zombies of killed processes. Later than PostgreSQL, which would inherit this and fail.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     fill()
-    listener = listen(0)
+    listener = listen()
     (CLUSTER / "port").write_text(str(listener.getsockname()[1]), encoding="utf-8")
     while True:
         answer(listener.accept()[0])
 
 
-def up():
-    CLUSTER.mkdir(parents=True)
-    (CLUSTER / "python").write_text(sys.executable, encoding="utf-8")
-    with open(CLUSTER / "log", "wb") as log:
-        spawn([sys.executable, __file__, "serve"], log)
+def main():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        wait_for((CLUSTER / "port").exists)
+        with contextlib.suppress(KeyboardInterrupt):
+            serve()
     finally:
-        sys.stderr.write((CLUSTER / "log").read_text(encoding="utf-8"))
-
-
-def down():
-    server = postmaster()
-    for process in (CLUSTER / "processes").read_text(encoding="utf-8").splitlines():
-        kill(json.loads(process))
-    wait_for(lambda: not server or birth(int(server[0])) is None)
-    shutil.rmtree(CLUSTER)
+        for process in processes.values():
+            process.kill()
+        for server in postgres:
+            server.send_signal(signal.SIGINT)  # ends its connections
+        for process in [*processes.values(), *postgres]:
+            process.wait()
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-    command, *rest = sys.argv[1:]
-    commands = {
-        "up": up,
-        "down": down,
-        "serve": serve,
-        "job": job,
-        "route": route,
-        "port-forward": port_forward,
-    }
-    commands[command](*rest)
+    main()

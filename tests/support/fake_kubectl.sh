@@ -5,18 +5,14 @@ set -euo pipefail
 export LC_ALL=C # lengths in bytes
 
 input=
-case " $* " in
-  *" port-forward "*)
-    exec "$(cat "$FAKE_CLUSTER/python")" -S \
-      "$(dirname "$(readlink "$0")")/fake_cluster.py" "$@"
-    ;;
-  *" -f - "*) input=$(cat) ;;
-esac
+if [[ " $* " == *" -f - "* ]]; then input=$(cat); fi
 
 read -r port <"$FAKE_CLUSTER/port" || [[ -n $port ]]
 exec 3<>"/dev/tcp/127.0.0.1/$port"
-printf '%s\n' "${FAULT:-}" $# "$@" ${#input} >&3
+printf '%s\n' $# "$@" ${#input} >&3
 printf '%s' "$input" >&3
+# Until it is killed, which closes the connection.
+if [[ " $* " == *" port-forward "* ]]; then exec cat <&3; fi
 {
   read -r status
   read -r error
