@@ -50,7 +50,7 @@ done
 # --- What tests are made of ---
 
 test_name=
-sources=$work/sources
+sources=$here/..
 STATE=
 export STATE
 
@@ -73,18 +73,13 @@ installed() {
   for tool in "$@"; do ln -s "$here/support/deploy_stand_in.sh" "$STATE/bin/$tool"; done
 }
 
-# copy_sources DIRECTORY
-copy_sources() {
-  mkdir "$1"
-  # shellcheck disable=SC2046  # a list
-  (cd "$here/.." && tar -cf - deploy.sh k8s overlays scripts .dockerignore Dockerfile.invoice Dockerfile.payment \
-    $(sed -n 's/^!//p' .dockerignore)) | tar -xf - -C "$1"
-}
-
-# For a test that changes them.
+# For a test that changes the sources.
 own_sources() {
   sources=$STATE/sources
-  copy_sources "$sources"
+  mkdir "$sources"
+  # shellcheck disable=SC2046  # a list
+  (cd "$here/.." && tar -cf - deploy.sh k8s overlays scripts .dockerignore Dockerfile.invoice Dockerfile.payment \
+    $(sed -n 's/^!//p' .dockerignore)) | tar -xf - -C "$sources"
 }
 
 # A machine with nothing on it but the sources.
@@ -249,19 +244,8 @@ test_podman_instead_of_docker() {
   is_deployed ''
 }
 
-# The syntax of a build argument depends on what runs in minikube.
+# "minikube image build" exits with 0 even if it fails. The syntax of its arguments depends on what runs in minikube.
 test_no_engine() {
-  minikube_machine
-  : >"$STATE/engines"
-  HTTPLIB_DOWNLOAD=OFF deploy 0
-  calls "--build-opt opt=build-arg:HTTPLIB_DOWNLOAD=OFF"
-  sed -i.old 's|containerd://.*|docker://29.0.1|' "$STATE/node"
-  JOBS=3 deploy 0
-  calls "--build-opt build-arg=HTTPLIB_DOWNLOAD=ON --build-opt build-arg=JOBS=3"
-  is_deployed ''
-}
-
-test_image_build_that_fails_and_exits_with_0() {
   minikube_machine
   : >"$STATE/engines"
   echo "image build --file Dockerfile.payment" >"$STATE/loses-images"
@@ -269,6 +253,13 @@ test_image_build_that_fails_and_exits_with_0() {
   prints "FAILED at: Building the images in minikube"
   prints "debootstrap"
   rollouts_are ''
+  rm "$STATE/loses-images"
+  HTTPLIB_DOWNLOAD=OFF deploy 0
+  calls "--build-opt opt=build-arg:HTTPLIB_DOWNLOAD=OFF"
+  sed -i.old 's|containerd://.*|docker://29.0.1|' "$STATE/node"
+  JOBS=3 deploy 0
+  calls "--build-opt build-arg=HTTPLIB_DOWNLOAD=ON --build-opt build-arg=JOBS=3"
+  is_deployed ''
 }
 
 # --- Again ---
@@ -287,7 +278,7 @@ test_again_changes_nothing() {
 }
 
 # If the provider does not become ready, invoice-app stays as it is.
-test_changed_source_is_one_rollout_of_each() {
+test_change_is_one_rollout_of_what_it_is_for() {
   local old=$tag
   own_sources
   deployed_machine
@@ -301,6 +292,12 @@ test_changed_source_is_one_rollout_of_each() {
   deploy 0
   is_deployed ''
   rollouts_are 'payment-provider invoice-app payment-provider invoice-app '
+
+  sed -i.old 's/LOG_LEVEL: info/LOG_LEVEL: debug/' "$sources/k8s/invoice-app/configmap.yaml"
+  rm "$sources/k8s/invoice-app/configmap.yaml.old"
+  : >"$STATE/rollouts"
+  deploy 0
+  rollouts_are 'invoice-app '
 }
 
 test_tag_is_of_what_is_built_and_nothing_else() {
@@ -316,15 +313,6 @@ test_tag_is_of_what_is_built_and_nothing_else() {
   [[ $(print_tag) != "$old" ]] || fail "the tag stays though a file has another name"
   old=$(print_tag)
   [[ $(HTTPLIB_DOWNLOAD=OFF print_tag) != "$old" ]] || fail "the tag stays though the library is another"
-}
-
-test_changed_settings_are_one_rollout_of_that_service() {
-  own_sources
-  deployed_machine
-  sed -i.old 's/LOG_LEVEL: info/LOG_LEVEL: debug/' "$sources/k8s/invoice-app/configmap.yaml"
-  rm "$sources/k8s/invoice-app/configmap.yaml.old"
-  deploy 0
-  rollouts_are 'payment-provider invoice-app invoice-app '
 }
 
 # --- The token ---
@@ -420,6 +408,11 @@ test_other_database_only_if_told_and_without_pods() {
   deploy 1 --postgresql --switch
   prints "The Secret named database is missing"
   given_secrets
+  echo 'kubectl *rollout status deployment/payment-provider*' >"$STATE/fail"
+  deploy 1 --postgresql --switch
+  rm "$STATE/fail"
+  deploy 1
+  prints "payment-provider uses postgresql, but invoice-app uses sqlite. Say which"
   deploy 0 --postgresql --switch
   [[ $(objects_of '*.PersistentVolumeClaim.*-app-data') == *invoice-app-data* ]] ||
     fail "the data of SQLite are gone"
@@ -446,18 +439,6 @@ test_what_is_left_without_a_deployment() {
   deploy 0
   deploy 0 --status
   prints "invoice-app: postgresql"
-}
-
-test_switch_that_was_interrupted() {
-  deployed_machine
-  given_secrets
-  touch "$STATE/stopped"
-  echo 'kubectl *rollout status deployment/payment-provider*' >"$STATE/fail"
-  deploy 1 --postgresql --switch
-  rm "$STATE/fail"
-  deploy 1
-  prints "payment-provider uses postgresql, but invoice-app uses sqlite. Say which"
-  deploy 0 --postgresql --switch
 }
 
 test_failures_with_postgresql() {
@@ -574,6 +555,10 @@ test_current_context_without_minikube() {
   printf 'docker.io/library/%s\n' "payment-provider:$tag" "invoice-app:$tag" >"$STATE/node-images"
   deploy 0
   prints "The images are on the node already"
+  installed kubectl
+  deploy 0 --registry registry.example.com
+  prints "expected in registry.example.com"
+  is_deployed registry.example.com/
 }
 
 test_kind_and_k3d() {
@@ -600,14 +585,12 @@ test_images_for_several_nodes() {
   prints_not "several nodes"
 }
 
+# nerdctl where containerd is in a virtual machine.
 test_nodes_that_share_the_engine() {
   other_machine docker-desktop docker
   deploy 0
   calls "docker build"
   calls_not "docker save"
-}
-
-test_nerdctl_where_containerd_is_in_a_virtual_machine() {
   other_machine rancher-desktop docker nerdctl
   echo nerdctl >>"$STATE/engines"
   deploy 0
@@ -691,13 +674,6 @@ test_registry() {
   rollouts_are 'payment-provider invoice-app '
 }
 
-test_registry_without_an_engine() {
-  other_machine production
-  deploy 0 --registry registry.example.com
-  prints "expected in registry.example.com"
-  is_deployed registry.example.com/
-}
-
 # --- The other actions ---
 
 test_status() {
@@ -713,16 +689,7 @@ test_status() {
   prints "minikube -p minikube start"
 }
 
-test_delete() {
-  deployed_machine
-  deploy 1 --delete # nobody to ask
-  prints "make undeploy FORCE=1"
-  calls_not "kubectl --context=minikube delete"
-  FORCE=1 deploy 0 --delete
-  calls "delete -f k8s/00-namespaces.yaml"
-}
-
-test_delete_asks() {
+test_delete_asks_unless_forced() {
   local answer wanted
   deployed_machine
   for answer in no yes; do
@@ -743,6 +710,11 @@ sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read, lambda fd: b"")
     read_results
     if [[ $answer == yes ]]; then calls " delete -f"; else calls_not " delete -f"; fi
   done
+  deploy 1 --delete # nobody to ask
+  prints "make undeploy FORCE=1"
+  calls_not " delete -f"
+  FORCE=1 deploy 0 --delete
+  calls " delete -f k8s/00-namespaces.yaml"
 }
 
 test_help_and_wrong_usage() {
@@ -760,7 +732,6 @@ test_help_and_wrong_usage() {
 
 # --- All of them ---
 
-copy_sources "$sources"
 tag=$(print_tag)
 test_name=first_deployment
 new_state

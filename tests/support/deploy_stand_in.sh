@@ -45,12 +45,11 @@ add_image() {
   echo "$2" >>"$STATE/$1-images"
 }
 
-# The value after an option.
-value_of() {
-  local option=$1
-  shift
-  while [[ $1 != "$option" ]]; do shift; done
-  echo "$2"
+# The image of a build.
+built() {
+  local image=${call##* --tag }
+  [[ $call == *" --file Dockerfile."@(invoice*/invoice-app:*|payment*/payment-provider:*)" ." ]] || unexpected
+  echo "${image% .}"
 }
 
 minikube() {
@@ -67,9 +66,7 @@ minikube() {
       ;;
     update-context) echo minikube >>"$STATE/contexts" ;;
     "image ls") cat "$STATE/node-images" ;;
-    "image build --file Dockerfile."@("invoice "*/invoice-app:*|"payment "*/payment-provider:*)" .")
-      add_image node "$(value_of --tag "$@")"
-      ;;
+    "image build "*) add_image node "$(built)" ;;
     "image load "/*) add_image node "$(<"$3")" ;;
     *) unexpected ;;
   esac
@@ -80,9 +77,7 @@ engine() {
   [[ $tool != nerdctl || ${CONTAINERD_NAMESPACE:-} == k8s.io ]] || unexpected
   case "$*" in
     ps) ;;
-    "build --file Dockerfile."@("invoice "*/invoice-app:*|"payment "*/payment-provider:*)" .")
-      add_image engine "$(value_of --tag "$@")"
-      ;;
+    "build "*) add_image engine "$(built)" ;;
     "save "*) lists engine-images "$2" && echo "$2" ;;
     "push "*) lists engine-images "$2" && echo "$2" >>"$STATE/registry-images" ;;
     "manifest inspect "*) lists registry-images "$3" ;;
@@ -147,45 +142,17 @@ apply() {
   done
 }
 
-# The Secret with the URL of a database. Its file has the password.
-database_secret() {
-  local file=$STATE/objects/$1.Secret.database url
-  case "$2" in
-    create)
-      url=$(sed -n 's/.*"url": "\([^"]*\)".*/\1/p' <<<"$3")
-      [[ $url == "postgresql://$1:"?*"@database/$1" && $3 == *managed-by\":\ \"deploy.sh* ]] || unexpected
-      [[ -e $STATE/objects/.Namespace.$1 && ! -e $file ]] || say_no "the Secret can't be made"
-      url=${url%@*}
-      printf %s "${url##*:}" | base64 | tr -d '\n' >"$file"
-      echo "secret/database created"
-      ;;
-    metadata)
-      if [[ -e $STATE/given && -e $file ]]; then
-        echo 'database '
-      elif [[ -e $file ]]; then
-        echo 'database deploy.sh'
-      fi
-      ;;
-  esac
-}
-
-secret() {
-  local file=$STATE/objects/$1.Secret.provider-token token
-  case "$2" in
-    create)
-      token=$(cat)
-      [[ -n $token ]] || say_no "no objects passed to create"
-      [[ -e $STATE/objects/.Namespace.$1 && ! -e $file ]] || say_no "the Secret can't be made"
-      printf %s "$token" >"$file"
-      echo "secret/provider-token created"
-      ;;
-    name) if [[ -e $file ]]; then echo secret/provider-token; fi ;;
-    token) cat "$file" ;;
-  esac
+# create_secret NAME VALUE: in the namespace, with a secret part that is in base64.
+create_secret() {
+  local file=$STATE/objects/$namespace.Secret.$1
+  [[ -n $2 ]] || say_no "no objects passed to create"
+  [[ -e $STATE/objects/.Namespace.$namespace && ! -e $file ]] || say_no "the Secret can't be made"
+  printf %s "$2" >"$file"
+  echo "secret/$1 created"
 }
 
 kubectl() {
-  local namespace=
+  local namespace='' text
   if [[ ${1:-} == --context=* ]]; then
     lists contexts "${1#--context=}" || say_no "context ${1#--context=} does not exist"
     shift
@@ -222,26 +189,31 @@ kubectl() {
       shift
       apply "$@"
       ;;
-    "get secret provider-token --ignore-not-found --output name") secret "$namespace" name ;;
-    "get secret provider-token --output jsonpath={.data.token}") secret "$namespace" token ;;
-    "get secret provider-token --output go-template="*"{{.data.token}}"*)
-      local template=${5#go-template=}
-      echo "${template/\{\{.data.token\}\}/$(secret "$namespace" token)}"
+    "get secret provider-token --ignore-not-found --output name")
+      if [[ -e $STATE/objects/$namespace.Secret.$3 ]]; then echo "secret/$3"; fi
+      ;;
+    "get secret provider-token --output jsonpath={.data.token}") cat "$STATE/objects/$namespace.Secret.$3" ;;
+    "get secret provider-token --output go-template="*)
+      text=${5#go-template=}
+      echo "${text/\{\{.data.token\}\}/$(<"$STATE/objects/$namespace.Secret.$3")}"
       ;;
     "create secret generic provider-token --from-file=token=/dev/stdin")
-      base64 | tr -d '\n' | secret "$namespace" create
+      create_secret provider-token "$(base64 | tr -d '\n')"
       ;;
     "create -f -")
-      local text
       text=$(cat)
-      if [[ $text == *'"name": "database"'* ]]; then
-        database_secret "$namespace" create "$text"
+      if [[ $text =~ \"url\":\ \"postgresql://$namespace:([^@]+)@database/$namespace\" ]]; then
+        [[ $text == *managed-by\":\ \"deploy.sh* ]] || unexpected
+        create_secret database "$(printf %s "${BASH_REMATCH[1]}" | base64)"
       else
-        sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$text" | tr -d '\n' | secret "$namespace" create
+        text=${text#*\"token\":\"}
+        create_secret provider-token "${text%%\"*}"
       fi
       ;;
     "get secret database --ignore-not-found --output jsonpath={.metadata.name} "*)
-      database_secret "$namespace" metadata
+      if [[ -e $STATE/objects/$namespace.Secret.$3 ]]; then
+        if [[ -e $STATE/given ]]; then echo 'database '; else echo 'database deploy.sh'; fi
+      fi
       ;;
     "get deployment "*" --ignore-not-found --output jsonpath={.spec.template.spec.volumes[*].name}")
       if [[ ! -e $STATE/objects/$namespace.Deployment.$3 ]]; then
