@@ -70,7 +70,10 @@ installed() {
   local tool
   rm -rf "${STATE:?}/bin"
   mkdir "$STATE/bin"
-  for tool in "$@"; do ln -s "$here/support/deploy_stand_in.sh" "$STATE/bin/$tool"; done
+  for tool in "$@"; do
+    printf '#!%s\n. "%s"\n' "$BASH" "$here/support/deploy_stand_in.sh" >"$STATE/bin/$tool"
+    chmod +x "$STATE/bin/$tool"
+  done
 }
 
 # For a test that changes the sources.
@@ -120,6 +123,7 @@ deploy() {
   shift
   run_deploy "$@" || status=$?
   read_results
+  [[ ! -e $STATE/unexpected ]] || fail "the stand-ins don't know: $(<"$STATE/unexpected")"
   [[ $status -eq $wanted ]] || fail "exit status $status instead of $wanted"
   no_token_told
   ! compgen -G "$STATE/tmp/*" >/dev/null || fail "a temporary file is left"

@@ -1,8 +1,9 @@
-#!/usr/bin/env bash
-# Stands in for minikube, kubectl, docker, podman, nerdctl, kind, k3d and ctr, under whose names
-# tests/deploy_test.sh links it. Their state is in files of the directory $STATE:
+# shellcheck shell=bash
+# Stands in for minikube, kubectl, docker, podman, nerdctl, kind, k3d and ctr: scripts with these names, which
+# tests/deploy_test.sh writes, source this file. Their state is in files of the directory $STATE:
 #
 #   calls              every call, one per line
+#   unexpected         those that this can't answer
 #   fail               pattern of the calls that fail
 #   contexts           contexts of kubectl
 #   minikube-runs      exists while minikube runs
@@ -31,7 +32,10 @@ say_no() {
   exit 1
 }
 
-unexpected() { say_no "the stand-in doesn't know this call: $call"; }
+unexpected() {
+  echo "$call" >>"$STATE/unexpected"
+  say_no "the stand-in doesn't know this call"
+}
 
 # shellcheck disable=SC2053  # a pattern
 if [[ -e $STATE/fail && $call == $(<"$STATE/fail") ]]; then say_no "told to fail"; fi
@@ -101,7 +105,16 @@ once() {
   local file=$RENDERED/${1//[^A-Za-z0-9]/}
   shift
   if [[ ! -e $file ]]; then "$@" >"$file.$$" && mv "$file.$$" "$file"; fi
-  cat "$file"
+  echo "$(<"$file")"
+}
+
+# of_nodes FORMAT KEY: prints the values of a key that is a pattern.
+of_nodes() {
+  local key value
+  # shellcheck disable=SC2053,SC2059  # a pattern, a format
+  while read -r key value; do
+    if [[ $key == $2 ]]; then printf "$1" "$value"; fi
+  done <"$STATE/node"
 }
 
 # Takes an object, and says what "kubectl apply" would.
@@ -165,18 +178,12 @@ kubectl() {
     "config current-context") [[ -s $STATE/contexts ]] && tail -n 1 "$STATE/contexts" ;;
     "config get-contexts "*) lists contexts "$3" ;;
     "get --raw=/version --request-timeout="*) [[ -s $STATE/contexts ]] ;;
-    "get nodes --output name") sed -n 's/^name /node\//p' "$STATE/node" ;;
-    "get nodes --output jsonpath={.items[*].status.addresses[*].address}")
-      sed -n 's/^\(name\|address\) //p' "$STATE/node" | tr '\n' ' '
-      ;;
-    "get nodes --output jsonpath={.items[*].status.nodeInfo.architecture}")
-      sed -n 's/^architecture //p' "$STATE/node" | tr '\n' ' '
-      ;;
-    "get nodes --output jsonpath={.items[0]"*InternalIP*) sed -n 's/^address //p' "$STATE/node" ;;
-    "get nodes --output jsonpath="*"containerRuntimeVersion}") sed -n 's/^runtime //p' "$STATE/node" ;;
-    "get nodes --output jsonpath={.items[*].status.images[*].names[*]}")
-      tr '\n' ' ' <"$STATE/node-images"
-      ;;
+    "get nodes --output name") of_nodes 'node/%s\n' name ;;
+    "get nodes "*".addresses[*].address}") of_nodes '%s ' "@(name|address)" ;;
+    "get nodes "*".architecture}") of_nodes '%s ' architecture ;;
+    "get nodes "*InternalIP*) of_nodes '%s ' address ;;
+    "get nodes "*".containerRuntimeVersion}") of_nodes '%s ' runtime ;;
+    "get nodes "*".images[*].names[*]}") tr '\n' ' ' <"$STATE/node-images" ;;
     "get storageclass --output jsonpath="*) echo k8s.io/minikube-hostpath ;;
     "get service invoice-app --output jsonpath={.spec.ports[0].nodePort}") echo 30081 ;;
     "get pods --all-namespaces --selector app.kubernetes.io/part-of=invoice-payments "*)
