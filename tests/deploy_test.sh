@@ -33,7 +33,6 @@ for name in invoice-app payment-provider; do
   mkdir -p "$RENDERED/$name"
   "$REAL_KUBECTL" kustomize "$here/../overlays/postgresql/$name" --output "$RENDERED/$name"
 done
-python=$(python3 -c 'import sys; print(sys.executable)')
 
 unset DEPLOY_CONTEXT REGISTRY IMAGE_TAG ARCHITECTURE FORCE HTTPLIB_DOWNLOAD ROLLOUT_TIMEOUT
 unset MINIKUBE_PROFILE MINIKUBE_CPUS MINIKUBE_MEMORY
@@ -693,32 +692,27 @@ test_status() {
   prints "minikube -p minikube start"
 }
 
+# answer_to_delete ANSWER STATUS: at a terminal. deploy.sh must end with STATUS.
+answer_to_delete() {
+  local status=0
+  : >"$STATE/calls"
+  script --quiet --return --command "env PATH='$STATE/bin:$work/tools' '$sources/deploy.sh' --delete" /dev/null \
+    <<<"$1" >"$STATE/output" || status=$?
+  read_results
+  [[ $status -eq $2 ]] || fail "the answer $1: exit status $status"
+}
+
 test_delete_asks_unless_forced() {
-  local answer wanted
   deployed_machine
-  for answer in no yes; do
-    wanted=1
-    if [[ $answer == yes ]]; then wanted=0; fi
-    : >"$STATE/calls"
-    "$python" -c '
-import os, pty, sys
-answer = [sys.argv[1].encode() + b"\n"]
-# Answers once the question is there; what follows is only read.
-def read(fd):
-    data = os.read(fd, 1024)
-    if b"Type" in data and answer: os.write(fd, answer.pop())
-    return data
-sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read, lambda fd: b"")))' "$answer" \
-      env PATH="$STATE/bin:$work/tools" "$sources/deploy.sh" --delete >"$STATE/output" 2>&1 </dev/null ||
-      [[ $? -eq $wanted ]] || fail "the answer $answer: another exit status"
-    read_results
-    if [[ $answer == yes ]]; then calls " delete -f"; else calls_not " delete -f"; fi
-  done
+  answer_to_delete no 1
+  calls_not " delete -f"
+  answer_to_delete yes 0
+  calls " delete -f k8s/00-namespaces.yaml"
   deploy 1 --delete # nobody to ask
   prints "make undeploy FORCE=1"
   calls_not " delete -f"
   FORCE=1 deploy 0 --delete
-  calls " delete -f k8s/00-namespaces.yaml"
+  calls " delete -f"
 }
 
 test_help_and_wrong_usage() {

@@ -27,23 +27,20 @@ MUTATIONS = [
             ("/docs/kubernetes.md", "`service-type`", "service-type"),
         )
     ),
-    # Pod Security, one for each rule
+    # Pod Security, one for each kind of rule
     *(
         ("payment-provider/deployment.yaml", old, new,
          "test_meet_the_restricted_pod_security_standard")
         for old, new in (
             (POD, "hostNetwork: true\n      " + POD),
-            ("fsGroup:", "windowsOptions: {hostProcess: true}\n        fsGroup:"),
             ("privileged: false", "privileged: true"),
             ("                - ALL\n", "                - NET_RAW\n"),
             ("persistentVolumeClaim:\n            claimName: payment-provider-data",
              "hostPath:\n            path: /var/lib"),
             ("containerPort: 8082", "containerPort: 8082\n              hostPort: 8082"),
             ("path: /readyz", "path: /readyz\n              host: 169.254.169.254"),
-            ("fsGroup:", "appArmorProfile: {type: Unconfined}\n        fsGroup:"),
             ("        prometheus.io/port", "        container.apparmor.security.beta.kubernetes.io/"
              "payment-provider: unconfined\n        prometheus.io/port"),
-            ("fsGroup:", "seLinuxOptions: {type: spc_t}\n        fsGroup:"),
             ("privileged: false", "privileged: false\n            procMount: Unmasked"),
             ("privileged: false",
              "privileged: false\n            seccompProfile: {type: Unconfined}"),
