@@ -374,13 +374,14 @@ test_postgresql_of_given_secrets() {
   deployed_machine
   rm -f "$STATE"/objects/*.{Deployment,PersistentVolumeClaim}.*
   given_secrets
-  deploy 0 --postgresql
-  calls_not evaluation
-  prints "overlays/postgresql/common/networkpolicy.yaml must allow connections"
   rm "$STATE/objects/payments.Secret.database"
   deploy 1 --postgresql
   prints "The Secret named database is missing"
   calls_not evaluation
+  given_secrets
+  deploy 0 --postgresql
+  calls_not evaluation
+  prints "overlays/postgresql/common/networkpolicy.yaml must allow connections"
 }
 
 # A new database would hide the data of the old one.
