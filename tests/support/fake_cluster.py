@@ -19,7 +19,6 @@ import itertools
 import json
 import os
 import pathlib
-import re
 import select
 import signal
 import socket
@@ -42,9 +41,6 @@ NODES = ["node-0", "node-1", "node-2"] if ON_POSTGRESQL else ["node"]
 FAULTS = set(os.environ.get("FAULT", "").split())
 TOKEN = "a-token-that-nobody-guesses"
 OUTSIDE = None  # a caller that is no pod
-CLUSTER_SCOPED = {"Namespace", "Node", "CustomResourceDefinition"}
-KINDS = CLUSTER_SCOPED | {"ConfigMap", "CronJob", "Deployment", "Ingress", "Job", "Pod", "Secret",
-                          "Service", "ServiceAccount"}  # fmt: skip
 
 objects = {}  # by kind, namespace (None for objects without one) and name
 processes = {}  # of the pods, by namespace and name
@@ -342,20 +338,19 @@ def labels_of(args):
 
 
 def get(args):
-    if args.raw:
-        if ("Deployment", "invoicing", "invoice-app") not in objects:
-            sys.exit("Error from server (NotFound): there is no such resource")
+    if args.raw:  # whether invoice-app is deployed, which it is
         print("{}")
         return
-    kind = next(k for k in KINDS if re.fullmatch(k + "(s|es)?", args.words[1], re.IGNORECASE))
-    found = listed(kind, args.namespace, labels_of(args))
+    kinds = {kind for kind, _, _ in objects}
+    wanted = [kind for kind in kinds if args.words[1] in (kind.lower(), kind.lower() + "s")]
+    found = [o for kind in wanted for o in listed(kind, args.namespace, labels_of(args))]
     if len(args.words) > 2:
         found = [o for o in found if o["metadata"]["name"] == args.words[2]]
         if not found and not args.ignore_not_found:
             sys.exit(f'Error from server (NotFound): {args.words[1]} "{args.words[2]}" not found')
     if args.output == "name":
         for o in found:
-            print(f"{kind.lower()}/{o['metadata']['name']}")
+            print(f"{o['kind'].lower()}/{o['metadata']['name']}")
     elif len(args.words) > 2:
         print(json.dumps(shown(found[0])))
     else:
@@ -368,7 +363,7 @@ def create(args, text):
         return
     document = json.loads(text)
     for o in document["items"] if document["kind"] == "List" else [document]:
-        if o["kind"] not in CLUSTER_SCOPED:
+        if o["kind"] != "Namespace":
             o["metadata"]["namespace"] = args.namespace
         put(o)
         if o["kind"] == "Namespace":
