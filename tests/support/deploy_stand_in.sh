@@ -223,15 +223,10 @@ kubectl() {
       fi
       ;;
     "get deployment "*" --ignore-not-found --output jsonpath={.spec.template.spec.volumes[*].name}")
-      if [[ ! -e $STATE/objects/$namespace.Deployment.$3 ]]; then
-        :
-      elif grep -q "secretName: database" "$STATE/objects/$namespace.Deployment.$3"; then
-        echo "database provider-token"
-      else
-        echo "data provider-token"
-      fi
+      text=$(cat "$STATE/objects/$namespace.Deployment.$3" 2>/dev/null) || return 0
+      if [[ $text == *"secretName: database"* ]]; then echo database; else echo data; fi
       ;;
-    "get secret/database persistentvolumeclaim/data-database-0 persistentvolumeclaim/"*" --ignore-not-found --output name")
+    "get secret/database persistentvolumeclaim/data-database-0 persistentvolumeclaim/"*" --output name")
       if [[ -e $STATE/objects/$namespace.Secret.database ]]; then echo secret/database; fi
       for claim in "$3" "$4"; do
         if [[ -e $STATE/objects/$namespace.PersistentVolumeClaim.${claim#*/} ]]; then echo "$claim"; fi
@@ -267,16 +262,10 @@ kubectl() {
 }
 
 case $tool in
-  minikube) minikube "$@" ;;
-  kubectl) kubectl "$@" ;;
   docker | podman | nerdctl) engine "$@" ;;
-  ctr) ctr "$@" ;;
-  kind)
-    [[ "$1 $2 $4 $5" == "load image-archive --name trial" ]] || unexpected
+  kind | k3d)
+    [[ "$tool $1 $2 $4 $5" == @("kind load image-archive --name"|"k3d image import --cluster")" trial" ]] || unexpected
     add_image node "$(<"$3")"
     ;;
-  k3d)
-    [[ "$1 $2 $4 $5" == "image import --cluster trial" ]] || unexpected
-    add_image node "$(<"$3")"
-    ;;
+  *) "$tool" "$@" ;;
 esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A fake Kubernetes cluster, for the test of test.sh. Its objects are those of k8s/, and its pods are real
-processes of the two programs. They share two SQLite files, on one node, or, with FAKE_DATABASE=postgresql,
-two databases of a PostgreSQL server, on three nodes.
+"""A fake Kubernetes cluster, for the test of test.sh. Its objects are those of k8s/, and its pods are
+real processes of the two programs. They share two SQLite files, on one node, or, with
+FAKE_DATABASE=postgresql, two databases of a PostgreSQL server, on three nodes.
 
 It runs until SIGTERM, in the directory FAKE_CLUSTER. When all pods are ready, the file "port" is there.
 fake_kubectl.sh is its kubectl. "kubectl left" prints what test.sh should have removed.
@@ -256,7 +256,7 @@ def start_route(caller, namespace, service, port):
 
 
 def route(reservation, caller, namespace, service, port):
-    """Refuses connections, by not listening, while the policies forbid them. Ends when the caller is gone."""
+    """Refuses connections, by not listening, while the policies forbid them. Ends with the caller."""
     listener = None
     with contextlib.suppress(KeyError), reservation:
         while True:
