@@ -160,7 +160,7 @@ image_of() { sed -n 's/^ *\(- \)\{0,1\}image: //p' "$STATE/objects/"*".$1"; } # 
 
 # What is deployed: all objects, the images under this name, one token.
 is_deployed() {
-  local prefix=$1 object manifests objects
+  local prefix=$1 object name manifests objects
   for object in Deployment.invoice-app Deployment.payment-provider CronJob.invoice-app-audit; do
     name=${object#*.}
     [[ $(image_of "$object") == "$prefix${name%-audit}:$tag" ]] || fail "$name runs $(image_of "$object")"
