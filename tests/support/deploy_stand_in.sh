@@ -108,6 +108,28 @@ once() {
   echo "$(<"$file")"
 }
 
+# Changes a manifest as "kubectl patch --local" does: by kubectl itself, where there is one, else as far as
+# deploy.sh needs it.
+patch_locally() {
+  if [[ -n $REAL_KUBECTL ]]; then "$REAL_KUBECTL" "$@"; return; fi
+  "$PYTHON" -c '
+import json, sys, yaml
+
+def merge(into, patch):
+    for key, value in patch.items():
+        if key == "containers":
+            for container in value:
+                next(c for c in into[key] if c["name"] == container["name"]).update(container)
+        elif isinstance(value, dict):
+            merge(into.setdefault(key, {}), value)
+        else:
+            into[key] = value
+
+manifest = yaml.safe_load(open(sys.argv[1]))
+merge(manifest, json.loads(sys.argv[2]))
+print(yaml.safe_dump(manifest), end="")' "$4" "$8"
+}
+
 # of_nodes FORMAT KEY: prints the values of a key that is a pattern.
 of_nodes() {
   local key value
@@ -191,7 +213,7 @@ kubectl() {
       ;;
     "get events "*) echo "EVENTS of $namespace" ;;
     "logs --selector "*) echo "LOGS of $namespace" ;;
-    "patch --local -f "*" --output yaml --patch "*) once "${4##*/deploy.??????/} $8" "$REAL_KUBECTL" "$@" ;;
+    "patch --local -f "*" --output yaml --patch "*) once "${4##*/deploy.??????/} $8" patch_locally "$@" ;;
     "apply -f "*)
       shift
       apply "$@"
