@@ -133,6 +133,7 @@ check_files() {
   fi
   grep -q '^drwxrwx--- 65532/0 .* data/$' "$work/files" || fail "$name has no /data of its user's"
   grep -q ' etc/ssl/certs/ca-certificates.crt$' "$work/files" || fail "$name has no certificates"
+  grep -q ' var/lib/dpkg/status.d/libc6$' "$work/files" || fail "$name has no list of its packages"
 }
 
 # --- The running services ---
