@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <future>
 #include <memory>
@@ -72,11 +73,11 @@ class ScriptedServer {
 // A port whose connections are never made: it lets one wait to be accepted, and that one is there.
 class FullPort {
  public:
-  explicit FullPort(int port = 0) {
+  explicit FullPort(in_addr_t host = INADDR_LOOPBACK, int port = 0) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = htonl(host);
     auto* generic = reinterpret_cast<sockaddr*>(&address);
     socklen_t length = sizeof address;
     EXPECT_EQ(::bind(listener_.get(), generic, length), 0);
@@ -270,12 +271,13 @@ TEST(HttpClient, AnAddressThatDoesNotAnswerLeavesTimeForTheNext) {
   FakeProvider server([](const auto&) { return http_answer("200 OK", "text/plain", "ok"); },
                       "127.0.0.2");
   const std::string port = server.url().substr(server.url().rfind(':') + 1);
-  const FullPort full(std::stoi(port));
+  // Not on 127.0.0.1, where another test may use the port.
+  const FullPort full(INADDR_LOOPBACK + 2, std::stoi(port));
   HttpClient client({.base_url = "http://provider.test:" + port,
                      .connect_timeout = milliseconds(500),
                      .call_timeout = milliseconds(500),
                      .addresses = std::make_shared<AddressLookup>("provider.test", [](const auto&) {
-                       return AddressLookup::Addresses{"127.0.0.1", "127.0.0.2"};
+                       return AddressLookup::Addresses{"127.0.0.3", "127.0.0.2"};
                      })});
   EXPECT_TRUE(eventually([&] { return text_of(client.get("/")) == "200 ok"; }));
 }
