@@ -118,11 +118,12 @@ TEST_F(PayAndWatchTest, ReportWhatIsPaidMeanwhile) {
   store_.add_invoices(10);
   pay(watched_);
   ASSERT_TRUE(gateways_.eventually_in_flight(4));
-  const std::vector<Settlement> settlements = {
-      {.kind = Settlement::Kind::kPaid, .sequence = 10, .attempt = 1}};
+  std::vector<Settlement> settlements;  // many, so that the rate is not 0 on a slow machine
+  for (std::int64_t sequence = 6; sequence <= 10; ++sequence)
+    settlements.push_back({.kind = Settlement::Kind::kPaid, .sequence = sequence, .attempt = 1});
   settle(store_, "another", settlements);  // of another process
   EXPECT_TRUE(watched_.eventually([](const WatchReport& report) {
-    return report.paid == 1 && report.pending == 9 && report.rate > 0;
+    return report.paid == 5 && report.pending == 5 && report.rate > 0;
   }));
   gateways_.let_all_continue();
   EXPECT_EQ(watched_.end().paid, 10);
@@ -185,10 +186,12 @@ TEST_F(PayAndWatchTest, ShareTheCounts) {
   store_.add_invoices(5);
   std::vector<std::unique_ptr<Watched>> callers;
   for (int i = 0; i < kCallers; ++i) pay(*callers.emplace_back(std::make_unique<Watched>()));
-  const int before = store_.calls(Call::kProgress);
   const std::size_t reports = callers.back()->reports().size();
+  const int before = store_.calls(Call::kProgress);
   EXPECT_TRUE(tests::eventually([&] { return callers.back()->reports().size() >= reports + 20; }));
-  EXPECT_LE(store_.calls(Call::kProgress) - before, 100) << "for about 4,000 reports";
+  const auto counts = static_cast<std::size_t>(store_.calls(Call::kProgress) - before);
+  // The last one may not be reported yet.
+  EXPECT_LE(counts, callers.back()->reports().size() - reports + 1) << "each is for all callers";
   gateways_.let_all_continue();
   for (const auto& caller : callers) EXPECT_EQ(caller->end().paid, 5);
 }
@@ -254,10 +257,12 @@ TEST_F(PayAndWatchTest, EachCountIsReportedToAll) {
     store_.add_invoices(1);  // so no run can share the count of another
     pay(one);
   }
-  const int before = store_.calls(Call::kProgress);
   const std::size_t first = watched[2].reports().size();
+  const int before = store_.calls(Call::kProgress);
   ASSERT_TRUE(tests::eventually([&] { return watched[2].reports().size() >= first + 9; }));
-  EXPECT_LE(store_.calls(Call::kProgress) - before, 9 + 3);
+  const auto counts = static_cast<std::size_t>(store_.calls(Call::kProgress) - before);
+  // The last one may not be reported yet.
+  EXPECT_LE(counts, watched[2].reports().size() - first + 1);
   gateways_.let_all_continue();
   for (const Watched& one : watched) EXPECT_EQ(one.end().state, WatchState::kSettled);
 }

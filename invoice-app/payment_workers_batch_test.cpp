@@ -28,6 +28,7 @@ PaymentWorkersOptions batching(std::size_t max = 10) {
   PaymentWorkersOptions options = worker_options();
   options.batch_calls = 2;
   options.caller.batch.max = max;
+  options.caller.batch.quick = 1h;  // also if the machine stalls during a call
   return options;
 }
 
@@ -42,9 +43,15 @@ TEST_F(PaymentWorkersBatchTest, SendInOneBatchAndSettleInOneCommitWhatWasClaimed
 }
 
 TEST_F(PaymentWorkersBatchTest, SettleABatchAndClaimTheNextInOneCommit) {
+  gateways_.hold();
   const auto workers = start(batching(), system_clock_);
   store_.add_invoices(100);
   workers->request_payment({{.request_id = "request-1"}});
+  // Two batches are sent, and one waits. The call that ends first takes it, so that the next commit
+  // settles and claims.
+  ASSERT_TRUE(gateways_.eventually_in_flight(2));
+  ASSERT_TRUE(store_.eventually([](const Rows& rows) { return rows[29].attempt == 1; }));
+  gateways_.let_all_continue();
   EXPECT_TRUE(store_.eventually_all(InvoiceState::kPaid));
   workers->stop();
   EXPECT_EQ(gateways_.batch_sizes(), std::vector<std::size_t>(10, 10));

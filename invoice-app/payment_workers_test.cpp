@@ -170,9 +170,11 @@ TEST_F(PaymentWorkersTest, MakeOneTrialAtOnceWhenWokenWhileTheBreakerIsOpen) {
     return {nth == 1 ? Kind::kUnknown : Kind::kPaid, "timed out"};
   });
   add_due(5);
-  // At the first failure: otherwise one of the five can be due again before the breaker is open.
+  // All five are settled together, when the breaker is open: otherwise one of them can be due again
+  // before that. Only the request ends the pause.
   PaymentWorkersOptions options = worker_options("worker", 5);
-  options.caller.breaker.failures_to_open = 1;
+  options.gather = 1h;
+  options.caller.breaker = {.failures_to_open = 1, .first_pause = 1h, .longest_pause = 1h};
   const auto workers = start(std::move(options), clock_);
   ASSERT_TRUE(gateways_.eventually_in_flight(5));
   gateways_.let_waiting_continue();

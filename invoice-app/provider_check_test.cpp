@@ -12,6 +12,7 @@
 
 #include "tests/support/eventually.h"
 #include "tests/support/fake_provider.h"
+#include "tests/support/reserved_port.h"
 #include "tests/support/router_client.h"
 #include "tests/support/sockets.h"
 
@@ -85,12 +86,8 @@ TEST(ProviderCheck, FindsAProviderThatResponds) {
 }
 
 TEST(ProviderCheck, NamesNoAddressIfItCannotConnect) {
-  std::string url;
-  {
-    const FakeProvider provider(not_found);
-    url = provider.url();
-  }
-  Checked checked(url);
+  const tests::ReservedPort port;
+  Checked checked(port.url());
   EXPECT_EQ(checked.get(), unreachable("can't connect"));
 }
 

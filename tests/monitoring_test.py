@@ -32,7 +32,8 @@ class Pair(unittest.TestCase):
         directory = tempfile.TemporaryDirectory(prefix="monitoring-test.")
         self.addCleanup(directory.cleanup)
         self.directory = pathlib.Path(directory.name)
-        self.provider = self.start("payment-provider", ACCEPTED_CURRENCIES="EUR,GBP")
+        self.ports = {name: str(monitoring.free_port()) for name in ("PORT", "ADMIN_PORT")}
+        self.provider = self.start("payment-provider", ACCEPTED_CURRENCIES="EUR,GBP", **self.ports)
         settings = {"PAYMENT_PROVIDER_URL": self.provider.url(), "PAY_WAIT_SECONDS": "1"}
         self.app = self.start("invoice-app", **settings)
 
@@ -166,8 +167,7 @@ class Alerts(Pair):
             self.assertNotIn("<", "".join(alert["annotations"].values()))  # an error in a template
             self.assertEqual(fetch(alert["generatorURL"])[0], 200)
             self.assertTrue(alert["generatorURL"].startswith(self.monitor.prometheus))
-        ports = {name: str(self.provider.port(name)) for name in ("PORT", "ADMIN_PORT")}
-        self.provider = self.start("payment-provider", **ports)
+        self.provider = self.start("payment-provider", **self.ports)
         eventually("the alerts are resolved", 60, lambda: not self.firing() & reported)
         eventually("all invoices are paid", 60, lambda: self.pay() == 200)
 

@@ -41,7 +41,7 @@ TEST_P(StorageFaults, ALockedDatabaseIsSaidToBeUnavailableInTimeAndTheProcessSta
   start_and_write();
   const long threads = process_->status("Threads");
   const long memory_kb = process_->status("VmRSS");
-  SQLite::Database other(file_, SQLite::OPEN_READWRITE);
+  SQLite::Database other(file_, SQLite::OPEN_READWRITE, 10'000);
   other.exec("BEGIN EXCLUSIVE");
 
   std::vector<std::thread> callers;
@@ -76,7 +76,7 @@ TEST_P(StorageFaults, ALockedDatabaseIsSaidToBeUnavailableInTimeAndTheProcessSta
 
 TEST_P(StorageFaults, AReaderThatStaysStopsWritesAndNoReads) {
   start_and_write();
-  SQLite::Database other(file_, SQLite::OPEN_READWRITE);
+  SQLite::Database other(file_, SQLite::OPEN_READWRITE, 10'000);
   SQLite::Statement rows(other, "SELECT * FROM sqlite_master");
   rows.executeStep();
   expect_unavailable(post("not-taken"));
@@ -211,7 +211,7 @@ class PayingOnALockedDatabase : public StorageFaults {};
 
 TEST_P(PayingOnALockedDatabase, IsAnsweredInTimeByEachOfManyCallers) {
   start_and_write();
-  SQLite::Database other(file_, SQLite::OPEN_READWRITE);
+  SQLite::Database other(file_, SQLite::OPEN_READWRITE, 10'000);
   other.exec("BEGIN EXCLUSIVE");
   std::vector<std::thread> callers;
   for (int i = 0; i < 16; ++i) {

@@ -193,7 +193,7 @@ std::string log_of(Action action) {
   testing::internal::CaptureStdout();
   init_logging("http-test", LogLevel::kInfo, LogFormat::kJson);
   action();
-  stop_logging(EXIT_SUCCESS);
+  stop_logging(EXIT_FAILURE);  // the exit status if it takes too long
   return testing::internal::GetCapturedStdout();
 }
 

@@ -278,8 +278,8 @@ TEST_F(HttpServerStopTest, EndsWhileAClientConnects) {
 // Sends one request after the other until a response closes the connection. Whether each got its
 // response. One that follows the last after more than a half of the grace may cross with the close.
 bool gets_every_answer(int port, std::atomic<int>& answered) {
-  RawClient client(port);
   auto sent = steady_clock::now();
+  RawClient client(port);
   while (true) {
     const auto sent_before = std::exchange(sent, steady_clock::now());
     client.send(post("/echo", "abc"));

@@ -373,10 +373,10 @@ class FakeInvoiceStore : public InvoiceStore {
     ++calls_[call];
     changed_.notify_all();
     if (failing_.contains(call)) throw common::Unavailable("injected failure");
-    const bool is_read = call == Call::kList || call == Call::kPage || call == Call::kFind ||
-                         call == Call::kFindAll || call == Call::kTotals ||
-                         call == Call::kDueSince || call == Call::kLastAudit;
-    if (!is_read) ++version_;  // also if nothing changes
+    const bool is_change = call == Call::kAdd || call == Call::kRecordAudit ||
+                           call == Call::kRequestPayment || call == Call::kRequestPaymentOf ||
+                           call == Call::kClaim || call == Call::kSettle || call == Call::kRelease;
+    if (is_change) ++version_;  // also if nothing changes
   }
 
   int count_of(Call call) const REQUIRES(mutex_) {

@@ -136,7 +136,9 @@ void stop(const Settings& settings, Report& report) {
   load.run_for(milliseconds(500));
   const auto before = measurement.latencies.size();
   service.process().signal(SIGTERM);
-  load.run_for(milliseconds(2000));
+  // Longer than the drain, and until connections are refused.
+  for (int i = 0; i < 2 || (i < 30 && measurement.not_sent == 0); ++i)
+    load.run_for(milliseconds(1000));
   load.finish();
   report.check_failures("requests during the stop", measurement);
   report.check(measurement.latencies.size() > before && measurement.not_sent > 0,

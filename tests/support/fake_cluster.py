@@ -245,11 +245,17 @@ def listen(port=0):
     return listener
 
 
-def start_route(caller, namespace, service, port):
-    """Forwards a port of this machine, which it returns, to a Service, for one caller."""
-    reservation = socket.socket()  # of the port while nobody listens on it
+def reserved_port():
+    """A socket that keeps its port for a listener."""
+    reservation = socket.socket()
     reservation.bind(("127.0.0.1", 0))
     reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # lets the listener have it
+    return reservation
+
+
+def start_route(caller, namespace, service, port):
+    """Forwards a port of this machine, which it returns, to a Service, for one caller."""
+    reservation = reserved_port()
     arguments = (reservation, caller, namespace, service, port)
     threading.Thread(target=route, args=arguments, daemon=True).start()
     return reservation.getsockname()[1]
@@ -516,8 +522,8 @@ def answer(client):
 
 def start_postgres():
     """A server with a database for each namespace."""
-    with listen() as any_port:
-        port = any_port.getsockname()[1]
+    reservation = reserved_port()  # until the server listens
+    port = reservation.getsockname()[1]
     databases = ["--database", "invoicing", "--database", "payments"]
     command = [ROOT / "scripts/postgres.sh", *databases, CLUSTER / "postgres", f"port={port}"]
     with open(CLUSTER / "postgres.log", "wb") as log:
@@ -527,6 +533,7 @@ def start_postgres():
         (CLUSTER / f"{namespace}-url").write_text(url, encoding="utf-8")
     state = CLUSTER / "postgres/data/postmaster.pid"
     wait_for(lambda: state.exists() and state.read_text(encoding="utf-8").rstrip().endswith("ready"))
+    reservation.close()
 
 
 def fill():

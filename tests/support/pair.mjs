@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as listenOn } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,6 +22,18 @@ export async function eventually(what, condition, patienceMs = kPatienceMs) {
   throw new Error(`still not after ${patienceMs} ms: ${what}`);
 }
 
+// Below those that the system gives to clients, so that it is still free for a second start.
+async function freePort() {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const isFree = await new Promise((resolve) => {
+      const server = listenOn().once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
+}
+
 class Program {
   #process;
   #options;
@@ -34,16 +47,17 @@ class Program {
   // The second start takes the port of the first.
   async start() {
     const { name, directory, variables } = this.#options;
+    this.port ??= await freePort();
     const portFile = join(directory, `${name}.ports`);
     rmSync(portFile, { force: true });
     const log = openSync(join(directory, `${name}.log`), 'a');
     this.#process = spawn(join(process.env.BIN_DIR, name), [], {
       stdio: ['ignore', log, log],
-      env: { ...process.env, ADMIN_PORT: '0', PORT_FILE: portFile, PORT: String(this.port ?? 0),
+      env: { ...process.env, ADMIN_PORT: '0', PORT_FILE: portFile, PORT: String(this.port),
         DATABASE_URL: `sqlite:${join(directory, name)}.db`, ...variables } });
-    this.port = await eventually(`${name} listens`, () => {
+    await eventually(`${name} listens`, () => {
       if (this.#process.exitCode !== null) throw new Error(`${name} ended: ${readFileSync(join(directory, `${name}.log`))}`);
-      return existsSync(portFile) && /PORT=(\d+)/.exec(readFileSync(portFile))?.[1];
+      return existsSync(portFile);
     });
     return this;
   }
