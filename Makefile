@@ -24,7 +24,7 @@ HTTPLIB_INCLUDE_DIR ?=
 CONFIGURE = cmake -DHTTPLIB_INCLUDE_DIR="$(HTTPLIB_INCLUDE_DIR)" --preset
 BUILD = cmake --build --parallel $(JOBS) --preset
 # Most tests wait for servers, disks and timeouts.
-CTEST = ctest --output-on-failure --parallel $(shell expr 2 '*' $(JOBS)) --preset
+CTEST = ctest --output-on-failure --parallel $(shell expr 3 '*' $(JOBS)) --preset
 
 # Lets ccache find in one copy of the sources what it has compiled in another (scripts/mutants.sh).
 export CCACHE_BASEDIR ?= $(CURDIR)

@@ -21,6 +21,8 @@ NewInvoice parse_invoice(const JsonValue& value) {
   if (const JsonValue* is_paid = value.find("IsPaid")) {
     const bool* paid = is_paid->as<bool>();
     if (paid == nullptr || *paid) throw common::BadRequest("IsPaid must be false or absent");
+  } else {
+    common::refuse_another_case(*value.as<common::JsonObject>(), "IsPaid");
   }
   return {std::move(id), amount};
 }

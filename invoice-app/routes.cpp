@@ -98,7 +98,7 @@ HttpResponse to_response(const PayReport& report) {
     return common::to_response({.status = 502,
                                 .detail = "the payment provider refused " +
                                           std::to_string(report.refused) +
-                                          " of the invoices, which paid nothing",
+                                          " of the invoices: they are not paid",
                                 .type = "payment-refused",
                                 .members = counts});
   }

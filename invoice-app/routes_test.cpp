@@ -175,9 +175,10 @@ TEST_F(InvoiceRoutes, BadInvoicesAreRefusedAndNothingIsWritten) {
     EXPECT_EQ(problem(add("[" + std::string(kI1) + "," + bad + "]")), "400 about:blank")
         << bad.substr(0, 200);
   }
-  for (const char* is_paid : {"true", "null", "0", R"("false")", "[]"}) {
+  for (const char* is_paid : {R"("IsPaid":true)", R"("IsPaid":null)", R"("IsPaid":0)",
+                              R"("IsPaid":"false")", R"("IsPaid":[])", R"("isPaid":true)"}) {
     const std::string bad =
-        R"({"InvoiceId":"I1","Value":1,"Currency":"EUR","IsPaid":)" + std::string(is_paid) + "}";
+        R"({"InvoiceId":"I1","Value":1,"Currency":"EUR",)" + std::string(is_paid) + "}";
     EXPECT_EQ(problem(add(bad)), "400 about:blank") << bad;
   }
   EXPECT_EQ(problem(add("[[" + std::string(kI1) + "]]")), "400 about:blank");

@@ -80,6 +80,7 @@ class Files(Check):
             dockerfile = self.repository.read(DOCKERFILES[service.name])
             self.assertIn(f"\nARG VERSION={version}\n", dockerfile)
             self.assertIn(f" image: {service.name}:{version}\n", self.repository.read("docker-compose.yml"))
+        self.assertIn(f"${{service%/*}}:{version} ", self.repository.read("docs/moving-data.md"))
 
     def test_exemptions_from_the_linters_have_their_reason_in_the_docs(self):
         exempted = set()

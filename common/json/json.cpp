@@ -107,6 +107,7 @@ const JsonValue* JsonValue::find(std::string_view name) const {
 std::variant<JsonValue, JsonError> parse_json(std::string_view text) {
   // nlohmann's parser stops at a NUL and ignores what follows.
   if (text.find('\0') != std::string_view::npos) return JsonError{"the document contains NUL"};
+  if (text.empty()) return JsonError{"expected JSON, but there is no text"};
   Builder builder;
   if (!nlohmann::json::sax_parse(text, &builder)) return JsonError{std::move(builder.error)};
   return std::move(builder.root);

@@ -215,6 +215,7 @@ TEST(ParseJson, ReadsStringsAsUtf8) {
 
 TEST(ParseJson, SaysWhereTheDocumentIsWrong) {
   EXPECT_EQ(refusal("{\"a\":x}"), "invalid JSON at byte 6");
+  EXPECT_EQ(refusal(""), "expected JSON, but there is no text");
 }
 
 TEST(ParseJson, ItsMessageIsUtf8ForAnyInput) {

@@ -10,22 +10,26 @@ namespace {
   throw BadRequest(std::string(member).append(" ").append(why));
 }
 
-[[noreturn]] void refuse_missing(const JsonObject& object, const std::string& member) {
-  std::string why = "is missing";
-  for (const auto& [name, value] : object) {
-    if (equal_ignoring_case(name, member)) why += "; \"" + name + "\" has another case";
-  }
-  refuse(member, why);
+[[noreturn]] void refuse_missing(const JsonObject& object, std::string_view member) {
+  refuse_another_case(object, member);
+  refuse(member, "is missing");
 }
 
 }  // namespace
+
+void refuse_another_case(const JsonObject& object, std::string_view member) {
+  for (const auto& [name, value] : object) {
+    if (name != member && equal_ignoring_case(name, member))
+      refuse(member, "is missing; \"" + name + "\" has another case");
+  }
+}
 
 Payable read_payable(const JsonValue& object, const PayableNames& names,
                      FindCurrency find_currency) {
   const auto* members = object.as<JsonObject>();
   if (members == nullptr) throw BadRequest("expected a JSON object");
   for (const std::string_view name : {names.id, names.value, names.currency}) {
-    if (object.find(name) == nullptr) refuse_missing(*members, std::string(name));
+    if (object.find(name) == nullptr) refuse_missing(*members, name);
   }
 
   const auto* id = object.find(names.id)->as<std::string>();

@@ -37,6 +37,10 @@ using FindCurrency = std::optional<Currency> (*)(std::string_view code);
 Payable read_payable(const JsonValue& object, const PayableNames& names,
                      FindCurrency find_currency = Currency::find);
 
+// For a member that the object does not have: throws BadRequest if it has one whose name differs in
+// case only.
+void refuse_another_case(const JsonObject& object, std::string_view member);
+
 // Appends {"<id>":"I1","<value>":12.15,"<currency>":"EUR" without the closing brace, so that the
 // caller can append more members.
 void append_payable(std::string& out, const PayableNames& names, std::string_view id,

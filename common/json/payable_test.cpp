@@ -108,6 +108,13 @@ TEST(ReadPayable, SaysWhatIsMissing) {
             "InvoiceId is missing; \"invoiceId\" has another case");
 }
 
+TEST(RefuseAnotherCase, RefusesNoOtherName) {
+  const JsonValue value = read_json(R"({"IsPaid":true,"Paid":true,"Is-Paid":true})");
+  const auto& object = *value.as<JsonObject>();
+  EXPECT_NO_THROW(refuse_another_case(object, "IsPaid"));
+  EXPECT_THROW(refuse_another_case(object, "isPaid"), BadRequest);
+}
+
 TEST(ReadPayable, AcceptsOnlyObjects) {
   for (const std::string json : {"null", "1", "true", R"("I1")", "[]", "[{}]"}) {
     EXPECT_EQ(payable_refusal(json), "expected a JSON object") << json;
