@@ -23,8 +23,10 @@ HTTPLIB_INCLUDE_DIR ?=
 
 CONFIGURE = cmake -DHTTPLIB_INCLUDE_DIR="$(HTTPLIB_INCLUDE_DIR)" --preset
 BUILD = cmake --build --parallel $(JOBS) --preset
-# Most tests wait for servers, disks and timeouts.
-CTEST = ctest --output-on-failure --parallel $(shell expr 3 '*' $(JOBS)) --preset
+# Most tests wait for servers, disks and timeouts. With a sanitizer, they compute more than they wait.
+TESTS_PER_JOB = 3
+asan tsan: TESTS_PER_JOB = 2
+CTEST = ctest --output-on-failure --parallel $(shell expr $(TESTS_PER_JOB) '*' $(JOBS)) --preset
 
 # Lets ccache find in one copy of the sources what it has compiled in another (scripts/mutants.sh).
 export CCACHE_BASEDIR ?= $(CURDIR)

@@ -37,11 +37,12 @@ class AuditTest : public testing::Test {
   void settle_all() {
     request_payment(store_);
     const Lease lease{"a", clock_.now(), clock_.now() + 10s};
+    std::vector<Settlement> settlements;
     for (const Claim& claim : claim_due(store_, lease, 100'000)) {
-      const Settlement paid{
-          .kind = Settlement::Kind::kPaid, .sequence = claim.sequence, .attempt = claim.attempt};
-      settle(store_, "a", {&paid, 1});
+      settlements.push_back(
+          {.kind = Settlement::Kind::kPaid, .sequence = claim.sequence, .attempt = claim.attempt});
     }
+    settle(store_, "a", settlements);
   }
 
   void accept(const std::string& id, const common::Money& amount = money(100),
