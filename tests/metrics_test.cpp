@@ -54,7 +54,7 @@ TEST_F(Metrics, DescribeWhatBothProgramsDid) {
   const auto app = start_invoice_app(provider->url());
   expect_status(pay(*app), 200);
   // 3 claims and 3 settlements. The response may be faster than the metric.
-  const char* rows = R"(database_commit_rows_sum{transaction="pay"} 6)";
+  const char* rows = "\ndatabase_commit_rows_sum{transaction=\"pay\"} 6\n";
   EXPECT_TRUE(eventually([&] { return text(*app).find(rows) != std::string::npos; }));
   expect_lines(text(*app),
                {R"(http_requests_total{code="200",method="POST",path="/invoices/pay"} 1)",

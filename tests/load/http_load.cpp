@@ -158,9 +158,9 @@ void HttpLoad::run_for(std::chrono::milliseconds duration) {
 }
 
 void HttpLoad::finish() {
-  // If this machine stalled, the responses have arrived and are not read yet.
+  // If this machine stalled, responses have arrived and are not read yet.
   const auto is_late = [](const auto& client) { return client->waits_for_too_long(); };
-  for (int i = 0; i < 20 && std::any_of(clients_.begin(), clients_.end(), is_late); ++i)
+  if (std::any_of(clients_.begin(), clients_.end(), is_late))
     run_for(std::chrono::milliseconds(100));
   for (const auto& client : clients_) client->finish();
 }
